@@ -1,0 +1,8 @@
+namespace Hearth.Runs;
+
+/// <summary>One wrong field: the same words in the form, the CLI and the API.</summary>
+/// <param name="Field">Dotted path, for example <c>data.seq_len</c>.</param>
+/// <param name="Value">The value as it was given; empty when the field was missing.</param>
+/// <param name="Allowed">What would be accepted, for example <c>16 to 4096</c>.</param>
+/// <param name="Message">One sentence that names value, limit and what is allowed.</param>
+public sealed record FieldError(string Field, string Value, string Allowed, string Message);

@@ -1,0 +1,124 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Hearth.Runs;
+
+/// <summary>
+/// What a run is to do: data, never code. One file form serves the form, the CLI, the API and the trainer alone.
+/// Read it with <see cref="RunSpecReader"/>, which rejects unknown keys and values out of range.
+/// </summary>
+public sealed record RunSpec
+{
+    public required string Name { get; init; }
+    public required ModelSpec Model { get; init; }
+    public string Task { get; init; } = "pretrain";
+    public required DataSpec Data { get; init; }
+    public TrainSpec Train { get; init; } = new();
+    public OptimizerSpec Optimizer { get; init; } = new();
+    public EvalSpec Eval { get; init; } = new();
+    public SampleSpec Sample { get; init; } = new();
+    public CheckpointSpec Checkpoint { get; init; } = new();
+    public PlacementSpec Run { get; init; } = new();
+}
+
+/// <summary>A family, one of its sizes, and fields of the family's config that override the size's.</summary>
+public sealed record ModelSpec
+{
+    public required string Family { get; init; }
+    public required string Size { get; init; }
+
+    /// <summary>Every other key under <c>model:</c>; the family checks names and values.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement> Overrides { get; init; } = [];
+}
+
+public sealed record DataSpec
+{
+    /// <summary>Name of a dataset that the coordinator knows; a file path when the trainer runs alone.</summary>
+    public required string Dataset { get; init; }
+
+    /// <summary>Tokens per training row, T.</summary>
+    public int SeqLen { get; init; } = 256;
+
+    /// <summary><c>byte_bpe</c>: byte-level BPE trained on the dataset to the model's vocabulary size.</summary>
+    public string Tokenizer { get; init; } = "byte_bpe";
+
+    /// <summary>Share of documents held out for validation, chosen by document hash.</summary>
+    public double ValidationFraction { get; init; } = 0.02;
+}
+
+public sealed record TrainSpec
+{
+    public int Steps { get; init; } = 1000;
+
+    /// <summary>Tokens per optimizer step over all micro-batches; a multiple of seq_len.</summary>
+    public int BatchTokens { get; init; } = 4096;
+
+    /// <summary>Rows per micro-batch; 0 = chosen per device. Never changes the global batch or the data order.</summary>
+    public int MicroBatch { get; init; }
+
+    /// <summary><c>fp32</c>, <c>bf16</c> (matrix products in bf16, masters fp32) or <c>fp64</c> (CPU only).</summary>
+    public string Precision { get; init; } = "fp32";
+    public long Seed { get; init; } = 1337;
+}
+
+public sealed record OptimizerSpec
+{
+    public string Name { get; init; } = "adamw";
+    public double Lr { get; init; } = 3e-4;
+    public string Schedule { get; init; } = "cosine";
+    public int WarmupSteps { get; init; } = 100;
+
+    /// <summary>Share of <see cref="Lr"/> at which the schedule ends.</summary>
+    public double FinalLrFraction { get; init; } = 0.1;
+    public double WeightDecay { get; init; } = 0.1;
+    public double Beta1 { get; init; } = 0.9;
+    public double Beta2 { get; init; } = 0.95;
+    public double Eps { get; init; } = 1e-8;
+
+    /// <summary>Largest global gradient norm; 0 = no clipping.</summary>
+    public double GradClip { get; init; } = 1.0;
+}
+
+public sealed record EvalSpec
+{
+    public int EverySteps { get; init; } = 250;
+
+    /// <summary>Validation rows per evaluation, at most.</summary>
+    public int Rows { get; init; } = 64;
+}
+
+public sealed record SampleSpec
+{
+    /// <summary>0 = no samples.</summary>
+    public int EverySteps { get; init; } = 500;
+    public string Prompt { get; init; } = "The ";
+    public int MaxTokens { get; init; } = 64;
+    public double Temperature { get; init; } = 0.8;
+    public int TopK { get; init; } = 50;
+}
+
+public sealed record CheckpointSpec
+{
+    public int EverySteps { get; init; } = 500;
+    public int KeepLast { get; init; } = 3;
+}
+
+public sealed record PlacementSpec
+{
+    public RunPriority Priority { get; init; } = RunPriority.Normal;
+
+    /// <summary><c>any</c>, <c>gpu</c>, <c>cpu</c>, or names of devices such as <c>studio/0</c>, comma separated.</summary>
+    public string Devices { get; init; } = "any";
+
+    /// <summary>Retries after the run's own errors; lost machines requeue without limit.</summary>
+    public int MaxRestarts { get; init; } = 2;
+    public IReadOnlyList<string> Tags { get; init; } = [];
+}
+
+public enum RunPriority
+{
+    Low = 0,
+    Normal = 1,
+    High = 2,
+}
