@@ -1,0 +1,134 @@
+using Hearth.Hardware;
+using Hearth.Runs;
+
+namespace Hearth.Protocol;
+
+/// <summary>POST /api/worker/join. The code is used once; the answer's token is the worker's only credential.</summary>
+public sealed record JoinRequest(string Code, string Name, string AgentVersion, IReadOnlyList<DeviceInfo> Devices);
+
+public sealed record JoinResponse(Guid WorkerId, string Name, string Token);
+
+/// <summary>The fencing pair. Every write of an attempt carries it; a stale epoch is answered 409 and the attempt stops itself.</summary>
+public sealed record Lease(Guid AttemptId, long Epoch);
+
+/// <summary>
+/// POST /api/worker/sync: heartbeat, lease renewal and mailbox in one. The coordinator holds the answer up to
+/// <see cref="WaitMilliseconds"/> until there is something new for this worker.
+/// </summary>
+public sealed record SyncRequest
+{
+    public required string AgentVersion { get; init; }
+    public required IReadOnlyList<DeviceInfo> Devices { get; init; }
+    public IReadOnlyList<DeviceReading> Readings { get; init; } = [];
+
+    /// <summary>All live attempts of this worker; a live attempt that is missing here is lost.</summary>
+    public IReadOnlyList<AttemptReport> Attempts { get; init; } = [];
+
+    /// <summary>Ended attempts, repeated until <see cref="SyncResponse.Acknowledged"/> names them.</summary>
+    public IReadOnlyList<AttemptEnd> Ended { get; init; } = [];
+    public int WaitMilliseconds { get; init; } = 2000;
+
+    /// <summary>Serial of the last answer seen, so that the coordinator need not repeat what is known.</summary>
+    public long SeenSerial { get; init; }
+}
+
+/// <param name="Lease">Which attempt.</param>
+/// <param name="State">Assigned, Starting, Running or Stopping.</param>
+/// <param name="What">While starting: what it is busy with.</param>
+/// <param name="Fraction">While starting: 0..1.</param>
+/// <param name="Step">Last finished step.</param>
+public sealed record AttemptReport(Lease Lease, AttemptState State, string? What, double? Fraction, long Step);
+
+/// <param name="Lease">Which attempt.</param>
+/// <param name="Outcome">Succeeded, Failed, Stopped or Lost (the trainer was killed).</param>
+/// <param name="Step">Last finished step.</param>
+/// <param name="Trace">Trace hash at that step, 16 hex digits.</param>
+/// <param name="FailureCode">See <see cref="FailureCodes"/>; null unless failed.</param>
+/// <param name="Message">For people; null when there is nothing to say.</param>
+public sealed record AttemptEnd(Lease Lease, AttemptState Outcome, long Step, string? Trace, string? FailureCode, string? Message);
+
+public sealed record SyncResponse
+{
+    public required long Serial { get; init; }
+    public required DateTimeOffset ServerTime { get; init; }
+    public required double LeaseSeconds { get; init; }
+
+    /// <summary>Attempts that this worker is to run and has not reported yet.</summary>
+    public IReadOnlyList<Assignment> Assignments { get; init; } = [];
+    public IReadOnlyList<AttemptCommand> Commands { get; init; } = [];
+    public IReadOnlyList<Guid> Acknowledged { get; init; } = [];
+
+    /// <summary>Reported attempts whose epoch is over: kill them, send nothing more of theirs.</summary>
+    public IReadOnlyList<Guid> Revoked { get; init; } = [];
+}
+
+public enum AttemptCommandKind
+{
+    /// <summary>Checkpoint, free the device, end. Repeated until the attempt reports Stopping.</summary>
+    Stop,
+
+    /// <summary>End at once; the run was cancelled.</summary>
+    Kill,
+    Checkpoint,
+    Sample,
+}
+
+/// <param name="Id">Each id is obeyed once.</param>
+public sealed record AttemptCommand(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt = null, int? MaxTokens = null, double? Temperature = null);
+
+/// <summary>One placement of a run on a device of this worker.</summary>
+public sealed record Assignment
+{
+    public required Lease Lease { get; init; }
+    public required Guid RunId { get; init; }
+    public required string RunName { get; init; }
+    public required int Number { get; init; }
+    public required RunSpec Spec { get; init; }
+    public required int DeviceIndex { get; init; }
+
+    /// <summary>Rows per micro-batch on this device; 0 = the trainer decides.</summary>
+    public int MicroBatch { get; init; }
+
+    /// <summary>Raw files of the dataset; empty when <see cref="Prepared"/> is set.</summary>
+    public IReadOnlyList<BlobRef> Dataset { get; init; } = [];
+
+    /// <summary>Files of the prepared dataset, once some worker has tokenised it.</summary>
+    public IReadOnlyList<BlobRef>? Prepared { get; init; }
+    public Guid? CheckpointId { get; init; }
+    public IReadOnlyList<BlobRef>? Checkpoint { get; init; }
+}
+
+/// <summary>A file in the object store with a signed address to read it.</summary>
+public sealed record BlobRef(string Name, string Sha256, long Bytes, string Url);
+
+/// <summary>POST /api/worker/metrics. Idempotent by (attempt, sequence).</summary>
+public sealed record MetricsRequest(Lease Lease, long Sequence, IReadOnlyList<MetricChunk> Chunks, IReadOnlyList<SampleRecord> Samples);
+
+/// <summary>Columnar points of one key; <see cref="Steps"/> ascending, same length as <see cref="Values"/> and <see cref="UnixMilliseconds"/>.</summary>
+public sealed record MetricChunk(string Key, IReadOnlyList<long> Steps, IReadOnlyList<float> Values, IReadOnlyList<long> UnixMilliseconds);
+
+public sealed record SampleRecord(long Step, string Prompt, string Text);
+
+/// <summary>POST /api/worker/logs. Idempotent by (attempt, sequence).</summary>
+public sealed record LogsRequest(Lease Lease, long Sequence, IReadOnlyList<LogLine> Lines);
+
+public sealed record LogLine(DateTimeOffset At, LogLevel Level, string Text);
+
+/// <summary>POST /api/worker/uploads: asks where to put blobs; those already stored come back without an address.</summary>
+public sealed record UploadsRequest(Lease Lease, IReadOnlyList<FileRef> Files);
+
+public sealed record UploadsResponse(IReadOnlyList<UploadTicket> Tickets);
+
+/// <param name="Url">Signed PUT address; null when the store has the blob.</param>
+public sealed record UploadTicket(string Sha256, string? Url);
+
+/// <summary>POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored.</summary>
+public sealed record CheckpointCommit(Lease Lease, CheckpointManifest Manifest, double PauseSeconds, double WriteSeconds);
+
+public sealed record CheckpointCommitted(Guid CheckpointId, IReadOnlyList<long> RemovedSteps);
+
+/// <summary>POST /api/worker/checkpoints/failed and /corrupt. A corrupt one is never offered again.</summary>
+public sealed record CheckpointProblem(Lease Lease, Guid? CheckpointId, long Step, string Reason);
+
+/// <summary>POST /api/worker/prepared: publishes a tokenised dataset under its content key.</summary>
+public sealed record PreparedCommit(Lease Lease, string Key, IReadOnlyList<FileRef> Files);
