@@ -11,7 +11,7 @@ public static class Json
     public static JsonSerializerOptions Wire { get; } = Make(indented: false);
 
     /// <summary>Indented form, for files that people read.</summary>
-    public static JsonSerializerOptions File { get; } = Make(indented: true);
+    public static JsonSerializerOptions Pretty { get; } = Make(indented: true);
 
     /// <summary>Applies the dialect to options that another part (ASP.NET) owns.</summary>
     public static void Configure(JsonSerializerOptions options)

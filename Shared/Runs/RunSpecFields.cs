@@ -1,0 +1,81 @@
+namespace Hearth.Runs;
+
+public enum FieldKind
+{
+    Text,
+    Integer,
+    Number,
+    Choice,
+    TextList,
+}
+
+/// <summary>What one field of a run spec accepts. Drives validation, the form's help and the API's schema.</summary>
+/// <param name="Path">Dotted path in the spec.</param>
+/// <param name="Kind">Type of the JSON value.</param>
+/// <param name="Help">One line for people.</param>
+/// <param name="Min">Least number, inclusive.</param>
+/// <param name="Max">Greatest number, inclusive.</param>
+/// <param name="Choices">Allowed words of a <see cref="FieldKind.Choice"/>.</param>
+/// <param name="Required">True when there is no default.</param>
+public sealed record FieldRule(
+    string Path,
+    FieldKind Kind,
+    string Help,
+    double Min = double.NegativeInfinity,
+    double Max = double.PositiveInfinity,
+    IReadOnlyList<string>? Choices = null,
+    bool Required = false)
+{
+    /// <summary>The accepted values in words, as error messages print them.</summary>
+    public string Allowed => Kind switch
+    {
+        FieldKind.Choice => string.Join(", ", Choices!),
+        FieldKind.Integer or FieldKind.Number => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
+        FieldKind.TextList => "a list of words",
+        _ => "text",
+    };
+}
+
+/// <summary>The table of every field outside <c>model:</c>, whose overrides each family checks itself.</summary>
+public static class RunSpecFields
+{
+    public static IReadOnlyList<FieldRule> All { get; } =
+    [
+        new("name", FieldKind.Text, "Letters, digits, dots and dashes. Shown everywhere.", Required: true),
+        new("model.family", FieldKind.Text, "Model family.", Required: true),
+        new("model.size", FieldKind.Text, "One of the family's sizes.", Required: true),
+        new("task", FieldKind.Choice, "What the run does.", Choices: ["pretrain"]),
+        new("data.dataset", FieldKind.Text, "A dataset of the pool.", Required: true),
+        new("data.seq_len", FieldKind.Integer, "Tokens per row.", 8, 1 << 20),
+        new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary.", Choices: ["byte_bpe"]),
+        new("data.validation_fraction", FieldKind.Number, "Share of documents held out.", 0.001, 0.5),
+        new("train.steps", FieldKind.Integer, "Optimizer steps.", 1, 100_000_000),
+        new("train.batch_tokens", FieldKind.Integer, "Tokens a step; stays the same on every card.", 8, 1L << 26),
+        new("train.micro_batch", FieldKind.Integer, "Rows at a time; 0 lets each card choose.", 0, 1 << 16),
+        new("train.precision", FieldKind.Choice, "Of the matrix products; masters stay fp32.", Choices: ["fp32", "bf16", "fp64"]),
+        new("train.seed", FieldKind.Integer, "Decides initial weights and data order.", 0, 9_007_199_254_740_991),
+        new("optimizer.name", FieldKind.Choice, "Update rule.", Choices: ["adamw"]),
+        new("optimizer.lr", FieldKind.Number, "Peak learning rate, after warm-up.", 1e-9, 10),
+        new("optimizer.schedule", FieldKind.Choice, "Course of the learning rate.", Choices: ["cosine", "constant"]),
+        new("optimizer.warmup_steps", FieldKind.Integer, "Steps of linear rise to the peak.", 0, 10_000_000),
+        new("optimizer.final_lr_fraction", FieldKind.Number, "Share of the peak at the end.", 0, 1),
+        new("optimizer.weight_decay", FieldKind.Number, "Decoupled decay of matrices.", 0, 10),
+        new("optimizer.beta1", FieldKind.Number, "Decay of the first moment.", 0, 0.999999),
+        new("optimizer.beta2", FieldKind.Number, "Decay of the second moment.", 0, 0.999999),
+        new("optimizer.eps", FieldKind.Number, "Added to the root of the second moment.", 1e-20, 1),
+        new("optimizer.grad_clip", FieldKind.Number, "Largest global gradient norm; 0 is off.", 0, 1e6),
+        new("eval.every_steps", FieldKind.Integer, "Steps between validations; 0 is off.", 0, 100_000_000),
+        new("eval.rows", FieldKind.Integer, "Validation rows per evaluation.", 1, 1 << 20),
+        new("sample.every_steps", FieldKind.Integer, "Steps between samples; 0 is off.", 0, 100_000_000),
+        new("sample.prompt", FieldKind.Text, "Text that samples go on from."),
+        new("sample.max_tokens", FieldKind.Integer, "Tokens per sample.", 1, 4096),
+        new("sample.temperature", FieldKind.Number, "0 takes the likeliest token.", 0, 10),
+        new("sample.top_k", FieldKind.Integer, "Keep the k likeliest tokens; 0 keeps all.", 0, 1 << 20),
+        new("checkpoint.every_steps", FieldKind.Integer, "Steps between checkpoints; 0 writes the last one only.", 0, 100_000_000),
+        new("checkpoint.keep_last", FieldKind.Integer, "Newest checkpoints kept.", 1, 1000),
+        new("run.priority", FieldKind.Choice, "High goes before normal, normal before low.", Choices: ["low", "normal", "high"]),
+        new("run.devices", FieldKind.Text, "any, gpu, cpu, or names such as studio/0."),
+        new("run.max_restarts", FieldKind.Integer, "Retries after the run's own errors.", 0, 100),
+        new("run.tags", FieldKind.TextList, "Words to find the run by."),
+    ];
+}
