@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Hearth.Runs;
+using Xunit;
+
+namespace Hearth.Tests;
+
+public sealed class RunSpecReaderTests
+{
+    private const string Smallest = """{"name":"a-run","model":{"family":"qovaryx","size":"nano"},"data":{"dataset":"docs"}}""";
+
+    [Fact]
+    public void The_smallest_spec_is_filled_with_defaults()
+    {
+        var result = Read(Smallest);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(256, result.Spec!.Data.SeqLen);
+        Assert.Equal("adamw", result.Spec.Optimizer.Name);
+        Assert.Equal(RunPriority.Normal, result.Spec.Run.Priority);
+    }
+
+    [Fact]
+    public void Model_overrides_reach_the_family_untouched()
+    {
+        var result = Read("""{"name":"a","model":{"family":"qovaryx","size":"nano","d_model":96},"data":{"dataset":"docs"}}""");
+
+        Assert.Equal(96, result.Spec!.Model.Overrides["d_model"].GetInt32());
+    }
+
+    [Theory]
+    [InlineData("""{"model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is missing.")]
+    [InlineData("""{"name":"a","model":{"family":"q"},"data":{"dataset":"d"}}""", "model.size", "model.size is missing.")]
+    [InlineData("""{"name":"a b","model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is a b.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d","seq_len":4}}""", "data.seq_len", "data.seq_len is 4. Allowed: 8 to 1,048,576.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d","seq_len":"256"}}""", "data.seq_len", "data.seq_len is 256.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d","seq_length":256}}""", "data.seq_length", "No field is called data.seq_length. Nearest: data.seq_len.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"optimizer":{"lr":-1}}""", "optimizer.lr", "optimizer.lr is -1.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"run":{"priority":"urgent"}}""", "run.priority", "Allowed: low, normal, high.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"batch_tokens":1000}}""", "train.batch_tokens", "no whole number of rows of 256 (data.seq_len). Nearest: 768.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"micro_batch":5}}""", "train.micro_batch", "does not divide the batch of 16 rows")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":50}}""", "optimizer.warmup_steps", "longer than the run's 50")]
+    [InlineData("""{"name":"a","model":[],"data":{"dataset":"d"}}""", "model", "Allowed: an object.")]
+    [InlineData("""{"name":"a","name":"b","model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is given twice.")]
+    public void A_wrong_field_is_named_with_its_value_and_what_is_allowed(string json, string field, string words)
+    {
+        var result = Read(json);
+
+        Assert.Null(result.Spec);
+        var error = Assert.Single(result.Errors, e => e.Field == field);
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_errors_are_reported_at_once()
+    {
+        var result = Read("""{"data":{"seq_len":1},"colour":"red"}""");
+
+        Assert.Superset(
+            new HashSet<string> { "name", "model.family", "model.size", "data.dataset", "data.seq_len", "colour" },
+            result.Errors.Select(e => e.Field).ToHashSet());
+    }
+
+    [Fact]
+    public void Every_field_of_the_record_is_in_the_table_and_back()
+    {
+        var result = Read(Smallest);
+        using var written = JsonDocument.Parse(JsonSerializer.Serialize(result.Spec, Json.Wire));
+        var paths = written.RootElement.EnumerateObject().SelectMany(section =>
+            section.Value.ValueKind == JsonValueKind.Object
+                ? section.Value.EnumerateObject().Select(p => $"{section.Name}.{p.Name}")
+                : [section.Name]);
+
+        Assert.Equal(RunSpecFields.All.Select(r => r.Path).Order(StringComparer.Ordinal), paths.Order(StringComparer.Ordinal));
+        Assert.Empty(RunSpecReader.Read(written.RootElement).Errors);
+    }
+
+    private static RunSpecResult Read(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return RunSpecReader.Read(document.RootElement.Clone());
+    }
+}
