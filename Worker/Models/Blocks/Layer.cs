@@ -1,0 +1,88 @@
+using static TorchSharp.torch;
+
+// B batch, T time, D model width.
+namespace Hearth.Models.Blocks;
+
+/// <summary>What a forward pass hands to every block: where in the text it is, and how to multiply.</summary>
+/// <param name="Offset">Position of the first row (tokens already in the cache).</param>
+/// <param name="Compute">Type of matrix products.</param>
+public sealed record ForwardContext(long Offset, ScalarType Compute);
+
+/// <summary>What a sequence mixer carries from one decoding step to the next.</summary>
+public abstract class MixerState : IDisposable
+{
+    public abstract void Dispose();
+}
+
+/// <summary>A block that mixes over time: attention, a scan, a shift. The first of the two seams of a layer.</summary>
+public abstract record MixerConfig
+{
+    public abstract IEnumerable<TensorSpec> Tensors(string prefix);
+
+    public abstract Mixer Build(Func<string, Tensor> weight, string prefix);
+
+    /// <summary>Multiply-adds per token, forward.</summary>
+    public abstract double MultiplyAdds(int seqLen);
+
+    /// <summary>Values kept per token for the backward pass.</summary>
+    public abstract double Activations(int seqLen);
+}
+
+public abstract class Mixer
+{
+    /// <summary>x [B,T,D] to [B,T,D]; with a state, rows go on after those the state holds.</summary>
+    public abstract Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state);
+
+    public abstract MixerState NewState();
+}
+
+/// <summary>A block that mixes over channels, token by token. The second seam of a layer.</summary>
+public abstract record FeedForwardConfig
+{
+    public abstract IEnumerable<TensorSpec> Tensors(string prefix);
+
+    public abstract FeedForward Build(Func<string, Tensor> weight, string prefix);
+
+    public abstract double MultiplyAdds { get; }
+
+    public abstract double Activations { get; }
+}
+
+public abstract class FeedForward
+{
+    public abstract Tensor Forward(Tensor x_BTD, ForwardContext context);
+}
+
+/// <summary>One residual layer: x ← x + mixer(norm x), x ← x + ffn(norm x).</summary>
+public sealed record LayerConfig(int Dim, double NormEps, MixerConfig Mixer, FeedForwardConfig FeedForward)
+{
+    public IEnumerable<TensorSpec> Tensors(string prefix) =>
+    [
+        TensorSpec.Norm(prefix + ".attn_norm", Dim),
+        .. Mixer.Tensors(prefix),
+        TensorSpec.Norm(prefix + ".ffn_norm", Dim),
+        .. FeedForward.Tensors(prefix + ".ffn"),
+    ];
+
+    public Layer Build(Func<string, Tensor> weight, string prefix) => new(this, weight, prefix);
+
+    public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + FeedForward.MultiplyAdds;
+
+    public double Activations(int seqLen) => (4 * Dim) + Mixer.Activations(seqLen) + FeedForward.Activations;
+}
+
+public sealed class Layer(LayerConfig config, Func<string, Tensor> weight, string prefix)
+{
+    private readonly Tensor _mixerNorm_D = weight(prefix + ".attn_norm");
+    private readonly Tensor _ffnNorm_D = weight(prefix + ".ffn_norm");
+    private readonly Mixer _mixer = config.Mixer.Build(weight, prefix);
+    private readonly FeedForward _ffn = config.FeedForward.Build(weight, prefix + ".ffn");
+
+    public MixerState NewState() => _mixer.NewState();
+
+    public Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    {
+        x_BTD = x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _mixerNorm_D, config.NormEps), context, state);
+        return x_BTD + _ffn.Forward(Functions.RmsNorm(x_BTD, _ffnNorm_D, config.NormEps), context);
+    }
+}

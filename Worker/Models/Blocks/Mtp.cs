@@ -1,0 +1,52 @@
+using static TorchSharp.torch;
+
+namespace Hearth.Models.Blocks;
+
+/// <summary>
+/// Sequential multi-token prediction (DeepSeek-V3, arXiv 2412.19437 §2.2): module k reads the state of module k−1 at t and
+/// the embedding of token t+k, and predicts token t+k+1 with the trunk's head.
+/// </summary>
+/// <param name="Heads">Main head and modules together, K.</param>
+/// <param name="Weight">Weight of the mean of the modules' losses.</param>
+/// <param name="Block">A transformer layer per module; null = u + W_res·silu(u), W_res zero at the start.</param>
+public sealed record MtpConfig(int Heads, double Weight, double NormEps, LayerConfig? Block)
+{
+    public IEnumerable<TensorSpec> Tensors(int dim) => Enumerable.Range(1, Math.Max(0, Heads - 1)).SelectMany(k => Module($"mtp.{k}", dim));
+
+    public MtpModule[] Build(Func<string, Tensor> weight) =>
+        [.. Enumerable.Range(1, Math.Max(0, Heads - 1)).Select(k => new MtpModule(this, weight, $"mtp.{k}"))];
+
+    public double MultiplyAdds(int dim, int seqLen) =>
+        (Heads - 1) * ((2.0 * dim * dim) + (Block?.MultiplyAdds(seqLen) ?? (double)dim * dim));
+
+    public double Activations(int dim, int seqLen) => (Heads - 1) * ((8.0 * dim) + (Block?.Activations(seqLen) ?? 2.0 * dim));
+
+    private IEnumerable<TensorSpec> Module(string prefix, int dim) =>
+    [
+        TensorSpec.Norm(prefix + ".norm_h", dim),
+        TensorSpec.Norm(prefix + ".norm_e", dim),
+        TensorSpec.Matrix(prefix + ".proj", dim, 2 * dim, Init.Xavier()),
+        .. Block?.Tensors(prefix + ".block") ?? [TensorSpec.Matrix(prefix + ".res", dim, dim, Init.Zeros)],
+        TensorSpec.Norm(prefix + ".norm_out", dim),
+    ];
+}
+
+public sealed class MtpModule(MtpConfig config, Func<string, Tensor> weight, string prefix)
+{
+    private readonly Tensor _normH_D = weight(prefix + ".norm_h");
+    private readonly Tensor _normE_D = weight(prefix + ".norm_e");
+    private readonly Tensor _proj = weight(prefix + ".proj");
+    private readonly Layer? _block = config.Block?.Build(weight, prefix + ".block");
+    private readonly Tensor? _res = config.Block is null ? weight(prefix + ".res") : null;
+    private readonly Tensor _normOut_D = weight(prefix + ".norm_out");
+
+    /// <summary>State [B,T,D] of the module before and embeddings [B,T,D] of the tokens k ahead, to this module's state.</summary>
+    public Tensor Forward(Tensor hidden_BTD, Tensor next_BTD, ForwardContext context)
+    {
+        var both = cat([Functions.RmsNorm(hidden_BTD, _normH_D, config.NormEps), Functions.RmsNorm(next_BTD, _normE_D, config.NormEps)], -1);
+        var u_BTD = Functions.Linear(both, _proj, context.Compute);
+        return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context, null);
+    }
+
+    public Tensor NormOut(Tensor hidden_BTD) => Functions.RmsNorm(hidden_BTD, _normOut_D, config.NormEps);
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using Hearth.Runs;
+
+namespace Hearth.Models;
+
+/// <summary>A model family: sizes, fields, and the way from both to a plan.</summary>
+public interface IFamily
+{
+    string Name { get; }
+    string Title { get; }
+    string Summary { get; }
+    IReadOnlyList<string> Sizes { get; }
+    IReadOnlyList<ModelField> Fields { get; }
+
+    /// <summary>The plan of a size with overrides; null when <paramref name="errors"/> got any.</summary>
+    ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors);
+}
+
+public enum ModelFieldKind
+{
+    Integer,
+    Number,
+    Flag,
+    Choice,
+}
+
+/// <summary>A field that may stand under <c>model:</c>.</summary>
+public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, double Min = 0, double Max = double.PositiveInfinity, IReadOnlyList<string>? Choices = null)
+{
+    public string Allowed => Kind switch
+    {
+        ModelFieldKind.Choice => string.Join(", ", Choices!),
+        ModelFieldKind.Flag => "true, false",
+        _ => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
+    };
+
+    /// <summary>Whether a JSON value is one of this field's.</summary>
+    public bool Accepts(JsonElement value) => Kind switch
+    {
+        ModelFieldKind.Flag => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
+        ModelFieldKind.Choice => value.ValueKind == JsonValueKind.String && Choices!.Contains(value.GetString()),
+        ModelFieldKind.Integer => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int whole) && whole >= Min && whole <= Max,
+        _ => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= Min && number <= Max,
+    };
+
+    /// <summary>Checks every override against a family's fields.</summary>
+    public static void Check(IReadOnlyList<ModelField> fields, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
+    {
+        foreach (var (name, value) in overrides)
+        {
+            string shown = value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
+            var field = fields.FirstOrDefault(f => f.Name == name);
+            if (field is null)
+            {
+                string? near = Words.Nearest(name, fields.Select(f => f.Name));
+                errors.Add(new FieldError($"model.{name}", shown, near ?? "", $"No field is called model.{name}.{(near is null ? "" : $" Nearest: model.{near}.")}"));
+            }
+            else if (!field.Accepts(value))
+            {
+                errors.Add(new FieldError($"model.{name}", shown, field.Allowed, $"model.{name} is {shown}. Allowed: {field.Allowed}."));
+            }
+        }
+    }
+}

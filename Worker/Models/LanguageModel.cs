@@ -1,0 +1,121 @@
+using Hearth.Torch;
+using static TorchSharp.torch;
+
+namespace Hearth.Models;
+
+/// <summary>Valid targets of each loss term over a whole batch, in the order of the model's terms.</summary>
+public sealed record LossTotals(IReadOnlyList<long> Counts);
+
+/// <summary>
+/// Losses of one micro-batch. <see cref="Total"/> is scaled by the whole batch's counts: summing its backward over all
+/// micro-batches gives the gradient of the batch's weighted loss. <see cref="Sums"/> are detached, unweighted sums per term.
+/// </summary>
+public sealed record LossResult(Tensor Total, IReadOnlyList<Tensor> Sums);
+
+/// <summary>What a trainer and a generator need of a model of any family.</summary>
+public abstract class LanguageModel : nn.Module
+{
+    private readonly Dictionary<string, Tensor> _weights = new(StringComparer.Ordinal);
+
+    protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long seed)
+        : base(plan.Family)
+    {
+        Plan = plan;
+        Device = device;
+        Dtype = dtype;
+        manual_seed(seed);
+        foreach (var spec in plan.Tensors)
+        {
+            _weights.Add(spec.Name, register_parameter(spec.Name, WeightInit.Make(spec, dtype, device)));
+        }
+    }
+
+    public ModelPlan Plan { get; }
+    public Device Device { get; }
+    public ScalarType Dtype { get; }
+
+    /// <summary>Names of the loss terms and their weights in the total.</summary>
+    public abstract IReadOnlyList<(string Name, double Weight)> Terms { get; }
+
+    /// <summary>Counts valid targets of every term.</summary>
+    /// <param name="labels">Rows of unshifted labels, −100 = not counted.</param>
+    /// <param name="rowLength">T.</param>
+    public abstract LossTotals Count(ReadOnlySpan<int> labels, int rowLength);
+
+    /// <param name="ids_BT">Token ids, int64.</param>
+    /// <param name="labels_BT">Unshifted labels, int64, −100 = not counted.</param>
+    /// <param name="totals">Counts of the whole batch.</param>
+    public abstract LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals);
+
+    /// <summary>Logits of the main head, [B,T,V].</summary>
+    public abstract Tensor Logits(Tensor ids_BT);
+
+    /// <summary>A cache for decoding a batch row by row; equal to <see cref="Logits"/> on the whole text.</summary>
+    public abstract IDecodeSession StartDecode();
+
+    /// <summary>A parameter by its full name.</summary>
+    public Tensor Weight(string name) => _weights[name];
+}
+
+/// <summary>Incremental decoding: each call takes the next tokens and gives their logits.</summary>
+public interface IDecodeSession : IDisposable
+{
+    /// <summary>Appends ids [B,T] to the text; logits [B,T,V] of the appended rows.</summary>
+    Tensor Step(Tensor ids_BT);
+}
+
+/// <summary>Draws starting values on the CPU, so that a seed gives the same model on every device.</summary>
+internal static class WeightInit
+{
+    internal static Tensor Make(TensorSpec spec, ScalarType dtype, Device device)
+    {
+        using var scope = NewDisposeScope();
+        long[] shape = [.. spec.Shape];
+        var draw = empty(shape);
+        switch (spec.Init.Kind)
+        {
+            case InitKind.Zeros:
+                draw.zero_();
+                break;
+            case InitKind.Ones:
+                draw.fill_(1);
+                break;
+            case InitKind.Normal:
+                draw.normal_(0, spec.Init.Scale);
+                break;
+            default:
+                double bound = spec.Init.Scale * Math.Sqrt(6.0 / (shape[0] + shape[1]));
+                draw.uniform_(-bound, bound);
+                break;
+        }
+
+        return nn.Parameter(draw.to(dtype).to(device));
+    }
+}
+
+/// <summary>Pieces that every family's forward uses.</summary>
+public static class Functions
+{
+    /// <summary>x (mean(x²)+ε)^−½ w over the last dimension, reduced in at least fp32; the fast kernel where there is one.</summary>
+    public static Tensor RmsNorm(Tensor x_BTD, Tensor weight_D, double eps) =>
+        HearthSeam.RmsNorm(x_BTD, weight_D, eps) ?? NaiveRmsNorm(x_BTD, weight_D, eps);
+
+    public static Tensor NaiveRmsNorm(Tensor x_BTD, Tensor weight_D, double eps)
+    {
+        var wide = x_BTD.dtype == float64 ? x_BTD : x_BTD.to(float32);
+        return wide * (wide.pow(2).mean([-1], true) + eps).rsqrt() * weight_D;
+    }
+
+    /// <summary>x [..., in] times weight [out, in] transposed, in the compute type when that is narrower than the master's.</summary>
+    public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute) =>
+        compute == weight.dtype ? nn.functional.linear(x, weight) : nn.functional.linear(x.to(compute), weight.to(compute));
+
+    /// <summary>Sum of cross entropies over rows whose label is not −100: logsumexp(z) − z_y on at least fp32.</summary>
+    public static Tensor CrossEntropySum(Tensor logits_NV, Tensor labels_N)
+    {
+        var wide = logits_NV.dtype == float64 ? logits_NV : logits_NV.to(float32);
+        var counted_N = labels_N.ge(0);
+        var picked_N = wide.gather(1, labels_N.clamp(min: 0).unsqueeze(1)).view(-1);
+        return (wide.logsumexp(-1) - picked_N).masked_fill(counted_N.eq(tensor([false])), 0).sum();
+    }
+}

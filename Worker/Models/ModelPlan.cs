@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using TorchSharp;
+
+namespace Hearth.Models;
+
+/// <summary>
+/// A checked model: its config, parameters and costs, all without allocating any of it. Pure, so that the coordinator
+/// answers with it; only <see cref="Build"/> needs libtorch.
+/// </summary>
+public abstract class ModelPlan
+{
+    private IReadOnlyList<TensorSpec>? _tensors;
+
+    public required string Family { get; init; }
+
+    /// <summary>For people, for example <c>Qovaryx 50M</c>.</summary>
+    public required string Title { get; init; }
+    public required string Size { get; init; }
+
+    /// <summary>Every field of the config with its value, as a checkpoint stores it.</summary>
+    public required JsonObject Config { get; init; }
+
+    public abstract int VocabSize { get; }
+
+    public abstract int MaxSeqLen { get; }
+
+    public IReadOnlyList<TensorSpec> Tensors => _tensors ??= [.. ListTensors()];
+
+    public long Parameters => Tensors.Sum(t => t.Count);
+
+    /// <summary>Multiply-adds of one token's forward pass at this row length.</summary>
+    public abstract double MultiplyAdds(int seqLen);
+
+    /// <summary>Floating-point operations of one token's training step: two per multiply-add, backward twice the forward.</summary>
+    public double FlopsPerToken(int seqLen) => 6 * MultiplyAdds(seqLen);
+
+    /// <summary>Values that one token keeps for the backward pass.</summary>
+    public abstract double ActivationsPerToken(int seqLen);
+
+    /// <summary>Logit values of one token over all heads.</summary>
+    public abstract double LogitsPerToken { get; }
+
+    public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null);
+
+    protected abstract IEnumerable<TensorSpec> ListTensors();
+}
+
+/// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
+public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Overhead)
+{
+    private const long RuntimeBytes = 300L << 20;
+
+    public long Total => Weights + Gradients + Optimizer + Activations + Logits + Overhead;
+
+    /// <param name="plan">The model.</param>
+    /// <param name="rows">Rows of one micro-batch.</param>
+    /// <param name="seqLen">Tokens per row.</param>
+    /// <param name="precision">fp32, bf16 or fp64; masters and moments are fp32 but in fp64 runs.</param>
+    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision)
+    {
+        long master = precision == "fp64" ? 8 : 4;
+        long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
+        double tokens = (double)rows * seqLen;
+        return new MemoryForecast(
+            plan.Parameters * master,
+            plan.Parameters * master,
+            plan.Parameters * 2 * master,
+            (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
+            (long)(tokens * plan.LogitsPerToken * 3 * master),
+            RuntimeBytes);
+    }
+}

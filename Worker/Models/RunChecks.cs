@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Hearth.Hardware;
+using Hearth.Runs;
+
+namespace Hearth.Models;
+
+/// <summary>A spec that passed every check that needs no database, or all errors in it.</summary>
+public sealed record CheckedRun(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors);
+
+/// <summary>Where a run would fit: micro-batch rows × accumulation on one device, or the reason why not.</summary>
+public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long NeededBytes, string Reason);
+
+/// <summary>Checks of a whole run spec and its fit to a device. Pure: no libtorch, no allocation.</summary>
+public static class RunChecks
+{
+    private const int LeastByteVocabulary = 257;
+    private const double UsableShare = 0.92;
+
+    public static CheckedRun Validate(JsonElement json)
+    {
+        var read = RunSpecReader.Read(json);
+        if (read.Spec is not { } spec)
+        {
+            return new CheckedRun(null, null, read.Errors);
+        }
+
+        var errors = new List<FieldError>();
+        var plan = Families.Plan(spec.Model, errors);
+        if (plan is not null)
+        {
+            Together(spec, plan, errors);
+        }
+
+        return new CheckedRun(errors.Count == 0 ? spec : null, plan, errors);
+    }
+
+    /// <summary>The largest micro-batch that divides the batch and fits the device's memory.</summary>
+    public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind)
+    {
+        int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
+        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision).Total;
+        if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
+        {
+            return new FitResult(false, 0, 0, least, "fp64 runs on a CPU only.");
+        }
+
+        long usable = (long)(deviceBytes * UsableShare);
+        var candidates = spec.Train.MicroBatch > 0
+            ? [spec.Train.MicroBatch]
+            : Enumerable.Range(1, rows).Where(r => rows % r == 0).Reverse();
+        foreach (int micro in candidates)
+        {
+            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision).Total;
+            if (bytes <= usable)
+            {
+                return new FitResult(true, micro, rows / micro, bytes, "");
+            }
+
+            least = Math.Max(least, spec.Train.MicroBatch > 0 ? bytes : 0);
+        }
+
+        return new FitResult(false, 0, 0, least, $"Needs {Gigabytes(least)} GB even at {(spec.Train.MicroBatch > 0 ? $"{spec.Train.MicroBatch} rows" : "one row")} at a time; the device has {Gigabytes(deviceBytes)} GB.");
+    }
+
+    private static void Together(RunSpec spec, ModelPlan plan, List<FieldError> errors)
+    {
+        if (spec.Data.SeqLen > plan.MaxSeqLen)
+        {
+            string given = Words.Number(spec.Data.SeqLen), longest = Words.Number(plan.MaxSeqLen);
+            errors.Add(new FieldError("data.seq_len", given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
+        }
+
+        if (spec.Data.Tokenizer == "byte_bpe" && plan.VocabSize < LeastByteVocabulary)
+        {
+            errors.Add(new FieldError(
+                "model.vocab_size",
+                Words.Number(plan.VocabSize),
+                $"at least {LeastByteVocabulary}",
+                $"A byte-level tokenizer has 256 bytes and an end token; {plan.VocabSize} entries do not hold them. Allowed: at least {LeastByteVocabulary}."));
+        }
+    }
+
+    private static string Gigabytes(long bytes) => (bytes / (double)(1L << 30)).ToString("0.0", System.Globalization.CultureInfo.InvariantCulture);
+}
