@@ -1,0 +1,93 @@
+using static TorchSharp.torch;
+
+namespace Hearth.Models;
+
+/// <summary>How a token is chosen from logits.</summary>
+/// <param name="Temperature">0 takes the likeliest; ties go to the lowest id.</param>
+/// <param name="TopK">Keep the k likeliest; 0 keeps all.</param>
+public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0);
+
+/// <summary>Streams tokens from a decoding session. Has its own generator: sampling never moves the training's.</summary>
+public static class Sampler
+{
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">At least one id.</param>
+    /// <param name="maxTokens">At most so many new ids; fewer where the model's longest text ends.</param>
+    /// <param name="how">Choice of tokens.</param>
+    public static IEnumerable<int> Generate(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, Sampling how)
+    {
+        int longest = model.Plan.MaxSeqLen;
+        int room = Math.Max(1, longest - Math.Min(maxTokens, longest / 2));
+        int[] ids = [.. prompt.Count > room ? prompt.Skip(prompt.Count - room) : prompt];
+        ulong state = how.Seed;
+        using var session = model.StartDecode();
+        for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
+        {
+            float[] logits = LastRow(model, session, ids);
+            int next = Choose(logits, how, ref state);
+            yield return next;
+            ids = [next];
+        }
+    }
+
+    /// <summary>One token from a row of logits.</summary>
+    public static int Choose(ReadOnlySpan<float> logits, Sampling how, ref ulong state)
+    {
+        int best = 0;
+        for (int i = 1; i < logits.Length; i++)
+        {
+            best = logits[i] > logits[best] ? i : best;
+        }
+
+        if (how.Temperature <= 0)
+        {
+            return best;
+        }
+
+        int[] order = new int[logits.Length];
+        double[] keys = new double[logits.Length];
+        for (int i = 0; i < order.Length; i++)
+        {
+            (order[i], keys[i]) = (i, -logits[i]);
+        }
+
+        Array.Sort(keys, order);
+        int kept = how.TopK > 0 ? Math.Min(how.TopK, order.Length) : order.Length;
+        double total = 0;
+        for (int i = 0; i < kept; i++)
+        {
+            keys[i] = Math.Exp((logits[order[i]] - logits[best]) / how.Temperature);
+            total += keys[i];
+        }
+
+        double left = NextUniform(ref state) * total;
+        for (int i = 0; i < kept; i++)
+        {
+            left -= keys[i];
+            if (left < 0)
+            {
+                return order[i];
+            }
+        }
+
+        return order[kept - 1];
+    }
+
+    private static float[] LastRow(LanguageModel model, IDecodeSession session, int[] ids)
+    {
+        using var scope = NewDisposeScope();
+        long[] wide = Array.ConvertAll(ids, id => (long)id);
+        var logits_BTV = session.Step(tensor(wide, 1, wide.Length).to(model.Device));
+        return logits_BTV.select(1, ids.Length - 1).flatten().ToArray<float>();
+    }
+
+    // SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, the same on every machine.
+    private static double NextUniform(ref ulong state)
+    {
+        state += 0x9E3779B97F4A7C15;
+        ulong z = state;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+    }
+}

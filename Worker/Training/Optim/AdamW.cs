@@ -1,0 +1,121 @@
+using Hearth.Models;
+using Hearth.Runs;
+using Hearth.Torch;
+using static TorchSharp.torch;
+
+namespace Hearth.Training.Optim;
+
+/// <summary>
+/// AdamW (Loshchilov &amp; Hutter, arXiv 1711.05101) over a model's parameters: decay on the groups matrix and embed, none on
+/// vectors. Moments in the parameters' own precision.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private readonly OptimizerSpec _spec;
+    private readonly Slot[] _slots;
+    private double _scale = 1;
+
+    /// <param name="model">Whose parameters to update.</param>
+    /// <param name="spec">Betas, epsilon and decay.</param>
+    /// <param name="naive">Plain operators per tensor: the truth that the fused step is tested against.</param>
+    public AdamW(LanguageModel model, OptimizerSpec spec, bool naive = false)
+    {
+        _spec = spec;
+        Naive = naive;
+        _slots = [.. model.Plan.Tensors.Select(t =>
+        {
+            var weight = model.Weight(t.Name);
+            return new Slot(t.Name, t.Group, weight, Like(weight), Like(weight));
+        })];
+    }
+
+    public bool Naive { get; }
+
+    /// <summary>Steps taken so far; bias correction depends on it, so it is part of a checkpoint.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>The moments by name, <c>m.NAME</c> and <c>v.NAME</c>, in the model's order: what a checkpoint holds.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> State =>
+        [.. _slots.SelectMany(s => new[] { ($"m.{s.Name}", s.First), ($"v.{s.Name}", s.Second) })];
+
+    public void zero_grad()
+    {
+        foreach (var slot in _slots)
+        {
+            slot.Weight.grad = null;
+        }
+    }
+
+    /// <summary>
+    /// Global L2 norm of all gradients; the next <see cref="Step"/> scales them by min(1, limit/(norm+1e−6)). A limit of 0 is off.
+    /// Not finite when any gradient is not.
+    /// </summary>
+    public double ClipGradNorm(double limit)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        double squares = 0;
+        foreach (var slot in _slots)
+        {
+            if (slot.Weight.grad is { } grad)
+            {
+                squares += grad.pow(2).sum().item<double>();
+            }
+        }
+
+        double norm = Math.Sqrt(squares);
+        _scale = limit > 0 ? Math.Min(1, limit / (norm + 1e-6)) : 1;
+        return norm;
+    }
+
+    /// <summary>One update at learning rate <paramref name="lr"/>. A parameter without gradient stays as it is.</summary>
+    public void Step(double lr)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        Steps++;
+        foreach (var group in _slots.Where(s => s.Weight.grad is not null).GroupBy(s => s.Group == ParameterGroup.Vector ? 0 : _spec.WeightDecay))
+        {
+            var step = new AdamWStep(lr, _spec.Beta1, _spec.Beta2, _spec.Eps, group.Key, Steps, _scale);
+            Slot[] slots = [.. group];
+            bool fused = !Naive && HearthSeam.AdamW(
+                [.. slots.Select(s => s.Weight)],
+                [.. slots.Select(s => s.Weight.grad!)],
+                [.. slots.Select(s => s.First)],
+                [.. slots.Select(s => s.Second)],
+                step);
+            if (!fused)
+            {
+                foreach (var slot in slots)
+                {
+                    StepNaive(slot, step);
+                }
+            }
+        }
+
+        _scale = 1;
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in _slots)
+        {
+            slot.First.Dispose();
+            slot.Second.Dispose();
+        }
+    }
+
+    private static void StepNaive(Slot slot, AdamWStep step)
+    {
+        var grad = slot.Weight.grad! * step.Scale;
+        slot.First.mul_(step.Beta1).add_(grad, 1 - step.Beta1);
+        slot.Second.mul_(step.Beta2).addcmul_(grad, grad, 1 - step.Beta2);
+        var first = slot.First / (1 - Math.Pow(step.Beta1, step.Step));
+        var second = slot.Second / (1 - Math.Pow(step.Beta2, step.Step));
+        slot.Weight.mul_(1 - (step.Lr * step.WeightDecay)).addcdiv_(first, second.sqrt() + step.Eps, -step.Lr);
+    }
+
+    private static Tensor Like(Tensor weight) => zeros(weight.shape, weight.dtype, weight.device).DetachFromDisposeScope();
+
+    private sealed record Slot(string Name, ParameterGroup Group, Tensor Weight, Tensor First, Tensor Second);
+}
