@@ -1,0 +1,28 @@
+/**
+ * Exponential moving average with the start's bias removed, so that the first value is the first point and not a share of it.
+ * Runs over all points that are loaded, never over a zoomed part. Non-numbers are passed over and give null.
+ * @param weight 0 (as it is) to below 1.
+ */
+export function smooth(values: readonly number[], weight: number): (number | null)[] {
+  if (weight <= 0) {
+    return values.map((v) => (Number.isFinite(v) ? v : null));
+  }
+  let average = 0;
+  let kept = 1;
+  return values.map((value) => {
+    if (!Number.isFinite(value)) {
+      return null;
+    }
+    average = average * weight + value * (1 - weight);
+    kept *= weight;
+    return average / (1 - kept);
+  });
+}
+
+/**
+ * The weight per bucket that smooths over the same span of steps as `weight` does per `reference` steps, so that the
+ * curve keeps its shape when buckets grow.
+ */
+export function weightPerBucket(weight: number, bucketSteps: number, reference: number): number {
+  return weight <= 0 ? 0 : weight ** (bucketSteps / Math.max(1, reference));
+}

@@ -1,0 +1,1 @@
+export function TokensRoute() { return null; }

@@ -1,0 +1,24 @@
+import type { RouteObject } from "react-router";
+import { Navigate } from "react-router";
+import { Frame } from "./Frame";
+import { RunsRoute } from "./RunsRoute";
+import { SignInRoute } from "./SignInRoute";
+
+/** Pages with an editor or charts are fetched when they are opened. */
+export const routes: RouteObject[] = [
+  { path: "/sign-in", element: <SignInRoute /> },
+  {
+    path: "/",
+    element: <Frame />,
+    children: [
+      { index: true, element: <Navigate to="/runs" replace /> },
+      { path: "runs", element: <RunsRoute /> },
+      { path: "runs/new", lazy: async () => ({ Component: (await import("./NewRunRoute")).NewRunRoute }) },
+      { path: "runs/:id", element: <Navigate to="overview" replace /> },
+      { path: "runs/:id/:tab", lazy: async () => ({ Component: (await import("./RunRoute")).RunRoute }) },
+      { path: "pool", lazy: async () => ({ Component: (await import("./PoolRoute")).PoolRoute }) },
+      { path: "settings/tokens", lazy: async () => ({ Component: (await import("./TokensRoute")).TokensRoute }) },
+      { path: "*", element: <Navigate to="/runs" replace /> },
+    ],
+  },
+];
