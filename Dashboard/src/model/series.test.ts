@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { extend, extendAll, extendFrom, fold, quantiles } from "./series";
 import type { Series } from "./series";
-import { smooth, weightPerBucket } from "./smoothing";
+import { smooth } from "./smoothing";
 
 function series(steps: number[], bucketSteps = 1, key = "loss"): Series {
   const mean = steps.map((s) => 10 - s / 10);
@@ -26,10 +26,6 @@ describe("smoothing", () => {
   it("does not depend on what comes later, so a drawn point never moves", () => {
     const all = smooth([4, 3, 5, 2, 1], 0.9);
     expect(smooth([4, 3, 5], 0.9)).toEqual(all.slice(0, 3));
-  });
-  it("keeps its span in steps when buckets grow", () => {
-    expect(weightPerBucket(0.9, 4, 1)).toBeCloseTo(0.9 ** 4, 12);
-    expect(weightPerBucket(0, 4, 1)).toBe(0);
   });
 });
 

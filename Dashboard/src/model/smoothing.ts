@@ -18,11 +18,3 @@ export function smooth(values: readonly number[], weight: number): (number | nul
     return average / (1 - kept);
   });
 }
-
-/**
- * The weight per bucket that smooths over the same span of steps as `weight` does per `reference` steps, so that the
- * curve keeps its shape when buckets grow.
- */
-export function weightPerBucket(weight: number, bucketSteps: number, reference: number): number {
-  return weight <= 0 ? 0 : weight ** (bucketSteps / Math.max(1, reference));
-}

@@ -1,1 +1,49 @@
-export function NewRunRoute() { return null; }
+import "../theme/submit.css";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearchParams } from "react-router";
+import { request } from "../api/client";
+import { useDatasets, useModels } from "../api/pool";
+import type { PresetView, RunDetail, Spec } from "../api/types";
+import { Problem } from "../components/Notices";
+import { NewRunEditor } from "./NewRunEditor";
+
+/** `/runs/new?preset=|from=`: what the form starts with. */
+export function NewRunRoute() {
+  const [params] = useSearchParams();
+  const navigate = useNavigate();
+  const from = params.get("from") ?? "";
+  const models = useModels();
+  const datasets = useDatasets();
+  const source = useQuery({
+    queryKey: ["run", from],
+    queryFn: ({ signal }) => request<RunDetail>(`/runs/${from}`, { signal }),
+    enabled: from !== "",
+  });
+  const error = models.error ?? datasets.error ?? source.error;
+  if (error) {
+    return <div style={{ paddingTop: 60 }}><Problem title="The form did not arrive" words={error.message} onRetry={() => { void models.refetch(); void datasets.refetch(); void source.refetch(); }} /></div>;
+  }
+  if (models.data === undefined || datasets.data === undefined || (from !== "" && source.data === undefined)) {
+    return null;
+  }
+  const { presets } = models.data;
+  const preset = presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? presets[0] : undefined);
+  const start = startSpec(preset, source.data);
+  return (
+    <NewRunEditor key={`${from} ${preset?.name ?? ""}`} models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={start}
+      cloned={source.data?.summary.name ?? ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />
+  );
+}
+
+function startSpec(preset: PresetView | undefined, source: RunDetail | undefined): Spec {
+  if (source !== undefined) {
+    return { ...source.spec, name: nextName(source.summary.name) };
+  }
+  return preset?.spec ?? { name: "", model: { family: "", size: "" }, data: { dataset: "" } };
+}
+
+/** "a" → "a-2", "a-2" → "a-3". */
+function nextName(name: string): string {
+  const parts = /^(.*)-(\d{1,3})$/.exec(name);
+  return parts ? `${parts[1]}-${Number(parts[2]) + 1}` : `${name}-2`;
+}

@@ -1,0 +1,91 @@
+import type { DatasetView, FieldKind, FieldRule, ModelsResponse, Spec } from "../api/types";
+import { count, fileSize, short } from "./format";
+import { getField } from "./specForm";
+
+/** One field of the form. */
+export interface FieldView {
+  readonly path: string;
+  readonly label: string;
+  readonly kind: FieldKind;
+  readonly help: string;
+  readonly choices: readonly { value: string; label: string }[] | null;
+  readonly unit?: string;
+  /** What holds when the field is left out. */
+  readonly fallback?: string;
+}
+
+export interface FormSection {
+  readonly title: string;
+  readonly fields: readonly FieldView[];
+  readonly more: readonly FieldView[];
+}
+
+const LABELS: Readonly<Record<string, string>> = {
+  "data.seq_len": "Sequence length", "train.batch_tokens": "Batch", "train.micro_batch": "Micro-batch", "optimizer.lr": "Learning rate",
+  "optimizer.name": "Optimiser", "optimizer.warmup_steps": "Warm-up steps", "optimizer.final_lr_fraction": "Final rate, share of peak",
+  "optimizer.beta1": "Beta 1", "optimizer.beta2": "Beta 2", "optimizer.eps": "Epsilon", "optimizer.grad_clip": "Gradient clip",
+  "run.devices": "Cards", "run.max_restarts": "Restarts", "eval.every_steps": "Validate every", "eval.rows": "Validation rows",
+  "sample.every_steps": "Sample every", "sample.prompt": "Sample prompt", "sample.max_tokens": "Sample tokens", "sample.temperature": "Temperature",
+  "sample.top_k": "Top k", "checkpoint.every_steps": "Checkpoint every", "checkpoint.keep_last": "Checkpoints kept",
+  "data.validation_fraction": "Held out for validation",
+};
+const UNITS: Readonly<Record<string, string>> = {
+  "data.seq_len": "tokens", "train.batch_tokens": "tokens a step", "eval.every_steps": "steps", "sample.every_steps": "steps",
+  "checkpoint.every_steps": "steps", "optimizer.warmup_steps": "steps",
+};
+/** Shown at once; every other field of the API's table is one press away. */
+const FIRST: readonly { title: string; prefix: readonly string[]; fields: readonly string[] }[] = [
+  { title: "Model", prefix: ["model", "name", "task"], fields: ["name"] },
+  { title: "Data", prefix: ["data"], fields: ["data.dataset", "data.seq_len"] },
+  { title: "Training", prefix: ["train", "optimizer", "eval", "sample", "checkpoint"], fields: ["train.steps", "train.batch_tokens", "optimizer.lr", "optimizer.schedule"] },
+  { title: "Placement", prefix: ["run"], fields: ["run.priority", "run.devices"] },
+];
+
+/** The form for a spec: its fields come from the API's table, and those of the model from its family. */
+export function layForm(models: ModelsResponse, datasets: readonly DatasetView[], spec: Spec | null): FormSection[] {
+  const rules = new Map(models.fields.map((rule) => [rule.path, rule]));
+  return FIRST.map(({ title, prefix, fields }) => {
+    const own = (path: string) => prefix.includes(path.split(".")[0]!) && path !== "model.family" && path !== "model.size";
+    const first = fields.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, datasets, spec)] : []));
+    const more = [...rules.values()].filter((rule) => own(rule.path) && !fields.includes(rule.path)).map((rule) => viewOf(rule, datasets, spec));
+    return title === "Model" ? { title, ...modelSection(models, spec, first, more) } : { title, fields: first, more };
+  });
+}
+
+function modelSection(models: ModelsResponse, spec: Spec | null, first: readonly FieldView[], more: readonly FieldView[]): Omit<FormSection, "title"> {
+  const family = models.families.find((f) => f.name === getField(spec, "model.family"));
+  const size = family?.sizes.find((s) => s.name === getField(spec, "model.size"));
+  const choices = (list: readonly string[]) => list.map((value) => ({ value, label: value }));
+  const families: FieldView = { path: "model.family", label: "Family", kind: "text", help: family?.summary ?? "Model family.", choices: models.families.map((f) => ({ value: f.name, label: f.title })) };
+  const sizes: FieldView = {
+    path: "model.size", label: "Size", kind: "text", choices: (family?.sizes ?? []).map((s) => ({ value: s.name, label: `${s.name}, ${short(s.parameters)} parameters` })),
+    help: size ? `Rows of up to ${count(size.max_seq_len)} tokens; ${count(size.vocab_size)} words.` : "One of the family's sizes.",
+  };
+  const own = (family?.fields ?? []).map((field): FieldView => ({
+    path: `model.${field.name}`, label: title(field.name), help: field.help, kind: kindOf(field.kind), fallback: "as the size has it",
+    choices: field.choices && field.choices.length > 0 ? choices(field.choices) : null,
+  }));
+  return { fields: [families, sizes, ...first], more: [...own, ...more] };
+}
+
+function kindOf(kind: string): FieldRule["kind"] {
+  return kind === "integer" || kind === "number" || kind === "choice" || kind === "text_list" ? kind : "text";
+}
+
+function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | null): FieldView {
+  const { path } = rule;
+  const base = { path, label: LABELS[path] ?? title(path.split(".").at(-1)!), kind: rule.kind };
+  const unit = UNITS[path];
+  const fallback = rule.default === undefined || rule.default === null ? undefined : Array.isArray(rule.default) ? rule.default.join(", ") : String(rule.default as string | number);
+  const extra = { ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
+  if (path === "data.dataset") {
+    const chosen = datasets.find((d) => d.name === getField(spec, path));
+    return { ...base, ...extra, help: chosen ? `${fileSize(chosen.bytes)} in ${count(chosen.files)} files; ${chosen.license}.` : rule.help, choices: datasets.map((d) => ({ value: d.name, label: d.name })) };
+  }
+  return { ...base, ...extra, help: rule.help, choices: rule.choices && rule.choices.length > 0 ? rule.choices.map((value) => ({ value, label: value })) : null };
+}
+
+function title(name: string): string {
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
