@@ -12,6 +12,12 @@ public interface IFamily
     IReadOnlyList<string> Sizes { get; }
     IReadOnlyList<ModelField> Fields { get; }
 
+    /// <summary>
+    /// Short field names of parity cases and what <see cref="Fields"/> calls them; an empty name is a field that nothing
+    /// selectable reads.
+    /// </summary>
+    IReadOnlyDictionary<string, string> CaseNames { get; }
+
     /// <summary>The plan of a size with overrides; null when <paramref name="errors"/> got any.</summary>
     ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors);
 }

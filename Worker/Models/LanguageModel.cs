@@ -114,8 +114,7 @@ public static class Functions
     public static Tensor CrossEntropySum(Tensor logits_NV, Tensor labels_N)
     {
         var wide = logits_NV.dtype == float64 ? logits_NV : logits_NV.to(float32);
-        var counted_N = labels_N.ge(0);
         var picked_N = wide.gather(1, labels_N.clamp(min: 0).unsqueeze(1)).view(-1);
-        return (wide.logsumexp(-1) - picked_N).masked_fill(counted_N.eq(tensor([false])), 0).sum();
+        return (wide.logsumexp(-1) - picked_N).masked_fill(labels_N.lt(0), 0).sum();
     }
 }

@@ -40,6 +40,13 @@ public abstract class ModelPlan
     /// <summary>Logit values of one token over all heads.</summary>
     public abstract double LogitsPerToken { get; }
 
+    /// <summary>
+    /// Values that head and loss hold at their peak for so many tokens: three copies of one slice's logits and the head's
+    /// gradient (<see cref="HeadLoss"/>). A family with another loss states its own.
+    /// </summary>
+    public virtual double LogitValues(double tokens) =>
+        (3 * Math.Min(tokens, HeadLoss.SliceRows) * VocabSize) + Tensors.Where(t => t.Group == ParameterGroup.Embed).Max(t => t.Count);
+
     public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null);
 
     protected abstract IEnumerable<TensorSpec> ListTensors();
@@ -66,7 +73,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             plan.Parameters * master,
             plan.Parameters * 2 * master,
             (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
-            (long)(tokens * plan.LogitsPerToken * 3 * master),
+            (long)(plan.LogitValues(tokens) * master),
             RuntimeBytes);
     }
 }

@@ -21,7 +21,7 @@ public static class RunChecks
         var read = RunSpecReader.Read(json);
         if (read.Spec is not { } spec)
         {
-            return new CheckedRun(null, null, read.Errors);
+            return new CheckedRun(null, null, [.. read.Errors, .. ModelErrors(json)]);
         }
 
         var errors = new List<FieldError>();
@@ -47,7 +47,7 @@ public static class RunChecks
         long usable = (long)(deviceBytes * UsableShare);
         var candidates = spec.Train.MicroBatch > 0
             ? [spec.Train.MicroBatch]
-            : Enumerable.Range(1, rows).Where(r => rows % r == 0).Reverse();
+            : Divisors(rows);
         foreach (int micro in candidates)
         {
             long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision).Total;
@@ -60,6 +60,44 @@ public static class RunChecks
         }
 
         return new FitResult(false, 0, 0, least, $"Needs {Gigabytes(least)} GB even at {(spec.Train.MicroBatch > 0 ? $"{spec.Train.MicroBatch} rows" : "one row")} at a time; the device has {Gigabytes(deviceBytes)} GB.");
+    }
+
+    // The model is checked even when another part of the spec is wrong, so that a form shows every error at once.
+    private static IReadOnlyList<FieldError> ModelErrors(JsonElement json)
+    {
+        var errors = new List<FieldError>();
+        if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object
+            && Text(model, "family") is { Length: > 0 } && Text(model, "size") is { Length: > 0 })
+        {
+            Families.Plan(model.Deserialize<ModelSpec>(Json.Wire)!, errors);
+        }
+
+        return errors;
+    }
+
+    private static string? Text(JsonElement parent, string name) =>
+        parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    // Largest first.
+    private static IEnumerable<int> Divisors(int whole)
+    {
+        var small = new List<int>();
+        for (int d = 1; (long)d * d <= whole; d++)
+        {
+            if (whole % d == 0)
+            {
+                small.Add(d);
+                yield return whole / d;
+            }
+        }
+
+        for (int i = small.Count - 1; i >= 0; i--)
+        {
+            if (small[i] * small[i] != whole)
+            {
+                yield return small[i];
+            }
+        }
     }
 
     private static void Together(RunSpec spec, ModelPlan plan, List<FieldError> errors)

@@ -23,22 +23,20 @@ public static class Sampler
         using var session = model.StartDecode();
         for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
         {
-            float[] logits = LastRow(model, session, ids);
+            double[] logits = LastRow(model, session, ids);
             int next = Choose(logits, how, ref state);
             yield return next;
             ids = [next];
         }
     }
 
-    /// <summary>One token from a row of logits.</summary>
-    public static int Choose(ReadOnlySpan<float> logits, Sampling how, ref ulong state)
-    {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
-        {
-            best = logits[i] > logits[best] ? i : best;
-        }
+    /// <summary>The likeliest token of a row of logits [V], in their own precision; of equals the lowest id.</summary>
+    public static int Likeliest(Tensor logits_V) => Best(logits_V.ToArray<double>());
 
+    /// <summary>One token from a row of logits.</summary>
+    public static int Choose(ReadOnlySpan<double> logits, Sampling how, ref ulong state)
+    {
+        int best = Best(logits);
         if (how.Temperature <= 0)
         {
             return best;
@@ -73,12 +71,23 @@ public static class Sampler
         return order[kept - 1];
     }
 
-    private static float[] LastRow(LanguageModel model, IDecodeSession session, int[] ids)
+    private static int Best(ReadOnlySpan<double> logits)
+    {
+        int best = 0;
+        for (int i = 1; i < logits.Length; i++)
+        {
+            best = logits[i] > logits[best] ? i : best;
+        }
+
+        return best;
+    }
+
+    private static double[] LastRow(LanguageModel model, IDecodeSession session, int[] ids)
     {
         using var scope = NewDisposeScope();
         long[] wide = Array.ConvertAll(ids, id => (long)id);
         var logits_BTV = session.Step(tensor(wide, 1, wide.Length).to(model.Device));
-        return logits_BTV.select(1, ids.Length - 1).flatten().ToArray<float>();
+        return logits_BTV.select(1, ids.Length - 1).flatten().ToArray<double>();
     }
 
     // SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, the same on every machine.

@@ -9,6 +9,7 @@ internal static class Ops
     internal static readonly Op Addcdiv = new("aten::addcdiv_");
     internal static readonly Op Addcmul = new("aten::addcmul_");
     internal static readonly Op AdamW = new("hearth::adamw_");
+    internal static readonly Op Addmm = new("aten::addmm_");
     internal static readonly Op All = new("aten::all");
     internal static readonly Op Amax = new("aten::amax");
     internal static readonly Op Arange = new("aten::arange", "start_step");
@@ -66,6 +67,7 @@ internal static class Ops
     internal static readonly Op Reshape = new("aten::reshape");
     internal static readonly Op RmsNorm = new("hearth::rms_norm");
     internal static readonly Op Rsqrt = new("aten::rsqrt");
+    internal static readonly Op ScatterAdd = new("aten::scatter_add_");
     internal static readonly Op Sdpa = new("aten::scaled_dot_product_attention");
     internal static readonly Op Select = new("aten::select", "int");
     internal static readonly Op Sigmoid = new("aten::sigmoid");

@@ -21,6 +21,8 @@ public static partial class torch
         public Tensor mul_(Scalar factor) => Self(Ops.MulInPlace.One(this, factor));
         public Tensor addcdiv_(Tensor a, Tensor b, Scalar value) => Self(Ops.Addcdiv.One(this, a, b, value));
         public Tensor addcmul_(Tensor a, Tensor b, Scalar value) => Self(Ops.Addcmul.One(this, a, b, value));
+        public Tensor addmm_(Tensor a, Tensor b) => Self(Ops.Addmm.One(this, a, b));
+        public Tensor scatter_add_(long dim, Tensor index, Tensor source) => Self(Ops.ScatterAdd.One(this, dim, index, source));
         public Tensor copy_(Tensor source) => Self(Ops.Copy.One(this, source, false));
         public Tensor fill_(Scalar value) => Self(Ops.Fill.One(this, value));
         public Tensor zero_() => fill_(0);

@@ -40,6 +40,7 @@ public sealed class Decoder : LanguageModel
 {
     private readonly DecoderConfig _config;
     private readonly ScalarType _compute;
+    private readonly RopeTables _rope;
     private readonly Layer[] _layers;
     private readonly MtpModule[] _mtp;
     private readonly Tensor _embedding_VD;
@@ -51,6 +52,7 @@ public sealed class Decoder : LanguageModel
     {
         _config = config;
         _compute = compute;
+        _rope = new RopeTables(dtype, device);
         _layers = [.. config.Layers.Select((layer, i) => layer.Build(Weight, $"blocks.{i}"))];
         _mtp = config.Mtp.Build(Weight);
         _embedding_VD = Weight("tok_emb");
@@ -81,10 +83,16 @@ public sealed class Decoder : LanguageModel
         return new LossTotals(counts);
     }
 
+    /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals)
     {
+        if (ids_BT.size(1) < 2)
+        {
+            throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
+        }
+
         var sums = new List<Tensor>();
-        Tensor? total = null;
+        var loss = new HeadLoss(_head_VD, _compute);
         int k = 0;
         foreach (var hidden_BTD in Heads(ids_BT, Trunk(ids_BT, 0, null)))
         {
@@ -93,10 +101,7 @@ public sealed class Decoder : LanguageModel
             {
                 var rows_ND = hidden_BTD.narrow(1, 0, targets).reshape(-1, _config.Dim);
                 var labels_N = labels_BT.narrow(1, k + 1, targets).reshape(-1);
-                var sum = Functions.CrossEntropySum(Functions.Linear(rows_ND, _head_VD, _compute), labels_N);
-                var part = sum * (Terms[k].Weight / Math.Max(1, totals.Counts[k]));
-                total = total is null ? part : total + part;
-                sums.Add(sum.detach());
+                sums.Add(loss.Add(rows_ND, labels_N, Terms[k].Weight / Math.Max(1, totals.Counts[k])));
             }
             else
             {
@@ -106,7 +111,7 @@ public sealed class Decoder : LanguageModel
             k++;
         }
 
-        return new LossResult(total ?? throw new ArgumentException("a row of one token has no target", nameof(ids_BT)), sums);
+        return new LossResult(loss.Total(), sums);
     }
 
     public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, 0, null), _finalNorm_D);
@@ -114,6 +119,29 @@ public sealed class Decoder : LanguageModel
     /// <summary>Logits of multi-token head k = 1.. over rows 0..T−1−k.</summary>
     public IReadOnlyList<Tensor> MtpLogits(Tensor ids_BT) =>
         [.. Heads(ids_BT, Trunk(ids_BT, 0, null)).Skip(1).Select(h => Functions.Linear(h, _head_VD, _compute))];
+
+    /// <summary>
+    /// What the modules propose after a text [1,T] whose last token the main head chose: module k reads the state of module
+    /// k−1 at row T−2 and the token k rows on, its own proposals once the text has ended. At most K−1 ids.
+    /// </summary>
+    public IReadOnlyList<int> Draft(Tensor ids_1T)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        long rows = ids_1T.size(1) - 1;
+        var hidden_1TD = Trunk(ids_1T.narrow(1, 0, rows), 0, null);
+        var drafts = new List<int>();
+        for (int k = 1; k <= _mtp.Length; k++)
+        {
+            var next_1TD = nn.functional.embedding(ids_1T.narrow(1, k, rows), _embedding_VD);
+            hidden_1TD = _mtp[k - 1].Forward(hidden_1TD, next_1TD, Context(0));
+            var logits_V = Functions.Linear(_mtp[k - 1].NormOut(hidden_1TD.narrow(1, rows - 1, 1)), _head_VD, _compute).flatten();
+            drafts.Add(Sampler.Likeliest(logits_V));
+            ids_1T = cat([ids_1T, tensor(new long[] { drafts[^1] }, 1, 1).to(Device)], 1);
+        }
+
+        return drafts;
+    }
 
     public override IDecodeSession StartDecode() => new Session(this);
 
@@ -125,14 +153,14 @@ public sealed class Decoder : LanguageModel
         for (int k = 1; k <= _mtp.Length && k < time; k++)
         {
             var next_BTD = nn.functional.embedding(ids_BT.narrow(1, k, time - k), _embedding_VD);
-            hidden_BTD = _mtp[k - 1].Forward(hidden_BTD.narrow(1, 0, time - k), next_BTD, new ForwardContext(0, _compute));
+            hidden_BTD = _mtp[k - 1].Forward(hidden_BTD.narrow(1, 0, time - k), next_BTD, Context(0));
             yield return _mtp[k - 1].NormOut(hidden_BTD);
         }
     }
 
     private Tensor Trunk(Tensor ids_BT, long offset, MixerState[]? states)
     {
-        var context = new ForwardContext(offset, _compute);
+        var context = Context(offset);
         var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
         for (int i = 0; i < _layers.Length; i++)
         {
@@ -141,6 +169,8 @@ public sealed class Decoder : LanguageModel
 
         return x_BTD;
     }
+
+    private ForwardContext Context(long offset) => new(offset, _compute, _rope);
 
     private Tensor Head(Tensor x_BTD, Tensor norm_D) =>
         Functions.Linear(Functions.RmsNorm(x_BTD, norm_D, _config.NormEps), _head_VD, _compute);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 // B batch, T time, S keys, H query heads, K key/value heads, N head width.
@@ -51,9 +52,8 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tenso
             k_BKTN = Functions.RmsNorm(k_BKTN, _kNorm_N!, config.NormEps).to(context.Compute);
         }
 
-        var rope = Rope.For(config.HeadDim, config.RopeTheta, context.Offset, time, x_BTD);
-        q_BHTN = rope.Apply(q_BHTN);
-        k_BKTN = rope.Apply(k_BKTN);
+        q_BHTN = context.Rope.Turn(q_BHTN, config.RopeTheta, context.Offset);
+        k_BKTN = context.Rope.Turn(k_BKTN, config.RopeTheta, context.Offset);
         if (state is KvCache cache)
         {
             (k_BKTN, v_BKTN) = cache.Append(k_BKTN, v_BKTN);
@@ -83,19 +83,27 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tenso
     private static Tensor Mask(long time, long keys, Tensor like) =>
         full([time, keys], double.NegativeInfinity, like.dtype, like.device).triu(keys - time + 1);
 
+    /// <summary>Keys and values so far, in buffers that double when full: n rows cost O(n) copies, not O(n²).</summary>
     private sealed class KvCache : MixerState
     {
+        private const long LeastRows = 32;
         private Tensor? _k_BKSN;
         private Tensor? _v_BKSN;
+        private long _length;
 
         internal (Tensor K, Tensor V) Append(Tensor k_BKTN, Tensor v_BKTN)
         {
-            var k = _k_BKSN is null ? k_BKTN.clone() : cat([_k_BKSN, k_BKTN], 2);
-            var v = _v_BKSN is null ? v_BKTN.clone() : cat([_v_BKSN, v_BKTN], 2);
-            Dispose();
-            _k_BKSN = k.DetachFromDisposeScope();
-            _v_BKSN = v.DetachFromDisposeScope();
-            return (k, v);
+            long time = k_BKTN.size(2), length = _length + time;
+            if (_k_BKSN is null || _v_BKSN is null || length > _k_BKSN.size(2))
+            {
+                long rows = Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)length));
+                (_k_BKSN, _v_BKSN) = (Grow(_k_BKSN, k_BKTN, rows), Grow(_v_BKSN, v_BKTN, rows));
+            }
+
+            _k_BKSN.narrow(2, _length, time).copy_(k_BKTN);
+            _v_BKSN.narrow(2, _length, time).copy_(v_BKTN);
+            _length = length;
+            return (_k_BKSN.narrow(2, 0, length), _v_BKSN.narrow(2, 0, length));
         }
 
         public override void Dispose()
@@ -103,26 +111,19 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tenso
             _k_BKSN?.Dispose();
             _v_BKSN?.Dispose();
         }
-    }
-}
 
-/// <summary>Rotary positions: angles t·θ^(−2p/N) in fp64, cosines and sines stored in at least fp32.</summary>
-internal sealed class Rope(Tensor cos_TP, Tensor sin_TP)
-{
-    internal static Rope For(int headDim, double theta, long offset, long time, Tensor like)
-    {
-        int half = headDim / 2;
-        var frequency_P = (arange(0, half, float64) * (-2.0 / headDim * Math.Log(theta))).exp();
-        var angle_TP = arange(offset, offset + time, float64).unsqueeze(1) * frequency_P;
-        var type = like.dtype == float64 ? float64 : float32;
-        return new Rope(angle_TP.cos().to(type).to(like.device), angle_TP.sin().to(type).to(like.device));
-    }
+        private Tensor Grow(Tensor? old, Tensor like, long rows)
+        {
+            long[] shape = like.shape;
+            shape[2] = rows;
+            var grown = empty(shape, like.dtype, like.device).DetachFromDisposeScope();
+            if (old is not null)
+            {
+                grown.narrow(2, 0, _length).copy_(old.narrow(2, 0, _length));
+                old.Dispose();
+            }
 
-    internal Tensor Apply(Tensor x_BHTN)
-    {
-        long half = x_BHTN.size(-1) / 2;
-        var a = x_BHTN.narrow(-1, 0, half);
-        var b = x_BHTN.narrow(-1, half, half);
-        return cat([(a * cos_TP) - (b * sin_TP), (a * sin_TP) + (b * cos_TP)], -1).to(x_BHTN.dtype);
+            return grown;
+        }
     }
 }

@@ -6,7 +6,8 @@ namespace Hearth.Models.Blocks;
 /// <summary>What a forward pass hands to every block: where in the text it is, and how to multiply.</summary>
 /// <param name="Offset">Position of the first row (tokens already in the cache).</param>
 /// <param name="Compute">Type of matrix products.</param>
-public sealed record ForwardContext(long Offset, ScalarType Compute);
+/// <param name="Rope">The model's rotary tables.</param>
+public sealed record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope);
 
 /// <summary>What a sequence mixer carries from one decoding step to the next.</summary>
 public abstract class MixerState : IDisposable

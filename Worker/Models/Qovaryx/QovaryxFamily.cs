@@ -64,6 +64,30 @@ public sealed class QovaryxFamily : IFamily
         new("max_seq_len", ModelFieldKind.Integer, "Longest row.", 8, 1 << 20),
     ];
 
+    public IReadOnlyDictionary<string, string> CaseNames { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["vocab"] = "vocab_size",
+        ["d"] = "d_model",
+        ["layers"] = "n_layer",
+        ["heads"] = "n_head",
+        ["kv"] = "n_kv_head",
+        ["ff"] = "d_ff",
+        ["tie"] = "tie_embeddings",
+
+        // Of the other feed-forward kinds, the decision head and the image encoder.
+        ["rank"] = "",
+        ["experts"] = "",
+        ["top_k"] = "",
+        ["act_quant"] = "",
+        ["capacity_factor"] = "",
+        ["lb_weight"] = "",
+        ["router_z_weight"] = "",
+        ["classes"] = "",
+        ["decision_weight"] = "",
+        ["calibration_loss_weight"] = "",
+        ["chart_c1"] = "",
+    };
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

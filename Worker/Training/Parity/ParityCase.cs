@@ -8,18 +8,6 @@ namespace Hearth.Training.Parity;
 /// <summary>The description in a case file's metadata: family, config under short names, recipes, tolerances.</summary>
 public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictionary<string, JsonElement> Train, JsonElement? Greedy, JsonElement Tolerance)
 {
-    // Short names of the parameter table and what our specs call them.
-    private static readonly Dictionary<string, string> LongNames = new(StringComparer.Ordinal)
-    {
-        ["vocab"] = "vocab_size",
-        ["d"] = "d_model",
-        ["layers"] = "n_layer",
-        ["heads"] = "n_head",
-        ["kv"] = "n_kv_head",
-        ["ff"] = "d_ff",
-        ["tie"] = "tie_embeddings",
-    };
-
     /// <exception cref="InvalidDataException">The file is no case, or names a config that cannot be built; says which field.</exception>
     public static ParityCase Read(SafetensorsReader file)
     {
@@ -33,18 +21,32 @@ public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictiona
         string name = root.GetProperty("family").GetString()!;
         string size = root.GetProperty("size").GetString()!;
         var family = Families.Find(name) ?? throw new InvalidDataException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
-        var known = family.Fields.Select(f => f.Name).ToHashSet(StringComparer.Ordinal);
-        var overrides = root.GetProperty("config").EnumerateObject()
-            .Select(p => (Name: LongNames.GetValueOrDefault(p.Name, p.Name), p.Value))
-            .Where(p => known.Contains(p.Name))
-            .ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
         var errors = new List<FieldError>();
-        var plan = family.Plan(size, overrides, errors)
+        var plan = family.Plan(size, Overrides(family, root.GetProperty("config")), errors)
             ?? throw new InvalidDataException(string.Join(" ", errors.Select(e => e.Message)));
         var train = root.TryGetProperty("train", out var recipes)
             ? recipes.EnumerateObject().ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal)
             : [];
         return new ParityCase(name, plan, train, root.TryGetProperty("greedy", out var greedy) ? greedy : null, root.GetProperty("tolerance"));
+    }
+
+    // A part of the model that the family lacks may be named only to say that it is off.
+    private static Dictionary<string, JsonElement> Overrides(IFamily family, JsonElement config)
+    {
+        var overrides = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var (name, value) in config.EnumerateObject().Select(p => (family.CaseNames.GetValueOrDefault(p.Name, p.Name), p.Value)))
+        {
+            if (family.Fields.Any(f => f.Name == name))
+            {
+                overrides.Add(name, value);
+            }
+            else if (name.Length > 0 && value.ValueKind != JsonValueKind.False)
+            {
+                throw new InvalidDataException($"config.{name} is {value.GetRawText()}. Allowed: false ({family.Title} has no such part here).");
+            }
+        }
+
+        return overrides;
     }
 
     /// <summary>Largest allowed difference, relative to 1 + |v|.</summary>

@@ -1,0 +1,46 @@
+using System.Numerics;
+using static TorchSharp.torch;
+
+// B batch, H heads, T time, N head width, P = N/2 pairs.
+namespace Hearth.Models.Blocks;
+
+/// <summary>
+/// Rotary positions (Su et al., arXiv 2104.09864): angles t·θ^(−2p/N) in fp64, cosines and sines kept in at least fp32.
+/// One set of tables per model, made once per (width, θ) and grown when a longer row comes.
+/// </summary>
+public sealed class RopeTables(ScalarType dtype, Device device)
+{
+    private const long LeastRows = 64;
+    private readonly ScalarType _type = dtype == float64 ? float64 : float32;
+    private readonly Dictionary<(long Width, double Theta), (Tensor Cos_TP, Tensor Sin_TP)> _tables = [];
+
+    /// <summary>x [B,H,T,N] whose first row stands at <paramref name="offset"/>, turned; pairs are (p, p + N/2).</summary>
+    public Tensor Turn(Tensor x_BHTN, double theta, long offset)
+    {
+        long width = x_BHTN.size(-1), half = width / 2, time = x_BHTN.size(-2);
+        var (cos, sin) = Table(width, theta, offset + time);
+        var cos_TP = cos.narrow(0, offset, time);
+        var sin_TP = sin.narrow(0, offset, time);
+        var a = x_BHTN.narrow(-1, 0, half);
+        var b = x_BHTN.narrow(-1, half, half);
+        return cat([(a * cos_TP) - (b * sin_TP), (a * sin_TP) + (b * cos_TP)], -1).to(x_BHTN.dtype);
+    }
+
+    private (Tensor Cos, Tensor Sin) Table(long width, double theta, long rows)
+    {
+        if (_tables.TryGetValue((width, theta), out var known) && known.Cos_TP.size(0) >= rows)
+        {
+            return known;
+        }
+
+        using var scope = NewDisposeScope();
+        long capacity = Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)rows));
+        var frequency_P = (arange(0, width / 2, float64) * (-2.0 / width * Math.Log(theta))).exp();
+        var angle_TP = arange(0, capacity, float64).unsqueeze(1) * frequency_P;
+        known.Cos_TP?.Dispose();
+        known.Sin_TP?.Dispose();
+        return _tables[(width, theta)] = (Keep(angle_TP.cos()), Keep(angle_TP.sin()));
+    }
+
+    private Tensor Keep(Tensor table) => table.to(_type).to(device).DetachFromDisposeScope();
+}

@@ -1,0 +1,103 @@
+using static TorchSharp.torch;
+
+// N rows, S rows of a slice, D model width, V vocabulary.
+namespace Hearth.Models;
+
+/// <summary>
+/// Head and cross entropy in one: logits exist for <see cref="SliceRows"/> rows at a time, and their gradient
+/// (softmax − one-hot) is used while they do, so memory does not grow with rows × vocabulary × heads.
+/// <see cref="Naive"/> is the same in plain operators.
+/// </summary>
+public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
+{
+    /// <summary>Rows whose logits exist together.</summary>
+    public const int SliceRows = 512;
+
+    private readonly bool _graph = is_grad_enabled();
+    private Tensor? _headGrad_VD;
+    private Tensor? _value;
+    private Tensor? _surrogate;
+
+    /// <summary>Adds factor · Σ CE over rows whose label is not −100.</summary>
+    /// <returns>The unweighted sum, detached.</returns>
+    public Tensor Add(Tensor rows_ND, Tensor labels_N, double factor)
+    {
+        long rows = rows_ND.size(0);
+        var frozen_ND = rows_ND.detach();
+        var gradients = new List<Tensor>();
+        Tensor? sum = null;
+        using (no_grad())
+        {
+            for (long first = 0; first < rows; first += SliceRows)
+            {
+                long count = Math.Min(SliceRows, rows - first);
+                var (part, grad_SD) = Slice(frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), factor);
+                sum = sum is null ? part : sum + part;
+                gradients.Add(grad_SD);
+            }
+        }
+
+        var weighted = sum! * factor;
+        _value = _value is null ? weighted : _value + weighted;
+        if (_graph)
+        {
+            var part = (rows_ND * cat(gradients)).sum();
+            _surrogate = _surrogate is null ? part : _surrogate + part;
+        }
+
+        return sum!;
+    }
+
+    /// <summary>
+    /// The weighted total. Its value is the loss, its gradient that of Σ rows·∂rows + Σ head·∂head with the derivatives held
+    /// constant, which is the loss's own.
+    /// </summary>
+    public Tensor Total()
+    {
+        var value = _value ?? throw new InvalidOperationException("no rows were added");
+        if (!_graph)
+        {
+            return value;
+        }
+
+        var surrogate = _surrogate! + (head_VD * _headGrad_VD!).sum();
+        return value + (surrogate - surrogate.detach());
+    }
+
+    /// <summary>Sum of cross entropies, every logit at once, by autograd.</summary>
+    public static Tensor Naive(Tensor rows_ND, Tensor labels_N, Tensor head_VD, ScalarType compute) =>
+        Functions.CrossEntropySum(Functions.Linear(rows_ND, head_VD, compute), labels_N);
+
+    private (Tensor Sum, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor)
+    {
+        using var scope = NewDisposeScope();
+        var narrow_SD = rows_SD.to(compute);
+        var logits_SV = nn.functional.linear(narrow_SD, head_VD.to(compute));
+        var logp_SV = (logits_SV.dtype == float64 ? logits_SV : logits_SV.to(float32)).log_softmax(-1);
+        var index_S1 = labels_S.clamp(min: 0).unsqueeze(1);
+        var sum = logp_SV.gather(1, index_S1).view(-1).masked_fill(labels_S.lt(0), 0).sum() * -1.0;
+        if (!_graph)
+        {
+            return (sum.MoveToOuterDisposeScope(), sum);
+        }
+
+        // Uncounted rows and the factor go on the narrow side [S,D], not on [S,V].
+        var weight_S1 = full([rows_SD.size(0)], factor, rows_SD.dtype, rows_SD.device).masked_fill(labels_S.lt(0), 0).unsqueeze(1);
+        var grad_SV = logp_SV.exp();
+        grad_SV.scatter_add_(1, index_S1, full([rows_SD.size(0), 1], -1, grad_SV.dtype, grad_SV.device));
+        grad_SV = grad_SV.to(compute);
+        var grad_SD = grad_SV.mm(head_VD.to(compute)).to(rows_SD.dtype) * weight_S1;
+        _headGrad_VD ??= zeros(head_VD.shape, head_VD.dtype, head_VD.device).MoveToOuterDisposeScope();
+        if (compute == head_VD.dtype)
+        {
+            _headGrad_VD.addmm_(grad_SV.transpose(0, 1), rows_SD * weight_S1);
+        }
+        else
+        {
+            var counted_SD = narrow_SD.masked_fill(labels_S.lt(0).unsqueeze(1), 0);
+            _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(counted_SD).to(head_VD.dtype), factor);
+        }
+
+        return (sum.MoveToOuterDisposeScope(), grad_SD.MoveToOuterDisposeScope());
+    }
+}
