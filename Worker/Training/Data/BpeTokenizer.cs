@@ -1,0 +1,219 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Hearth.Training.Data;
+
+/// <summary>A tokenizer file that cannot be used; the message names the field.</summary>
+public sealed class TokenizerException(string message) : Exception(message);
+
+/// <summary>
+/// Byte-level BPE in Hugging Face's <c>tokenizer.json</c> form. Every text has an encoding, and decoding gives it back. The
+/// file's bytes are kept: their SHA-256 is the tokenizer's identity.
+/// </summary>
+public sealed class BpeTokenizer
+{
+    private const int CacheLimit = 200_000;
+    private readonly Dictionary<string, int> _ids;
+    private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges;
+    private readonly byte[]?[] _bytes;
+    private readonly string[] _added;
+    private readonly int[] _byteIds = new int[256];
+    private readonly Dictionary<string, int[]> _cache = new(StringComparer.Ordinal);
+
+    private BpeTokenizer(byte[] json, Dictionary<string, int> ids, Dictionary<(int, int), (int, int)> merges, string[] added)
+    {
+        (Json, _ids, _merges, _added) = (json, ids, merges, added);
+        Sha256 = Convert.ToHexStringLower(SHA256.HashData(json));
+        VocabSize = ids.Values.DefaultIfEmpty(-1).Max() + 1;
+        _bytes = new byte[]?[VocabSize];
+        var special = added.ToHashSet(StringComparer.Ordinal);
+        foreach (var (entry, id) in ids)
+        {
+            _bytes[id] = special.Contains(entry) ? Encoding.UTF8.GetBytes(entry) : ByteLevel.Bytes(entry) ?? Encoding.UTF8.GetBytes(entry);
+        }
+
+        for (int b = 0; b < 256; b++)
+        {
+            _byteIds[b] = ids.GetValueOrDefault(ByteLevel.Character((byte)b).ToString(), -1);
+        }
+    }
+
+    /// <summary>The file, byte for byte.</summary>
+    public byte[] Json { get; }
+
+    public string Sha256 { get; }
+
+    public int VocabSize { get; }
+
+    /// <summary>Id of an added token such as <c>&lt;eos&gt;</c>, or −1.</summary>
+    public int Special(string token) => _added.Contains(token) ? _ids[token] : -1;
+
+    public static BpeTokenizer Load(string path) => Parse(File.ReadAllBytes(path));
+
+    /// <exception cref="TokenizerException">The file is no byte-level BPE; says which field is wrong.</exception>
+    public static BpeTokenizer Parse(byte[] json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var root = document.RootElement;
+            var model = root.GetProperty("model");
+            Require(model.GetProperty("type").GetString() == "BPE", "model.type", "BPE");
+            var pre = root.GetProperty("pre_tokenizer");
+            Require(pre.GetProperty("type").GetString() == "ByteLevel" && !pre.GetProperty("add_prefix_space").GetBoolean(), "pre_tokenizer", "ByteLevel without a prefix space");
+            Require(!root.TryGetProperty("normalizer", out var normalizer) || normalizer.ValueKind == JsonValueKind.Null, "normalizer", "null");
+            var ids = model.GetProperty("vocab").EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetInt32(), StringComparer.Ordinal);
+            var added = new List<string>();
+            foreach (var token in root.GetProperty("added_tokens").EnumerateArray())
+            {
+                string content = token.GetProperty("content").GetString()!;
+                ids[content] = token.GetProperty("id").GetInt32();
+                added.Add(content);
+            }
+
+            Require(ids.Values.All(id => id is >= 0 and < 1 << 24) && ids.Values.Distinct().Count() == ids.Count, "model.vocab", "distinct ids from 0");
+            return new BpeTokenizer(json, ids, Merges(model.GetProperty("merges"), ids), [.. added.Where(a => a.Length > 0).OrderByDescending(a => a.Length).ThenBy(a => a, StringComparer.Ordinal)]);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new TokenizerException($"tokenizer.json cannot be read: {e.Message}");
+        }
+    }
+
+    public int[] Encode(string text)
+    {
+        var ids = new List<int>(text.Length / 3);
+        int start = 0;
+        while (start < text.Length)
+        {
+            var (at, token) = NextAdded(text, start);
+            foreach (string piece in ByteLevel.Pieces(text[start..at]))
+            {
+                ids.AddRange(Piece(piece));
+            }
+
+            if (token is null)
+            {
+                break;
+            }
+
+            ids.Add(_ids[token]);
+            start = at + token.Length;
+        }
+
+        return [.. ids];
+    }
+
+    /// <summary>The text of ids; added tokens are left out unless asked for, broken UTF-8 becomes U+FFFD.</summary>
+    public string Decode(IEnumerable<int> ids, bool withAdded = false)
+    {
+        var special = _added.Select(a => _ids[a]).ToHashSet();
+        using var bytes = new MemoryStream();
+        foreach (int id in ids)
+        {
+            if (id >= 0 && id < _bytes.Length && _bytes[id] is { } known && (withAdded || !special.Contains(id)))
+            {
+                bytes.Write(known);
+            }
+        }
+
+        return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
+    }
+
+    private static Dictionary<(int, int), (int, int)> Merges(JsonElement merges, Dictionary<string, int> ids)
+    {
+        var table = new Dictionary<(int, int), (int, int)>();
+        foreach (var merge in merges.EnumerateArray())
+        {
+            string[] pair = merge.ValueKind == JsonValueKind.String
+                ? merge.GetString()!.Split(' ', 2)
+                : [merge[0].GetString()!, merge[1].GetString()!];
+            if (pair.Length != 2 || !ids.TryGetValue(pair[0], out int left) || !ids.TryGetValue(pair[1], out int right) || !ids.TryGetValue(pair[0] + pair[1], out int whole))
+            {
+                throw new TokenizerException($"model.merges[{table.Count}] is {string.Join(' ', pair)}. Allowed: two entries of model.vocab whose join is an entry.");
+            }
+
+            table.TryAdd((left, right), (table.Count, whole));
+        }
+
+        return table;
+    }
+
+    private static void Require(bool holds, string field, string allowed)
+    {
+        if (!holds)
+        {
+            throw new TokenizerException($"{field} of tokenizer.json is of a kind that is not supported. Allowed: {allowed}.");
+        }
+    }
+
+    // The leftmost added token, the longest where several start at the same place.
+    private (int At, string? Token) NextAdded(string text, int start)
+    {
+        int best = text.Length;
+        string? found = null;
+        foreach (string token in _added)
+        {
+            int at = text.IndexOf(token, start, best - start + (found is null ? 0 : Math.Min(found.Length, text.Length - best)), StringComparison.Ordinal);
+            if (at >= 0 && at < best)
+            {
+                (best, found) = (at, token);
+            }
+        }
+
+        return (best, found);
+    }
+
+    private int[] Piece(string piece)
+    {
+        if (_cache.TryGetValue(piece, out int[]? known))
+        {
+            return known;
+        }
+
+        int[] merged = Merge(Encoding.UTF8.GetBytes(piece));
+        if (_cache.Count < CacheLimit)
+        {
+            _cache[piece] = merged;
+        }
+
+        return merged;
+    }
+
+    // Applies the lowest-ranked merge that is left, leftmost first, until none is left.
+    private int[] Merge(byte[] bytes)
+    {
+        var ids = new List<int>(bytes.Length);
+        foreach (byte b in bytes)
+        {
+            if (_byteIds[b] >= 0)
+            {
+                ids.Add(_byteIds[b]);
+            }
+        }
+
+        while (ids.Count > 1)
+        {
+            (int Rank, int Id) best = (int.MaxValue, -1);
+            int at = -1;
+            for (int i = 0; i + 1 < ids.Count; i++)
+            {
+                if (_merges.TryGetValue((ids[i], ids[i + 1]), out var merge) && merge.Rank < best.Rank)
+                {
+                    (best, at) = (merge, i);
+                }
+            }
+
+            if (at < 0)
+            {
+                break;
+            }
+
+            ids[at] = best.Id;
+            ids.RemoveAt(at + 1);
+        }
+
+        return [.. ids];
+    }
+}

@@ -1,0 +1,115 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Hearth.Training.Data;
+
+/// <summary>A dataset that cannot be used; the message names the file and the place.</summary>
+public sealed class DatasetException(string message) : Exception(message);
+
+/// <summary>One text of a dataset.</summary>
+public sealed record Document(string Name, string Text)
+{
+    /// <summary>
+    /// Whether a document is held out: the first 53 bits of its SHA-256, as a fraction, lie below the share. A pure function of
+    /// the text, so that adding other documents moves none.
+    /// </summary>
+    public bool IsValidation(double fraction)
+    {
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
+        return (BitConverter.ToUInt64(hash) >> 11) * (1.0 / (1UL << 53)) < fraction;
+    }
+}
+
+/// <summary>
+/// Reads documents: a folder gives each of its text files as one, in ordinal order of their names; a <c>.jsonl</c> file gives
+/// one per line (its <c>text</c>); any other file is one document.
+/// </summary>
+public static class Documents
+{
+    private static readonly string[] TextEndings = [".txt", ".md", ".rst", ".text", ".jsonl"];
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
+    /// <exception cref="DatasetException">Nothing is there, a file is empty or no UTF-8; names file and byte offset.</exception>
+    public static IEnumerable<Document> Read(string path)
+    {
+        if (File.Exists(path))
+        {
+            return ReadFile(path, Path.GetFileName(path));
+        }
+
+        if (!Directory.Exists(path))
+        {
+            throw new DatasetException($"There is no file or folder {path}.");
+        }
+
+        string[] names = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Where(f => TextEndings.Contains(Path.GetExtension(f)))
+            .Select(f => Path.GetRelativePath(path, f))
+            .Order(StringComparer.Ordinal)];
+        return names.Length > 0
+            ? names.SelectMany(name => ReadFile(Path.Combine(path, name), name))
+            : throw new DatasetException($"The folder {path} has no text file. Looked for: {string.Join(", ", TextEndings)}.");
+    }
+
+    /// <summary>SHA-256 over names and texts, in order: the content of a dataset whatever its files were.</summary>
+    public static string ContentHash(IEnumerable<Document> documents)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var document in documents)
+        {
+            byte[] text = Encoding.UTF8.GetBytes(document.Text);
+            hash.AppendData(BitConverter.GetBytes((long)text.Length));
+            hash.AppendData(text);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static IEnumerable<Document> ReadFile(string path, string name)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        if (bytes.Length == 0)
+        {
+            throw new DatasetException($"{name} is empty.");
+        }
+
+        string text = Decode(bytes, name);
+        return Path.GetExtension(name) == ".jsonl" ? Lines(text, name) : [new Document(name, text)];
+    }
+
+    private static IEnumerable<Document> Lines(string text, string name)
+    {
+        int number = 0;
+        foreach (string line in text.Split('\n').Where(l => !string.IsNullOrWhiteSpace(l)))
+        {
+            number++;
+            string? content;
+            try
+            {
+                using var json = JsonDocument.Parse(line);
+                content = json.RootElement.GetProperty("text").GetString();
+            }
+            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+            {
+                throw new DatasetException($"{name}, line {number}: not a JSON object with a text field.");
+            }
+
+            yield return string.IsNullOrEmpty(content)
+                ? throw new DatasetException($"{name}, line {number}: its text is empty.")
+                : new Document($"{name}:{number}", content);
+        }
+    }
+
+    private static string Decode(byte[] bytes, string name)
+    {
+        try
+        {
+            return Strict.GetString(bytes);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new DatasetException($"{name} is no UTF-8: byte 0x{e.BytesUnknown?.FirstOrDefault():X2} at offset {e.Index}.");
+        }
+    }
+}

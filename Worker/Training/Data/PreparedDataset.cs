@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Hearth.Protocol;
+
+namespace Hearth.Training.Data;
+
+/// <summary><c>dataset.json</c> of a prepared folder, written last.</summary>
+public sealed record DatasetManifest(string Key, string TokenizerSha256, long TrainTokens, long ValidationTokens, long Documents, IReadOnlyList<FileRef> Files);
+
+/// <summary>How a dataset is to be prepared; part of its content key.</summary>
+public sealed record Preparation(int VocabSize, double ValidationFraction);
+
+/// <summary>A tokenised dataset: tokenizer, packed shards for training and validation, manifest.</summary>
+public static class PreparedDataset
+{
+    public const string TokenizerName = "tokenizer.json";
+    public const string TrainName = "train.qpk";
+    public const string ValidationName = "validation.qpk";
+    public const string ManifestName = "dataset.json";
+    private const int Format = 1;
+
+    // A document longer than this is stored in pieces, so that no single text can make a shard's bookkeeping overflow.
+    private const int LongestDocument = 1 << 26;
+
+    /// <summary>Prepares documents under <paramref name="cache"/>, or finds that it was done before.</summary>
+    /// <returns>The folder, named by its content key.</returns>
+    public static string Prepare(string source, string cache, Preparation how, Action<string, double>? progress = null, CancellationToken stop = default)
+    {
+        var documents = Documents.Read(source).SelectMany(Split).ToList();
+        string key = Key(Documents.ContentHash(documents), how);
+        string folder = Path.Combine(cache, "prepared-" + key);
+        if (File.Exists(Path.Combine(folder, ManifestName)))
+        {
+            Verify(folder);
+            return folder;
+        }
+
+        string temporary = $"{folder}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+        Directory.CreateDirectory(temporary);
+        try
+        {
+            Write(documents, temporary, key, how, progress, stop);
+            Directory.Move(temporary, folder);
+        }
+        catch (IOException) when (File.Exists(Path.Combine(folder, ManifestName)))
+        {
+            // Another process was first; its bytes are the same.
+        }
+        finally
+        {
+            if (Directory.Exists(temporary))
+            {
+                Directory.Delete(temporary, recursive: true);
+            }
+        }
+
+        return folder;
+    }
+
+    /// <summary>Checks every file against the manifest.</summary>
+    public static DatasetManifest Verify(string folder)
+    {
+        string path = Path.Combine(folder, ManifestName);
+        if (!File.Exists(path))
+        {
+            throw new DatasetException($"{folder} has no {ManifestName}: it is no prepared dataset.");
+        }
+
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(File.ReadAllBytes(path), Json.Wire)!;
+        foreach (var file in manifest.Files)
+        {
+            string actual = Hash(Path.Combine(folder, file.Name));
+            if (actual != file.Sha256)
+            {
+                throw new DatasetException($"{file.Name} of the prepared dataset has SHA-256 {actual}; its manifest says {file.Sha256}.");
+            }
+        }
+
+        return manifest;
+    }
+
+    private static string Key(string content, Preparation how) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{Format}/{content}/byte_bpe/{how.VocabSize}/{how.ValidationFraction:R}"))))[..32];
+
+    private static IEnumerable<Document> Split(Document document)
+    {
+        for (int at = 0, part = 1; at < document.Text.Length; at += LongestDocument, part++)
+        {
+            yield return document.Text.Length <= LongestDocument
+                ? document
+                : new Document($"{document.Name}#{part}", document.Text.Substring(at, Math.Min(LongestDocument, document.Text.Length - at)));
+        }
+    }
+
+    private static void Write(List<Document> documents, string folder, string key, Preparation how, Action<string, double>? progress, CancellationToken stop)
+    {
+        var (training, validation) = Divide(documents, how.ValidationFraction);
+        var trainer = new BpeTrainer();
+        for (int i = 0; i < training.Count; i++)
+        {
+            stop.ThrowIfCancellationRequested();
+            trainer.Add(training[i].Text);
+            progress?.Invoke("counting words", i / (double)training.Count);
+        }
+
+        var tokenizer = trainer.Train(how.VocabSize, f => progress?.Invoke("learning the tokenizer", f), stop);
+        File.WriteAllBytes(Path.Combine(folder, TokenizerName), tokenizer.Json);
+        long Pack(List<Document> part, string name, string what)
+        {
+            long tokens = 0;
+            ShardWriter.Write(Path.Combine(folder, name), part.Select((document, i) =>
+            {
+                stop.ThrowIfCancellationRequested();
+                progress?.Invoke(what, i / (double)part.Count);
+                int[] ids = [.. tokenizer.Encode(document.Text), tokenizer.Special(BpeTrainer.EndToken)];
+                tokens += ids.Length;
+                return ids;
+            }), tokenizer.Sha256, how.VocabSize);
+            return tokens;
+        }
+
+        long trainTokens = Pack(training, TrainName, "tokenising");
+        long validationTokens = Pack(validation, ValidationName, "tokenising validation");
+        string[] names = [TokenizerName, TrainName, ValidationName];
+        var files = names.Select(n => new FileRef(n, Hash(Path.Combine(folder, n)), new FileInfo(Path.Combine(folder, n)).Length));
+        var manifest = new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, [.. files]);
+        File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json.Pretty));
+    }
+
+    // By hash; where that leaves a side empty, the last document in hash order goes there.
+    private static (List<Document> Training, List<Document> Validation) Divide(List<Document> documents, double fraction)
+    {
+        if (documents.Count < 2)
+        {
+            throw new DatasetException($"The dataset has {documents.Count} document; one must train and another validate. Allowed: at least 2 documents.");
+        }
+
+        var validation = documents.Where(d => d.IsValidation(fraction)).ToList();
+        var training = documents.Where(d => !d.IsValidation(fraction)).ToList();
+        if (validation.Count == 0)
+        {
+            validation.Add(training[^1]);
+            training.RemoveAt(training.Count - 1);
+        }
+        else if (training.Count == 0)
+        {
+            training.Add(validation[^1]);
+            validation.RemoveAt(validation.Count - 1);
+        }
+
+        return (training, validation);
+    }
+
+    private static string Hash(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new DatasetException($"{Path.GetFileName(path)} of the prepared dataset is missing.");
+        }
+
+        using var file = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
+    }
+}

@@ -1,0 +1,118 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+
+namespace Hearth.Training.Data;
+
+/// <summary>
+/// Packed tokens, format QPK1, little-endian. A 64-byte header: magic, u32 version 1, u32 width (2 or 4 bytes a token),
+/// u32 0, u64 tokens, u64 documents, 32-byte SHA-256 of the tokenizer; then the tokens, zeros up to a multiple of 8, then a
+/// u64 offset in tokens per document, the first 0. Documents end with the end token.
+/// </summary>
+public static class ShardWriter
+{
+    internal const int HeaderBytes = 64;
+    internal static ReadOnlySpan<byte> Magic => "QPK1"u8;
+
+    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize)
+    {
+        int width = vocabSize <= 1 << 16 ? 2 : 4;
+        var offsets = new List<ulong>();
+        ulong tokens = 0;
+        using var file = File.Create(path);
+        file.Write(new byte[HeaderBytes]);
+        foreach (int[] document in documents)
+        {
+            offsets.Add(tokens);
+            tokens += (ulong)document.Length;
+            file.Write(width == 2
+                ? MemoryMarshal.AsBytes(Array.ConvertAll(document, t => (ushort)t).AsSpan())
+                : MemoryMarshal.AsBytes(document.AsSpan()));
+        }
+
+        file.Write(new byte[(8 - (file.Position % 8)) % 8]);
+        file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(offsets)));
+        file.Position = 0;
+        file.Write(Magic);
+        file.Write(BitConverter.GetBytes(1u));
+        file.Write(BitConverter.GetBytes((uint)width));
+        file.Write(BitConverter.GetBytes(0u));
+        file.Write(BitConverter.GetBytes(tokens));
+        file.Write(BitConverter.GetBytes((ulong)offsets.Count));
+        file.Write(Convert.FromHexString(tokenizerSha256));
+        file.Flush(flushToDisk: true);
+    }
+}
+
+/// <summary>A shard through a memory map: opening reads the header, reading copies only the tokens asked for.</summary>
+public sealed class Shard : IDisposable
+{
+    private readonly MemoryMappedFile _map;
+    private readonly MemoryMappedViewAccessor _view;
+    private readonly int _width;
+
+    private Shard(MemoryMappedFile map, MemoryMappedViewAccessor view, int width, long tokens, long documents, string tokenizer)
+    {
+        (_map, _view, _width, Tokens, DocumentCount, TokenizerSha256) = (map, view, width, tokens, documents, tokenizer);
+    }
+
+    public long Tokens { get; }
+
+    public long DocumentCount { get; }
+
+    public string TokenizerSha256 { get; }
+
+    /// <exception cref="DatasetException">The header does not fit the file; names field and value.</exception>
+    public static Shard Open(string path)
+    {
+        long length = new FileInfo(path).Length;
+        Require(length >= ShardWriter.HeaderBytes, path, "length", length, $"at least {ShardWriter.HeaderBytes} bytes");
+        var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        var view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+        try
+        {
+            byte[] header = new byte[ShardWriter.HeaderBytes];
+            view.ReadArray(0, header, 0, header.Length);
+            Require(header.AsSpan(0, 4).SequenceEqual(ShardWriter.Magic), path, "magic", Convert.ToHexString(header, 0, 4), "QPK1");
+            Require(BitConverter.ToUInt32(header, 4) == 1, path, "version", BitConverter.ToUInt32(header, 4), "1");
+            uint width = BitConverter.ToUInt32(header, 8);
+            Require(width is 2 or 4, path, "dtype", width, "2 or 4");
+            ulong tokens = BitConverter.ToUInt64(header, 16), documents = BitConverter.ToUInt64(header, 24);
+            Require(tokens <= (ulong)length / width && documents <= (ulong)length / 8, path, "n_tokens", tokens, $"what {length} bytes hold");
+            long need = ((ShardWriter.HeaderBytes + ((long)tokens * width) + 7) / 8 * 8) + ((long)documents * 8);
+            Require(length >= need, path, "length", length, $"{need} bytes for {tokens} tokens and {documents} documents");
+            return new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)));
+        }
+        catch
+        {
+            view.Dispose();
+            map.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Copies tokens from <paramref name="start"/> on.</summary>
+    public void Read(long start, Span<int> tokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + tokens.Length, Tokens, nameof(start));
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            long at = ShardWriter.HeaderBytes + ((start + i) * _width);
+            tokens[i] = _width == 2 ? _view.ReadUInt16(at) : _view.ReadInt32(at);
+        }
+    }
+
+    public void Dispose()
+    {
+        _view.Dispose();
+        _map.Dispose();
+    }
+
+    private static void Require(bool holds, string path, string field, object value, string allowed)
+    {
+        if (!holds)
+        {
+            throw new DatasetException($"The shard {Path.GetFileName(path)} has {field} {value}. Allowed: {allowed}.");
+        }
+    }
+}
