@@ -1,0 +1,65 @@
+namespace Hearth.Training;
+
+/// <summary>
+/// Everything that decides the next step and is not a tensor; <c>state.json</c> of a checkpoint. The data cursor is
+/// (<see cref="Seed"/>, <see cref="Step"/>) and the schedule's position is <see cref="Step"/>: both are pure functions of these.
+/// </summary>
+public sealed record TrainState
+{
+    public int Format { get; init; } = 1;
+
+    /// <summary>Finished optimizer steps.</summary>
+    public long Step { get; init; }
+
+    /// <summary>Tokens trained on since the run's start.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary><see cref="TraceHash"/> over the finished steps.</summary>
+    public string Trace { get; init; } = TraceHash.Empty.ToString();
+    public long Seed { get; init; }
+
+    /// <summary>Loss of the last step in nats per token.</summary>
+    public double? LastLoss { get; init; }
+
+    /// <summary>Step at which validation last ran to its end; an interrupted one is done again after a resume.</summary>
+    public long EvalStep { get; init; }
+    public double? EvalLoss { get; init; }
+    public long BestEvalStep { get; init; }
+    public double? BestEvalLoss { get; init; }
+
+    /// <summary>Step at which the last regular sample was written.</summary>
+    public long SampleStep { get; init; }
+
+    /// <summary>Base64 of libtorch's default CPU generator.</summary>
+    public string? CpuRng { get; init; }
+
+    /// <summary>Base64 of the CUDA device's generator; null on a CPU.</summary>
+    public string? DeviceRng { get; init; }
+
+    /// <summary>Compute threads: another number splits sums differently, so the trace may differ in last bits.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Rows per micro-batch: as <see cref="Threads"/>.</summary>
+    public int MicroBatch { get; init; }
+    public string Device { get; init; } = "cpu";
+    public string Precision { get; init; } = "fp32";
+
+    /// <summary>What makes another host or build able to give other last bits, in words; empty when nothing differs.</summary>
+    public IReadOnlyList<string> DifferencesTo(TrainState now)
+    {
+        List<string> found = [];
+        Compare("threads", Threads, now.Threads);
+        Compare("micro_batch", MicroBatch, now.MicroBatch);
+        Compare("device", Device, now.Device);
+        Compare("precision", Precision, now.Precision);
+        return found;
+
+        void Compare<T>(string what, T then, T here)
+        {
+            if (!EqualityComparer<T>.Default.Equals(then, here))
+            {
+                found.Add($"{what} was {then} and is {here}");
+            }
+        }
+    }
+}
