@@ -1,1 +1,25 @@
-return 0;
+using Hearth.Training;
+using Hearth.Training.Commands;
+
+// The last lines of defence: every command says what went wrong in one line on standard error and in its exit code.
+try
+{
+    return args switch
+    {
+        ["run", .. var rest] => RunCommand.Run(rest),
+        ["train", .. var rest] => TrainCommand.Run(rest),
+        ["prepare", .. var rest] => PrepareCommand.Run(rest),
+        ["generate", .. var rest] => GenerateCommand.Run(rest),
+        ["models", .. var rest] => ModelsCommand.Run(rest),
+        ["parity", .. var rest] => ParityCommand.Run(rest),
+        ["bench", .. var rest] => BenchCommand.Run(rest),
+        [] or ["help" or "--help" or "-h"] => Help.Print(),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, models, parity, bench, help."),
+    };
+}
+catch (Exception e)
+{
+    var (code, exit) = Failures.Classify(e);
+    Console.Error.WriteLine($"hearth-trainer: {(exit == ExitCodes.Crashed ? $"{code}: {e}" : e.Message)}");
+    return exit;
+}

@@ -1,0 +1,31 @@
+namespace Hearth.Training.Commands;
+
+internal static class Help
+{
+    private const string Text = """
+        hearth-trainer: trains one model on one device, from one file.
+
+          run --job FILE                 obey a job file: events as JSON lines out, commands as JSON lines in
+          train --spec FILE [--data PATH] [--out DIR] [--device cpu|cuda:N] [--threads N] [--resume]
+                                         train from a shell, no coordinator needed
+          prepare --spec FILE [--data PATH] [--out DIR]
+                                         tokenise a dataset once
+          generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
+          models [--json]                families, sizes, parameters, memory
+          parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
+                                         compare a family with a case's numbers
+          bench step [--family F] [--size nano|50m] [--steps N] [--threads N]
+          bench checkpoint [--family F] [--size nano|50m] [--threads N]
+
+        run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.
+        The end of standard input, SIGTERM and SIGINT mean stop; a second signal ends it at once.
+
+        Exit codes: 0 done · 10 stopped with its checkpoint on disk · 2 bad input · 20 out of memory · 1 anything else.
+        """;
+
+    public static int Print()
+    {
+        Console.WriteLine(Text);
+        return ExitCodes.Done;
+    }
+}

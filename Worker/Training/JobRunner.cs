@@ -1,0 +1,82 @@
+using Hearth.Protocol;
+using Hearth.Runs;
+using Hearth.Training.Checkpoints;
+using Hearth.Training.Protocol;
+
+namespace Hearth.Training;
+
+/// <summary>One attempt from its job to its exit code: check, prepare, build, load, train. Every way out is one event.</summary>
+public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvider clock)
+{
+    private long _step;
+    private string _trace = TraceHash.Empty.ToString();
+
+    /// <summary>Complete checkpoints to keep; 0 leaves pruning to the agent.</summary>
+    public int KeepLast { get; init; }
+
+    /// <summary>Opens checkpoint files; null = on disk.</summary>
+    public Func<string, Stream>? Open { get; init; }
+
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public int Run(TrainerJob job)
+    {
+        try
+        {
+            return RunChecked(job);
+        }
+        catch (OperationCanceledException) when (control.StopRequested)
+        {
+            // Before the first step there is nothing to write: what the run resumes from is still there.
+            sink.Emit(new StoppedEvent(_step, _trace));
+            return ExitCodes.Stopped;
+        }
+        catch (Exception e)
+        {
+            var (code, exit) = Failures.Classify(e);
+            if (exit == ExitCodes.Crashed)
+            {
+                sink.Emit(new LogEvent(LogLevel.Error, e.ToString()));
+            }
+
+            sink.Emit(new FailedEvent(code, e.Message, _step));
+            return exit;
+        }
+    }
+
+    private int RunChecked(TrainerJob job)
+    {
+        string root = Path.Combine(job.WorkPath, "checkpoints");
+        CheckpointFolder.Clean(root);
+        if (job.ResumePath is { } resume)
+        {
+            sink.Emit(new StartingEvent("verifying the checkpoint", 0));
+            var manifest = CheckpointFolder.Verify(resume);
+            (_step, _trace) = (manifest.Step, manifest.Trace);
+        }
+
+        using var session = TrainSession.Open(job, sink, control);
+        var checkpoints = new CheckpointWriter(root, sink, clock, Open) { KeepLast = KeepLast };
+        try
+        {
+            var state = session.NewState();
+            if (job.ResumePath is { } path)
+            {
+                sink.Emit(new StartingEvent("loading the checkpoint", 0));
+                state = session.Load(path, sink);
+                checkpoints.StartFrom(new CheckpointPlace(path, state.Step, state.Trace));
+            }
+
+            control.ThrowIfStopped();
+            sink.Emit(new StartedEvent(
+                state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.BatchRows / session.MicroRows));
+            var trainer = new Trainer(session, checkpoints, sink, control, clock);
+            return trainer.Run(state) ? ExitCodes.Done : ExitCodes.Stopped;
+        }
+        finally
+        {
+            // A failing run still lets its last write end: a checkpoint is worth the wait.
+            checkpoints.Wait();
+            _step = Math.Max(_step, checkpoints.Last?.Step ?? 0);
+        }
+    }
+}

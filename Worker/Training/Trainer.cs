@@ -1,0 +1,199 @@
+using System.Globalization;
+using Hearth.Models;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Hearth.Training.Checkpoints;
+using Hearth.Training.Protocol;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Hearth.Training;
+
+/// <summary>
+/// The loop. Flat on purpose: what happens every N steps is an <c>if</c> in <see cref="Run"/>, one optimizer step is
+/// <see cref="Step"/>. Tensor names end in their shape: B rows of the micro-batch, T tokens of a row.
+/// </summary>
+public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, IEventSink sink, TrainerControl control, TimeProvider clock)
+{
+    private readonly RunSpec _spec = session.Spec;
+    private readonly HostCopy _host = new(session);
+    private bool _rolledBack;
+
+    /// <summary>Trains to the last step or to a stop; the last complete step is on disk when it returns.</summary>
+    /// <returns>True when all steps are done, false when it was stopped.</returns>
+    /// <exception cref="NotFiniteException">Loss or gradient was not finite, again after the one rollback.</exception>
+    public bool Run(TrainState state)
+    {
+        int total = _spec.Train.Steps;
+        while (true)
+        {
+            try
+            {
+                control.ThrowIfStopped();
+                bool last = state.Step >= total;
+
+                if (state.EvalStep < state.Step && Due(_spec.Eval.EverySteps, state.Step, last))
+                {
+                    state = Evaluate(state);
+                }
+
+                if (state.SampleStep < state.Step && Due(_spec.Sample.EverySteps, state.Step, last))
+                {
+                    Sample(state, _spec.Sample);
+                    state = state with { SampleStep = state.Step };
+                }
+
+                if (control.TakeSampleRequest() is { } asked)
+                {
+                    Sample(state, Asked(asked));
+                }
+
+                bool saveAsked = control.TakeCheckpointRequest();
+                if (checkpoints.Last?.Step != state.Step && state.Step > 0 && (saveAsked || Due(_spec.Checkpoint.EverySteps, state.Step, last: false)))
+                {
+                    Checkpoint(state);
+                }
+
+                if (last)
+                {
+                    return Finish(state);
+                }
+
+                state = Step(state);
+            }
+            catch (OperationCanceledException) when (control.StopRequested)
+            {
+                return Stop(state);
+            }
+            catch (NotFiniteException e) when (!_rolledBack)
+            {
+                state = RollBack(e);
+            }
+        }
+    }
+
+    private static bool Due(int every, long step, bool last) => every > 0 && step > 0 && (last || step % every == 0);
+
+    private TrainState Step(TrainState state)
+    {
+        long began = clock.GetTimestamp();
+        double lr = Schedules.LearningRate(_spec.Optimizer, state.Step, _spec.Train.Steps);
+
+        // Every random number of a step comes from (seed, step): nothing that runs between steps can shift it.
+        torch.manual_seed(session.StepSeed(state.Step));
+        session.Optimizer.zero_grad();
+        var sums = new LossSums();
+        foreach (var rows in session.MicroBatches(state.Step))
+        {
+            control.ThrowIfStopped();
+            using var scope = torch.NewDisposeScope();
+            var loss = session.Model.Loss(rows.Tokens_BT);
+            loss.Total.mul(rows.Share).backward();
+            sums.Add(loss, rows.Share);
+        }
+
+        control.ThrowIfStopped();
+        double norm = session.Optimizer.ClipGradNorm(_spec.Optimizer.GradClip);
+        if (!double.IsFinite(sums.Total) || !double.IsFinite(norm))
+        {
+            throw NotFinite(state, sums, norm, lr);
+        }
+
+        session.Optimizer.Step(lr);
+
+        state = state with
+        {
+            Step = state.Step + 1,
+            Tokens = state.Tokens + _spec.Train.BatchTokens,
+            Trace = TraceHash.Parse(state.Trace).Fold(sums.Total).ToString(),
+            LastLoss = sums.Main,
+        };
+        double seconds = clock.GetElapsedTime(began).TotalSeconds;
+        sink.Emit(new StepEvent(
+            state.Step, sums.Main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, state.Tokens, session.MemoryBytes(), state.Trace));
+        return state;
+    }
+
+    // Fixed rows, no gradient, no random number: evaluating or not cannot change a later step.
+    private TrainState Evaluate(TrainState state)
+    {
+        long began = clock.GetTimestamp();
+        double loss = session.Evaluate(control);
+        sink.Emit(new EvalEvent(state.Step, loss, clock.GetElapsedTime(began).TotalSeconds));
+        bool best = state.BestEvalLoss is not { } before || loss < before;
+        return state with
+        {
+            EvalStep = state.Step,
+            EvalLoss = loss,
+            BestEvalStep = best ? state.Step : state.BestEvalStep,
+            BestEvalLoss = best ? loss : state.BestEvalLoss,
+        };
+    }
+
+    private void Sample(TrainState state, SampleSpec how)
+    {
+        string text = session.Generate(how, session.SampleSeed(state.Step), control);
+        sink.Emit(new SampleEvent(state.Step, how.Prompt, text));
+    }
+
+    private SampleSpec Asked(TrainerCommand command) => _spec.Sample with
+    {
+        Prompt = command.Prompt ?? _spec.Sample.Prompt,
+        MaxTokens = Math.Clamp(command.MaxTokens ?? _spec.Sample.MaxTokens, 1, 4096),
+        Temperature = Math.Clamp(command.Temperature ?? _spec.Sample.Temperature, 0, 10),
+    };
+
+    // The pause: waiting for the write before (there is one set of buffers) and copying the tensors to host memory.
+    private void Checkpoint(TrainState state)
+    {
+        long began = clock.GetTimestamp();
+        checkpoints.Wait();
+        _host.Take();
+        checkpoints.Begin(_host.Content(state, clock.GetElapsedTime(began).TotalSeconds));
+    }
+
+    private bool Finish(TrainState state)
+    {
+        SaveNow(state);
+        if (checkpoints.Last?.Step != state.Step)
+        {
+            throw new IOException($"All {state.Step} steps are done, but their checkpoint could not be written.");
+        }
+
+        sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss));
+        return true;
+    }
+
+    // What was accumulated of the step under way is dropped: the checkpoint is of the last complete step.
+    private bool Stop(TrainState state)
+    {
+        sink.Emit(new LogEvent(LogLevel.Info, $"Stopping after step {state.Step}: {control.StopReason}."));
+        SaveNow(state);
+        var last = checkpoints.Last;
+        sink.Emit(new StoppedEvent(last?.Step ?? 0, last?.Trace ?? TraceHash.Empty.ToString()));
+        return false;
+    }
+
+    private void SaveNow(TrainState state)
+    {
+        checkpoints.Wait();
+        if (state.Step > 0 && checkpoints.Last?.Step != state.Step)
+        {
+            Checkpoint(state);
+            checkpoints.Wait();
+        }
+    }
+
+    private TrainState RollBack(NotFiniteException e)
+    {
+        checkpoints.Wait();
+        var last = checkpoints.Last ?? throw new NotFiniteException(e.Message + " There is no checkpoint to roll back to.");
+        _rolledBack = true;
+        sink.Emit(new LogEvent(LogLevel.Warning, $"{e.Message} Rolling back to the checkpoint of step {last.Step}, once."));
+        return session.Load(last.Path, sink);
+    }
+
+    private static NotFiniteException NotFinite(TrainState state, LossSums sums, double norm, double lr) => new(string.Create(
+        CultureInfo.InvariantCulture,
+        $"Step {state.Step + 1} is not finite: loss {sums.Total}, next-token loss {sums.Main}, gradient norm {norm}, learning rate {lr:E3}, after {state.Tokens} tokens, last loss {state.LastLoss}."));
+}
