@@ -1,3 +1,4 @@
+using Hearth.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,35 +10,39 @@ namespace Hearth.Training.Checkpoints;
 /// </summary>
 public sealed class HostTensors : IDisposable
 {
-    private readonly Dictionary<string, Tensor> _copies = new(StringComparer.Ordinal);
+    private readonly List<(string Name, Tensor Value)> _copies = [];
 
-    /// <summary>The copies, in the order in which they were first taken.</summary>
-    public IReadOnlyDictionary<string, Tensor> Tensors => _copies;
-
-    /// <summary>Bytes held.</summary>
-    public long Bytes => _copies.Values.Sum(t => t.NumberOfElements * t.ElementSize);
-
-    public void Take(IEnumerable<(string Name, Tensor Tensor)> source)
+    /// <summary>Takes a copy of each tensor; names, shapes and order are the same at every call.</summary>
+    /// <exception cref="InvalidOperationException">The names changed between two snapshots.</exception>
+    public void Take(IEnumerable<(string Name, Tensor Value)> source)
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        foreach (var (name, tensor) in source)
+        int i = 0;
+        foreach (var (name, value) in source)
         {
-            if (!_copies.TryGetValue(name, out var copy))
+            if (i == _copies.Count)
             {
-                copy = torch.empty(tensor.shape, tensor.dtype, torch.CPU).DetachFromDisposeScope();
-                _copies[name] = copy;
+                _copies.Add((name, torch.empty(value.shape, value.dtype, torch.CPU).DetachFromDisposeScope()));
             }
 
-            copy.copy_(tensor);
+            if (_copies[i].Name != name)
+            {
+                throw new InvalidOperationException($"Tensor {i} of the snapshot was {_copies[i].Name} and is {name}.");
+            }
+
+            _copies[i++].Value.copy_(value);
         }
     }
 
+    /// <summary>Streams the copies as safetensors, straight from their memory.</summary>
+    public void Write(Stream stream) => SafetensorsWriter.Write(stream, _copies);
+
     public void Dispose()
     {
-        foreach (var copy in _copies.Values)
+        foreach (var (_, value) in _copies)
         {
-            copy.Dispose();
+            value.Dispose();
         }
     }
 }
