@@ -1,5 +1,4 @@
 using Hearth.Protocol;
-using Hearth.Runs;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Protocol;
 

@@ -1,17 +1,38 @@
+using Hearth.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
 namespace Hearth.Training;
 
-/// <summary>One step's losses, summed over its micro-batches in order; each is weighted by its share of the global batch.</summary>
-public sealed class LossSums
+/// <summary>
+/// One step's losses, summed over its micro-batches in order. They stay on the device until <see cref="Read"/>, so a step
+/// waits for the device once.
+/// </summary>
+public sealed class LossSums : IDisposable
 {
-    /// <summary>What was differentiated: every term of the family.</summary>
-    public double Total { get; private set; }
+    private Tensor? _sums_K;
 
-    /// <summary>Next-token loss alone, nats per token: what people compare.</summary>
-    public double Main { get; private set; }
-
-    public void Add(double total, double main, double share)
+    /// <summary>Adds a micro-batch; call it inside the micro-batch's scope.</summary>
+    public void Add(LossResult loss)
     {
-        Total += total * share;
-        Main += main * share;
+        var sums_K = torch.stack([.. loss.Sums]).to(torch.float64);
+        var next_K = (_sums_K is null ? sums_K : _sums_K + sums_K).DetachFromDisposeScope();
+        _sums_K?.Dispose();
+        _sums_K = next_K;
     }
+
+    /// <summary>Mean losses over the whole batch in nats: all weighted terms, and the next-token loss alone.</summary>
+    public (double Total, double Main) Read(LanguageModel model, LossTotals totals)
+    {
+        double[] sums = _sums_K!.cpu().ToArray<double>();
+        double total = 0;
+        for (int k = 0; k < sums.Length; k++)
+        {
+            total += model.Terms[k].Weight * sums[k] / Math.Max(1, totals.Counts[k]);
+        }
+
+        return (total, sums[0] / Math.Max(1, totals.Counts[0]));
+    }
+
+    public void Dispose() => _sums_K?.Dispose();
 }

@@ -2,7 +2,8 @@ namespace Hearth.Training;
 
 /// <summary>
 /// Everything that decides the next step and is not a tensor; <c>state.json</c> of a checkpoint. The data cursor is
-/// (<see cref="Seed"/>, <see cref="Step"/>) and the schedule's position is <see cref="Step"/>: both are pure functions of these.
+/// (<see cref="Seed"/>, <see cref="Step"/>), the schedule's position is <see cref="Step"/>, and every generator is seeded anew from both
+/// at each step and each sample (<see cref="SeedMix"/>): none of the three has a state of its own to keep.
 /// </summary>
 public sealed record TrainState
 {
@@ -29,12 +30,6 @@ public sealed record TrainState
 
     /// <summary>Step at which the last regular sample was written.</summary>
     public long SampleStep { get; init; }
-
-    /// <summary>Base64 of libtorch's default CPU generator.</summary>
-    public string? CpuRng { get; init; }
-
-    /// <summary>Base64 of the CUDA device's generator; null on a CPU.</summary>
-    public string? DeviceRng { get; init; }
 
     /// <summary>Compute threads: another number splits sums differently, so the trace may differ in last bits.</summary>
     public int Threads { get; init; }

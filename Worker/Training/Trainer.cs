@@ -1,11 +1,10 @@
 using System.Globalization;
-using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
 using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Hearth.Training;
 
@@ -16,7 +15,6 @@ namespace Hearth.Training;
 public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, IEventSink sink, TrainerControl control, TimeProvider clock)
 {
     private readonly RunSpec _spec = session.Spec;
-    private readonly HostCopy _host = new(session);
     private bool _rolledBack;
 
     /// <summary>Trains to the last step or to a stop; the last complete step is on disk when it returns.</summary>
@@ -80,37 +78,40 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         double lr = Schedules.LearningRate(_spec.Optimizer, state.Step, _spec.Train.Steps);
 
         // Every random number of a step comes from (seed, step): nothing that runs between steps can shift it.
-        torch.manual_seed(session.StepSeed(state.Step));
+        torch.manual_seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
         session.Optimizer.zero_grad();
-        var sums = new LossSums();
-        foreach (var rows in session.MicroBatches(state.Step))
+        using var sums = new LossSums();
+        var (ids, labels) = session.Data.Batch(state.Step);
+        var totals = session.Model.Count(labels, _spec.Data.SeqLen);
+        for (int first = 0; first < session.BatchRows; first += session.MicroRows)
         {
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
-            var loss = session.Model.Loss(rows.Tokens_BT);
-            loss.Total.mul(rows.Share).backward();
-            sums.Add(loss, rows.Share);
+            int rows = Math.Min(session.MicroRows, session.BatchRows - first);
+            var loss = session.Model.Loss(session.Rows(ids, first, rows), session.Rows(labels, first, rows), totals);
+            loss.Total.backward();
+            sums.Add(loss);
         }
 
         control.ThrowIfStopped();
+        var (total, main) = sums.Read(session.Model, totals);
         double norm = session.Optimizer.ClipGradNorm(_spec.Optimizer.GradClip);
-        if (!double.IsFinite(sums.Total) || !double.IsFinite(norm))
+        if (!double.IsFinite(total) || !double.IsFinite(norm))
         {
-            throw NotFinite(state, sums, norm, lr);
+            throw NotFinite(state, (total, main), norm, lr);
         }
 
         session.Optimizer.Step(lr);
-
         state = state with
         {
             Step = state.Step + 1,
             Tokens = state.Tokens + _spec.Train.BatchTokens,
-            Trace = TraceHash.Parse(state.Trace).Fold(sums.Total).ToString(),
-            LastLoss = sums.Main,
+            Trace = TraceHash.Parse(state.Trace).Fold(total).ToString(),
+            LastLoss = main,
         };
         double seconds = clock.GetElapsedTime(began).TotalSeconds;
         sink.Emit(new StepEvent(
-            state.Step, sums.Main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, state.Tokens, session.MemoryBytes(), state.Trace));
+            state.Step, main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, state.Tokens, session.MemoryBytes(), state.Trace));
         return state;
     }
 
@@ -118,21 +119,27 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private TrainState Evaluate(TrainState state)
     {
         long began = clock.GetTimestamp();
-        double loss = session.Evaluate(control);
-        sink.Emit(new EvalEvent(state.Step, loss, clock.GetElapsedTime(began).TotalSeconds));
-        bool best = state.BestEvalLoss is not { } before || loss < before;
+        double? loss = session.Evaluate(control);
+        state = state with { EvalStep = state.Step };
+        if (loss is not { } value)
+        {
+            return state;
+        }
+
+        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds));
+        bool best = state.BestEvalLoss is not { } before || value < before;
         return state with
         {
-            EvalStep = state.Step,
-            EvalLoss = loss,
+            EvalLoss = value,
             BestEvalStep = best ? state.Step : state.BestEvalStep,
-            BestEvalLoss = best ? loss : state.BestEvalLoss,
+            BestEvalLoss = best ? value : state.BestEvalLoss,
         };
     }
 
     private void Sample(TrainState state, SampleSpec how)
     {
-        string text = session.Generate(how, session.SampleSeed(state.Step), control);
+        long seed = SeedMix.Of(state.Seed, RandomStream.Sample, state.Step);
+        string text = Generation.Text(session.Model, session.Data, how, seed, control);
         sink.Emit(new SampleEvent(state.Step, how.Prompt, text));
     }
 
@@ -148,8 +155,8 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     {
         long began = clock.GetTimestamp();
         checkpoints.Wait();
-        _host.Take();
-        checkpoints.Begin(_host.Content(state, clock.GetElapsedTime(began).TotalSeconds));
+        session.Snapshot();
+        checkpoints.Begin(session.Content(state, clock.GetElapsedTime(began).TotalSeconds));
     }
 
     private bool Finish(TrainState state)
@@ -193,7 +200,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         return session.Load(last.Path, sink);
     }
 
-    private static NotFiniteException NotFinite(TrainState state, LossSums sums, double norm, double lr) => new(string.Create(
+    private static NotFiniteException NotFinite(TrainState state, (double Total, double Main) loss, double norm, double lr) => new(string.Create(
         CultureInfo.InvariantCulture,
-        $"Step {state.Step + 1} is not finite: loss {sums.Total}, next-token loss {sums.Main}, gradient norm {norm}, learning rate {lr:E3}, after {state.Tokens} tokens, last loss {state.LastLoss}."));
+        $"Step {state.Step + 1} is not finite: loss {loss.Total}, next-token loss {loss.Main}, gradient norm {norm}, learning rate {lr:E3}, after {state.Tokens} tokens, last loss {state.LastLoss}."));
 }

@@ -11,11 +11,10 @@ internal static class Help
           prepare --spec FILE [--data PATH] [--out DIR]
                                          tokenise a dataset once
           generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
-          models [--json]                families, sizes, parameters, memory
+          models                         families, sizes, parameters, memory
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
-          bench step [--family F] [--size nano|50m] [--steps N] [--threads N]
-          bench checkpoint [--family F] [--size nano|50m] [--threads N]
+          bench step [--family F] [--size nano|50m] [--rows N] [--seq-len N] [--steps N] [--threads N]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.
         The end of standard input, SIGTERM and SIGINT mean stop; a second signal ends it at once.

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Hearth.Protocol;
-using Hearth.Runs;
 using Hearth.Training.Protocol;
 
 namespace Hearth.Training.Commands;

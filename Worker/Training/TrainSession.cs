@@ -1,0 +1,210 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hearth.Models;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Hearth.Training.Checkpoints;
+using Hearth.Training.Optim;
+using Hearth.Training.Protocol;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Hearth.Training;
+
+/// <summary>What a run trains with: model, optimizer, data and the device they are on. The loop itself is <see cref="Trainer"/>.</summary>
+public sealed class TrainSession : IDisposable
+{
+    private readonly HostTensors _hostWeights = new();
+    private readonly HostTensors _hostOptimizer = new();
+    private readonly byte[] _config;
+
+    private TrainSession(TrainerJob job, ModelPlan plan, ITrainingData data)
+    {
+        Job = job;
+        Plan = plan;
+        Data = data;
+        Device = torch.device(job.Device);
+        bool wide = job.Spec.Train.Precision == "fp64";
+        var dtype = wide ? torch.float64 : torch.float32;
+        Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
+        Optimizer = new AdamW(Model, job.Spec.Optimizer);
+        BatchRows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
+        int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch;
+        MicroRows = asked > 0 ? Math.Min(asked, BatchRows) : BatchRows;
+        Threads = torch.get_num_threads();
+        _config = JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = plan.Config, Run = job.Spec }, Json.Pretty);
+    }
+
+    public TrainerJob Job { get; }
+    public RunSpec Spec => Job.Spec;
+    public ModelPlan Plan { get; }
+    public ITrainingData Data { get; }
+    public LanguageModel Model { get; }
+    public AdamW Optimizer { get; }
+    public Device Device { get; }
+
+    /// <summary>Rows of the whole batch, and at most of one micro-batch.</summary>
+    public int BatchRows { get; }
+    public int MicroRows { get; }
+    public int Accumulation => (BatchRows + MicroRows - 1) / MicroRows;
+    public int Threads { get; }
+
+    /// <summary>Checks the job, prepares its data where that was not done before, builds the model with the seed's weights.</summary>
+    /// <exception cref="BadInputException">The spec or the dataset is wrong; every error in words.</exception>
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public static TrainSession Open(TrainerJob job, IEventSink sink, TrainerControl control)
+    {
+        if (job.Threads > 0)
+        {
+            torch.set_num_threads(job.Threads);
+        }
+
+        using var json = JsonSerializer.SerializeToDocument(job.Spec, Json.Wire);
+        var run = RunChecks.Validate(json.RootElement);
+        if (run.Spec is null)
+        {
+            throw new BadInputException(string.Join(" ", run.Errors.Select(e => e.Message)));
+        }
+
+        var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
+        control.ThrowIfStopped();
+        sink.Emit(new StartingEvent("building the model", 0));
+        return new TrainSession(job, run.Plan, data);
+    }
+
+    /// <summary>The state before the first step.</summary>
+    public TrainState NewState() => new()
+    {
+        Seed = Spec.Train.Seed,
+        Threads = Threads,
+        MicroBatch = MicroRows,
+        Device = Job.Device,
+        Precision = Spec.Train.Precision,
+    };
+
+    /// <summary>Rows of ids [B,T] on the device, int64.</summary>
+    public Tensor Rows(int[] tokens, int first, int rows)
+    {
+        int length = Spec.Data.SeqLen;
+        return torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
+    }
+
+    /// <summary>Mean next-token loss in nats over the fixed validation rows; null when there are none.</summary>
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public double? Evaluate(TrainerControl control)
+    {
+        using var quiet = torch.no_grad();
+        var (ids, labels) = Data.Validation(Spec.Eval.Rows);
+        int rows = ids.Length / Spec.Data.SeqLen;
+        if (rows == 0)
+        {
+            return null;
+        }
+
+        var totals = Model.Count(labels, Spec.Data.SeqLen);
+        double sum = 0;
+        for (int first = 0; first < rows; first += MicroRows)
+        {
+            control.ThrowIfStopped();
+            using var scope = torch.NewDisposeScope();
+            int count = Math.Min(MicroRows, rows - first);
+            sum += Model.Loss(Rows(ids, first, count), Rows(labels, first, count), totals).Sums[0].item<double>();
+        }
+
+        return sum / Math.Max(1, totals.Counts[0]);
+    }
+
+    /// <summary>Copies all tensors to host memory: the only part of a checkpoint that training waits for.</summary>
+    public void Snapshot()
+    {
+        _hostWeights.Take(Model.named_parameters());
+        _hostOptimizer.Take(Optimizer.State);
+    }
+
+    /// <summary>The checkpoint of the last <see cref="Snapshot"/>.</summary>
+    public CheckpointContent Content(TrainState state, double pauseSeconds) => new(
+        state,
+        _config,
+        Data.TokenizerJson,
+        _hostWeights.Write,
+        _hostOptimizer.Write,
+        pauseSeconds);
+
+    /// <summary>Puts weights, optimizer and state back to those of a verified checkpoint.</summary>
+    /// <exception cref="BadInputException">It belongs to another tokenizer, seed or model.</exception>
+    public TrainState Load(string path, IEventSink sink)
+    {
+        var manifest = CheckpointFolder.ReadJson<CheckpointManifest>(path, CheckpointFolder.ManifestName);
+        if (manifest.TokenizerSha256 != Data.TokenizerSha256)
+        {
+            throw new BadInputException(
+                $"The checkpoint {path} was trained with the tokenizer {manifest.TokenizerSha256}; the dataset's is {Data.TokenizerSha256}. Allowed: the same tokenizer.");
+        }
+
+        var config = CheckpointFolder.ReadJson<CheckpointConfig>(path, CheckpointFolder.ConfigName);
+        if (!JsonNode.DeepEquals(config.Model, Plan.Config))
+        {
+            throw new BadInputException($"The checkpoint {path} is of the model {config.Model.ToJsonString()}; the run's is {Plan.Config.ToJsonString()}.");
+        }
+
+        var then = CheckpointFolder.ReadJson<TrainState>(path, CheckpointFolder.StateName);
+        if (then.Seed != Spec.Train.Seed)
+        {
+            throw new BadInputException($"The checkpoint {path} has the seed {then.Seed}; train.seed is {Spec.Train.Seed}. Allowed: {then.Seed}.");
+        }
+
+        TensorFile.Load(Path.Combine(path, CheckpointFolder.WeightsName), [.. Model.named_parameters()]);
+        TensorFile.Load(Path.Combine(path, CheckpointFolder.OptimizerName), Optimizer.State);
+        Optimizer.Steps = then.Step;
+        var now = NewState();
+        foreach (string difference in then.DifferencesTo(now))
+        {
+            sink.Emit(new LogEvent(LogLevel.Warning, $"The checkpoint's {difference}: the trace may differ in last bits from there on."));
+        }
+
+        return then with { Threads = now.Threads, MicroBatch = now.MicroBatch, Device = now.Device, Precision = now.Precision };
+    }
+
+    /// <summary>Bytes of the device in use; of the process on a CPU.</summary>
+    public long MemoryBytes() => Device.index >= 0 ? torch.cuda.memory(Device).Allocated : Environment.WorkingSet;
+
+    public void Dispose()
+    {
+        _hostWeights.Dispose();
+        _hostOptimizer.Dispose();
+        Optimizer.Dispose();
+        Data.Dispose();
+        foreach (var parameter in Model.parameters())
+        {
+            parameter.Dispose();
+        }
+    }
+}
+
+/// <summary>What the loop needs of a dataset. Rows are seq_len tokens each; labels are unshifted, −100 = not counted.</summary>
+public interface ITrainingData : IDisposable
+{
+    byte[] TokenizerJson { get; }
+    string TokenizerSha256 { get; }
+
+    /// <summary>The batch of a step: a pure function of (seed, step).</summary>
+    (int[] Ids, int[] Labels) Batch(long step);
+
+    /// <summary>The first validation rows, always the same.</summary>
+    (int[] Ids, int[] Labels) Validation(int rows);
+
+    string Decode(IReadOnlyList<int> ids);
+
+    int[] Encode(string text);
+
+    /// <summary>The id that ends a text; −1 when there is none.</summary>
+    int EndToken { get; }
+}
+
+/// <summary><c>config.json</c> of a checkpoint.</summary>
+public sealed record CheckpointConfig
+{
+    /// <summary>Every field of the model's config.</summary>
+    public required JsonObject Model { get; init; }
+    public required RunSpec Run { get; init; }
+}
