@@ -9,21 +9,14 @@ public sealed class StraightRun : IDisposable
 {
     public StraightRun()
     {
-        Sink = new ListSink(e =>
-        {
-            if (e is StartedEvent)
-            {
-                PollsBeforeFirstStep = Control.Polls;
-            }
-        });
+        Sink = new ListSink();
         Exit = new JobRunner(Sink, Control, TimeProvider.System).Run(TinyRun.Job(Folder, "straight"));
         Assert.True(Exit == ExitCodes.Done, string.Join("\n", Sink.All));
     }
 
     internal TempFolder Folder { get; } = new();
-    internal CountingControl Control { get; } = new();
+    internal TrainerControl Control { get; } = new();
     internal ListSink Sink { get; }
-    internal int PollsBeforeFirstStep { get; private set; }
     public int Exit { get; }
     public string Trace => Sink.Of<DoneEvent>()[0].Trace;
 

@@ -1,0 +1,23 @@
+namespace Hearth.Cli;
+
+/// <summary>Where the launcher's checkout is.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = Environment.GetEnvironmentVariable("HEARTH_ROOT") is { Length: > 0 } given ? given : Find();
+
+    /// <summary>The build configuration this program came from, and so that of its siblings.</summary>
+    public static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+
+    private static string Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Directory.Packages.props")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new DirectoryNotFoundException("The repository was not found above the program. Start it with ./hearth.");
+    }
+}

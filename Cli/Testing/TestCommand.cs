@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Xml.Linq;
+
+namespace Hearth.Cli.Testing;
+
+/// <summary>
+/// <c>test</c>: every suite, one after another, and a last line <c>N passed, N failed</c>. A suite that dies without a result
+/// counts as one failure.
+/// </summary>
+internal static class TestCommand
+{
+    public static Command Create()
+    {
+        var all = new Option<bool>("--all") { Description = "Slow suites too." };
+        var gpu = new Option<bool>("--gpu") { Description = "Suites that need a GPU too." };
+        var command = new Command("test", "Run the tests.") { all, gpu };
+        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(all), parsed.GetValue(gpu), stop));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(bool all, bool gpu, CancellationToken stop)
+    {
+        string results = Path.Combine(Repository.Root, ".build", "tests");
+        if (Directory.Exists(results))
+        {
+            Directory.Delete(results, recursive: true);
+        }
+
+        string[] filters = [.. all ? [] : new[] { "Category!=Slow" }, .. gpu ? [] : new[] { "Category!=Gpu" }];
+        var total = default(Tally);
+        foreach (string project in Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            total += await DotnetAsync(project, results, string.Join('&', filters), stop);
+        }
+
+        if (File.Exists(Path.Combine(Repository.Root, "Dashboard", "package.json")))
+        {
+            total += await DashboardAsync(results, stop);
+        }
+
+        Console.WriteLine(total.Skipped > 0 ? $"{total.Passed} passed, {total.Failed} failed, {total.Skipped} skipped" : $"{total.Passed} passed, {total.Failed} failed");
+        return total.Failed == 0 && total.Passed > 0 ? 0 : 1;
+    }
+
+    private static async Task<Tally> DotnetAsync(string project, string results, string filter, CancellationToken stop)
+    {
+        string name = Path.GetFileNameWithoutExtension(project);
+        string trx = Path.Combine(results, name + ".trx");
+        string[] arguments = ["test", project, "-c", Repository.Configuration, "--no-build", "--nologo", "--results-directory", results, "--logger", $"trx;LogFileName={name}.trx"];
+        var (code, output, seconds) = await CaptureAsync("dotnet", filter.Length > 0 ? [.. arguments, "--filter", filter] : arguments, Repository.Root, stop);
+        return Report(name, code, output, seconds, File.Exists(trx) ? ReadTrx(trx) : default);
+    }
+
+    private static async Task<Tally> DashboardAsync(string results, CancellationToken stop)
+    {
+        string junit = Path.Combine(results, "dashboard.xml");
+        var (code, output, seconds) = await CaptureAsync("npx", ["vitest", "run", "--reporter=junit", $"--outputFile={junit}"], Path.Combine(Repository.Root, "Dashboard"), stop);
+        return Report("Dashboard", code, output, seconds, File.Exists(junit) ? ReadJUnit(junit) : default);
+    }
+
+    private static Tally Report(string name, int code, string output, double seconds, Tally tally)
+    {
+        if (code != 0 && tally.Failed == 0)
+        {
+            tally = tally with { Failed = 1 };
+        }
+
+        Console.WriteLine($"{name,-22} {tally.Passed,5} passed {tally.Failed,4} failed {seconds,7:0.0} s");
+        if (tally.Failed > 0)
+        {
+            Console.WriteLine(output);
+        }
+
+        return tally;
+    }
+
+    private static Tally ReadTrx(string path)
+    {
+        var counters = XDocument.Load(path).Descendants().First(e => e.Name.LocalName == "Counters");
+        int Count(string name) => (int)counters.Attribute(name)!;
+        return new Tally(Count("passed"), Count("failed") + Count("error") + Count("timeout") + Count("aborted"), Count("total") - Count("executed"));
+    }
+
+    private static Tally ReadJUnit(string path)
+    {
+        var root = XDocument.Load(path).Root!;
+        int failed = (int)root.Attribute("failures")! + (int)root.Attribute("errors")!;
+        return new Tally((int)root.Attribute("tests")! - failed, failed, 0);
+    }
+
+    private static async Task<(int Code, string Output, double Seconds)> CaptureAsync(string program, string[] arguments, string folder, CancellationToken stop)
+    {
+        long began = Stopwatch.GetTimestamp();
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync(stop);
+        var errors = process.StandardError.ReadToEndAsync(stop);
+        string text = await output + await errors;
+        await process.WaitForExitAsync(stop);
+        return (process.ExitCode, text, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private readonly record struct Tally(int Passed, int Failed, int Skipped)
+    {
+        public static Tally operator +(Tally a, Tally b) => new(a.Passed + b.Passed, a.Failed + b.Failed, a.Skipped + b.Skipped);
+    }
+}

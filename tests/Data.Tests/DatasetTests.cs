@@ -1,0 +1,158 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Hearth.Training.Data;
+using Xunit;
+
+namespace Hearth.Tests;
+
+public sealed class DatasetTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("hearth-data-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Preparing_is_deterministic_and_done_once()
+    {
+        string source = WriteDocuments(40);
+
+        string first = PreparedDataset.Prepare(source, Path.Combine(_folder, "a"), new Preparation(280, 0.2));
+        string second = PreparedDataset.Prepare(source, Path.Combine(_folder, "b"), new Preparation(280, 0.2));
+        var written = File.GetLastWriteTimeUtc(Path.Combine(first, PreparedDataset.TrainName));
+        string again = PreparedDataset.Prepare(source, Path.Combine(_folder, "a"), new Preparation(280, 0.2));
+
+        Assert.Equal(Path.GetFileName(first), Path.GetFileName(second));
+        Assert.Equal(PreparedDataset.Verify(first).Files, PreparedDataset.Verify(second).Files);
+        Assert.Equal(first, again);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(first, PreparedDataset.TrainName)));
+        Assert.NotEqual(Path.GetFileName(first), Path.GetFileName(PreparedDataset.Prepare(source, Path.Combine(_folder, "a"), new Preparation(281, 0.2))));
+    }
+
+    [Fact]
+    public void Packed_tokens_are_those_of_the_documents_in_order()
+    {
+        string source = WriteDocuments(30);
+        string folder = PreparedDataset.Prepare(source, _folder, new Preparation(270, 0.2));
+        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, PreparedDataset.TokenizerName));
+        int[] expected = [.. Documents.Read(source).Where(d => !d.IsValidation(0.2)).SelectMany(d => (int[])[.. tokenizer.Encode(d.Text), 0])];
+
+        using var shard = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
+        int[] tokens = new int[shard.Tokens];
+        shard.Read(0, tokens);
+
+        Assert.Equal(expected, tokens);
+        Assert.Equal(tokenizer.Sha256, shard.TokenizerSha256);
+        Assert.Throws<ArgumentOutOfRangeException>(() => shard.Read(shard.Tokens - 1, new int[2]));
+    }
+
+    [Fact]
+    public void A_changed_byte_of_a_prepared_file_is_refused_by_name()
+    {
+        string folder = PreparedDataset.Prepare(WriteDocuments(20), _folder, new Preparation(270, 0.2));
+        string shard = Path.Combine(folder, PreparedDataset.TrainName);
+        byte[] bytes = File.ReadAllBytes(shard);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(shard, bytes);
+
+        var e = Assert.Throws<DatasetException>(() => PreparedDataset.Verify(folder));
+
+        Assert.Contains("train.qpk", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Invalid_text_is_refused_with_file_and_offset()
+    {
+        string source = Path.Combine(_folder, "bad");
+        Directory.CreateDirectory(source);
+        File.WriteAllBytes(Path.Combine(source, "broken.txt"), [.. "abc"u8, 0xFF, .. "d"u8]);
+
+        var e = Assert.Throws<DatasetException>(() => Documents.Read(source).ToList());
+
+        Assert.Contains("broken.txt is no UTF-8: byte 0xFF at offset 3", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("empty.txt", "", "empty.txt is empty")]
+    [InlineData("rows.jsonl", "{\"text\":\"a\"}\n{\"other\":1}\n", "rows.jsonl, line 2")]
+    [InlineData("rows.jsonl", "{\"text\":\"\"}\n", "its text is empty")]
+    public void A_bad_file_is_named(string name, string content, string words)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path, content);
+
+        Assert.Contains(words, Assert.Throws<DatasetException>(() => Documents.Read(path).ToList()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_path_an_empty_folder_and_a_single_document_are_refused()
+    {
+        string empty = Path.Combine(_folder, "none");
+        Directory.CreateDirectory(empty);
+        string one = Path.Combine(_folder, "one.txt");
+        File.WriteAllText(one, "one document");
+
+        Assert.Contains("no file or folder", Assert.Throws<DatasetException>(() => Documents.Read(_folder + "/nothing")).Message, StringComparison.Ordinal);
+        Assert.Contains("has no text file", Assert.Throws<DatasetException>(() => Documents.Read(empty)).Message, StringComparison.Ordinal);
+        Assert.Contains("at least 2 documents", Assert.Throws<DatasetException>(() => PreparedDataset.Prepare(one, _folder, new Preparation(300, 0.1))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 0x58, "magic")]
+    [InlineData(4, 9, "version")]
+    [InlineData(8, 3, "dtype")]
+    [InlineData(23, 0x7F, "n_tokens")]
+    public void A_shard_with_a_wrong_header_is_refused_by_field(int offset, byte value, string field)
+    {
+        string path = Path.Combine(_folder, "s.qpk");
+        ShardWriter.Write(path, [[1, 2, 3]], new string('a', 64), 300);
+        byte[] bytes = File.ReadAllBytes(path);
+        bytes[offset] = value;
+        File.WriteAllBytes(path, bytes);
+
+        Assert.Contains(field, Assert.Throws<DatasetException>(() => Shard.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_truncated_shard_is_refused()
+    {
+        string path = Path.Combine(_folder, "s.qpk");
+        ShardWriter.Write(path, [[1, 2, 3], [4]], new string('a', 64), 300);
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..^9]);
+
+        Assert.Contains("length", Assert.Throws<DatasetException>(() => Shard.Open(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_epoch_is_a_permutation_and_the_stream_has_no_gap() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<PositiveInt>(), ArbMap.Default.ArbFor<PositiveInt>(), ArbMap.Default.ArbFor<int>(), (w, r, seed) =>
+        {
+            int windows = (w.Get % 50) + 1, rows = (r.Get % 7) + 1;
+            var order = new BatchOrder(windows, seed, 0);
+            var stream = Enumerable.Range(0, windows * 3 * rows).Select(i => order.Window(i / rows, i % rows, rows)).ToArray();
+            return stream.Chunk(windows).All(epoch => epoch.Order().SequenceEqual(Enumerable.Range(0, epoch.Length).Select(i => (long)i)));
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void The_order_depends_on_seed_and_step_alone()
+    {
+        var forward = new BatchOrder(100, 7, 0);
+        long[] straight = [.. Enumerable.Range(0, 60).Select(s => forward.Window(s, 1, 4))];
+        var late = new BatchOrder(100, 7, 0);
+
+        Assert.Equal(straight[59], late.Window(59, 1, 4));
+        Assert.Equal(straight[3], late.Window(3, 1, 4));
+        Assert.NotEqual(straight, [.. Enumerable.Range(0, 60).Select(s => new BatchOrder(100, 8, 0).Window(s, 1, 4))]);
+    }
+
+    private string WriteDocuments(int count)
+    {
+        string source = Path.Combine(_folder, "source");
+        Directory.CreateDirectory(source);
+        for (int i = 0; i < count; i++)
+        {
+            File.WriteAllText(Path.Combine(source, $"{i:D3}.txt"), $"document {i}: the quick brown fox jumps over {i * 37} lazy dogs");
+        }
+
+        return source;
+    }
+}
