@@ -5,7 +5,7 @@ export function RunsSkeleton({ rows = 8, fade = false }: { rows?: number; fade?:
   return (
     <div aria-busy={!fade} aria-label={fade ? undefined : "Loading runs"} aria-hidden={fade}>
       {Array.from({ length: rows }, (_, i) => (
-        <div key={i} className="run-grid run-row" style={{ cursor: "default", opacity: fade ? 0.9 - i * 0.22 : 1 }}>
+        <div key={i} className="run-grid run-row" style={{ pointerEvents: "none", opacity: fade ? 0.9 - i * 0.22 : 1 }}>
           <span className="skeleton" style={{ width: 15, height: 15 }} />
           <div><div className="skeleton" style={{ width: `${52 + ((i * 17) % 30)}%`, height: 9, marginBottom: 6 }} /><div className="skeleton" style={{ width: "36%", height: 7 }} /></div>
           <span className="skeleton" style={{ height: 4 }} />

@@ -80,7 +80,7 @@ function Row({ row, onOpen }: { row: LogRow; onOpen: (id: number) => void }) {
     return <button className="log-line fold" onClick={() => onOpen(row.first)}><IconChevronRight size={12} style={{ verticalAlign: -2, marginRight: 8 }} aria-hidden />{row.words}</button>;
   }
   const { entry, tone } = row;
-  return <div className={`log-line ${tone}`}><span className="at">{clockMillis(Date.parse(entry.at))}</span><span className="level dim">{entry.level === "warning" ? "warn" : entry.level}</span><span>{entry.text}</span></div>;
+  return <div className={tone === "" ? "log-line" : `log-line is-${tone}`}><span className="at">{clockMillis(Date.parse(entry.at))}</span><span className="level dim">{entry.level === "warning" ? "warn" : entry.level}</span><span>{entry.text}</span></div>;
 }
 
 function save(name: string, lines: readonly LogEntry[]): void {

@@ -23,7 +23,7 @@ export function RunCard({ run, now }: { run: RunSummary; now: number }) {
           <div className="right"><div className="strong" style={{ fontSize: 15 }}>{loss(Number(value))}</div><div className="tiny dim">nats/token</div></div>
         )}
       </div>
-      {section === "waiting" && <p className="small soft" style={{ marginTop: 6 }}>{run.reason ?? "Waits for a card."}</p>}
+      {section === "waiting" && <p className="small soft" style={{ marginTop: 6 }}>{run.reason || (run.state === "paused" ? `Paused at step ${count(run.step)}.` : "Waits for a card.")}</p>}
       {section === "finished" && <p className="small dim" style={{ marginTop: 6 }}>{count(run.step)} of {count(run.total_steps)} steps, ended {end.at}{run.state === "failed" && run.reason ? `. ${run.reason}` : ""}</p>}
       {section === "training" && (
         <div className="card-progress">

@@ -49,11 +49,11 @@ export function RunFilters({ text, states, family, families, search, onText, onS
 
 function Chip({ name, value, onClear, ...rest }: { name: string; value: string; onClear: () => void }) {
   if (value === "") {
-    return <button type="button" className="chip" {...rest}><IconPlus size={14} stroke={1.6} aria-hidden />{name}</button>;
+    return <button type="button" {...rest} className="chip"><IconPlus size={14} stroke={1.6} aria-hidden />{name}</button>;
   }
   return (
     <span className="row" style={{ gap: 0 }}>
-      <button type="button" className="chip set" {...rest}>{name} <b>{value}</b></button>
+      <button type="button" {...rest} className="chip set">{name} <b>{value}</b></button>
       <button type="button" className="icon-button" aria-label={`Clear the ${name.toLowerCase()} filter`} onClick={onClear}><IconX size={14} /></button>
     </span>
   );

@@ -18,7 +18,7 @@ interface Props {
   readonly children: ReactNode;
 }
 
-const LIGHT: Readonly<Record<Connection, string>> = { live: "Live", reconnecting: "Reconnecting", lost: "Not reachable" };
+const LIGHT: Readonly<Record<Connection, string>> = { live: "Live", reconnecting: "Reconnecting", lost: "Reconnecting" };
 
 /** Sidebar, bottom bar on phones, and the page. */
 export function Shell(props: Props) {

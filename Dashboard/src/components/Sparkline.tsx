@@ -1,3 +1,6 @@
+/** Values above this quantile are drawn at the top edge. */
+const STEEP = 0.95;
+
 interface Props {
   readonly values: readonly (number | string)[];
   readonly color: string;
@@ -15,10 +18,10 @@ export function Sparkline({ values, color, done = 1, head = false, width = 86, h
     return <svg width={width} height={height} aria-hidden="true"><path d={`M0 ${height - 2}H${width}`} stroke="var(--line)" /></svg>;
   }
   const low = Math.min(...numbers);
-  const high = Math.max(...numbers);
+  const high = [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length * STEEP)]!;
   const span = high - low || 1;
   const reach = (width - 5) * Math.max(0.08, Math.min(1, done));
-  const points = numbers.map((v, i) => [1 + (i / (numbers.length - 1)) * reach, 2 + (1 - (v - low) / span) * (height - 7)] as const);
+  const points = numbers.map((v, i) => [1 + (i / (numbers.length - 1)) * reach, 2 + (1 - Math.min(1, (v - low) / span)) * (height - 7)] as const);
   const last = points.at(-1)!;
   return (
     <svg width={width} height={height} fill="none" aria-hidden="true" style={{ display: "block" }}>

@@ -2,8 +2,8 @@ import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
 import type { Text } from "@codemirror/state";
-import { Decoration, EditorView, keymap, lineNumbers, WidgetType } from "@codemirror/view";
-import type { DecorationSet } from "@codemirror/view";
+import { Decoration, EditorView, keymap, lineNumbers, MatchDecorator, ViewPlugin, WidgetType } from "@codemirror/view";
+import type { DecorationSet, ViewUpdate } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { minimalSetup } from "codemirror";
 import { useEffect, useRef } from "react";
@@ -66,10 +66,30 @@ const errorField = StateField.define<DecorationSet>({
 
 const colors = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--s2)" },
-  { tag: [tags.number, tags.bool], color: "var(--accent)" },
   { tag: [tags.string, tags.content], color: "var(--good)" },
   { tag: tags.comment, color: "var(--text-3)" },
 ]);
+
+/** YAML's grammar has one tag for all plain values; numbers get their own look here. */
+const numberMatcher = new MatchDecorator({
+  regexp: /(?<=:\s+)-?\d[\d.]*(?:e[+-]?\d+)?(?=\s*(?:#|$))/g,
+  decoration: Decoration.mark({ class: "cm-number" }),
+});
+
+const numbers = ViewPlugin.fromClass(
+  class {
+    decorations: DecorationSet;
+
+    constructor(view: EditorView) {
+      this.decorations = numberMatcher.createDeco(view);
+    }
+
+    update(update: ViewUpdate): void {
+      this.decorations = numberMatcher.updateDeco(update, this.decorations);
+    }
+  },
+  { decorations: (plugin) => plugin.decorations },
+);
 
 /** The run as YAML. Text that comes from the form replaces only what differs, so that the cursor stays. */
 export function YamlEditor({ text, errors, onText, onSubmit }: Props) {
@@ -89,7 +109,9 @@ export function YamlEditor({ text, errors, onText, onSubmit }: Props) {
           lineNumbers(),
           yaml(),
           syntaxHighlighting(colors),
+          numbers,
           errorField,
+          EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": "Run as YAML" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged && !update.transactions.some((t) => t.isUserEvent("form"))) {

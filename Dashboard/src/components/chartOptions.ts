@@ -51,11 +51,11 @@ export function chartOptions(state: ChartState, width: number, height: number, l
     axes: [
       { ...axis, size: 24, gap: 6, space: 60, grid: { show: false }, border: { show: true, stroke: token("axis"), width: 1 },
         ...(time ? { values: uplotTimes(uplot) } : { values: (_u: uPlot, ticks: number[]) => ticks.map(stepLabel) }) },
-      { ...axis, size: 40, gap: 6, space: 34, grid: { stroke: token("grid"), width: 1 }, values: (_u, ticks) => ticks.map((v) => shortTick(state.model, v)) },
+      { ...axis, size: 40, gap: 6, space: 34, grid: { stroke: token("grid"), width: 1 }, values: (_u, ticks: (number | null)[]) => ticks.map((v) => (v === null ? "" : shortTick(state.model, v))), filter: (_u, ticks) => ticks },
     ],
     cursor: {
       y: false,
-      points: { size: 8, width: 2, stroke: (u, i) => (u.series[i]?.stroke as () => string)(), fill: () => token("surface") },
+      points: { size: (u, i) => (u.series[i]?.width === 0 ? 0 : 8), width: 2, stroke: (u, i) => (u.series[i]?.stroke as () => string)(), fill: () => token("surface") },
       drag: { x: true, y: false, setScale: false },
       sync: { key: "run", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave", sub: () => true } } as uPlot.Cursor.Sync,
       bind: { dblclick: () => () => { state.onZoom(null); return null; } },
@@ -89,7 +89,7 @@ function seriesOf(model: ChartModel): { series: uPlot.Series[]; bands: uPlot.Ban
       series.push({ points: { show: false }, width: 0, stroke: "transparent" }, { points: { show: false }, width: 0, stroke: "transparent" });
       bands.push({ series: [at + 1, at], fill: `${token(`s${line.color}`)}40` });
     }
-    series.push({ label: line.label, stroke: color, width: line.dots ? 1.4 : 1.6,
+    series.push({ label: line.label, stroke: color, width: line.dots ? 1.4 : 1.6, pxAlign: 0,
       points: line.dots ? { show: true, size: 6, width: 1.4, stroke: color, fill: token("surface") } : { show: false } });
   }
   return { series, bands };
@@ -97,7 +97,7 @@ function seriesOf(model: ChartModel): { series: uPlot.Series[]; bands: uPlot.Ban
 
 function shortTick(model: ChartModel, value: number): string {
   const text = model.format(value);
-  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+(?=\D|$)/, "") : text;
+  return text.includes("e") ? text : text.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
 }
 
 function uplotTimes(uplot: typeof uPlot): uPlot.Axis.DynamicValues {

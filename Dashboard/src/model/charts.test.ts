@@ -69,5 +69,6 @@ it("describes a chart in words and labels steps", () => {
   expect(chartSummary(loss!)).toBe("Loss in nats/token: train from 5.000 to 4.000, least 4.000.");
   expect(stepLabel(2000)).toBe("2k");
   expect(stepLabel(2500)).toBe("2.5k");
+  expect(stepLabel(2750)).toBe("2.75k");
   expect(stepLabel(250)).toBe("250");
 });

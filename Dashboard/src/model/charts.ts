@@ -1,5 +1,5 @@
 import type { AttemptView, CheckpointView } from "../api/types";
-import { NB, plain, short } from "./format";
+import { plain, short } from "./format";
 import type { Series } from "./series";
 import { quantiles } from "./series";
 import { smooth } from "./smoothing";
@@ -193,7 +193,8 @@ export function chartSummary(model: ChartModel): string {
   return `${model.title}${model.unit === "" ? "" : ` in ${model.unit}`}: ${parts.filter((p) => p !== "").join("; ") || "no points yet"}.`;
 }
 
-/** Axis numbers for steps: 6000 → "6k". */
+/** Axis numbers for steps: 6000 → "6k", 2750 → "2.75k". */
 export function stepLabel(step: number): string {
-  return step >= 1000 && step % 100 === 0 ? short(step).replace(NB, "").replace(".0", "") : String(step);
+  const [size, letter] = step >= 1e6 ? [1e6, "M"] : [1e3, "k"];
+  return step >= 1000 && step % (size / 100) === 0 ? `${step / size}${letter}` : String(step);
 }

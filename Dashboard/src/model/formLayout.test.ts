@@ -21,5 +21,5 @@ it("lays out every field of the table once", () => {
   expect(new Set(paths).size).toBe(paths.length);
   expect(paths).toEqual(["model.family", "model.size", "name", "model.ffn_kind", "data.dataset", "train.steps", "optimizer.beta1", "run.priority"]);
   expect(sections[0]!.fields[1]!.help).toContain("4,096");
-  expect(sections[2]!.fields[0]!.fallback).toBe("1000");
+  expect(sections[2]!.fields[0]!.fallback).toBe("1,000");
 });

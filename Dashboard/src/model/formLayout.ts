@@ -1,6 +1,6 @@
 import type { DatasetView, FieldKind, FieldRule, ModelsResponse, Spec } from "../api/types";
 import { count, fileSize, short } from "./format";
-import { getField } from "./specForm";
+import { getField, toInput } from "./specForm";
 
 /** One field of the form. */
 export interface FieldView {
@@ -76,7 +76,7 @@ function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | 
   const { path } = rule;
   const base = { path, label: LABELS[path] ?? title(path.split(".").at(-1)!), kind: rule.kind };
   const unit = UNITS[path];
-  const fallback = rule.default === undefined || rule.default === null ? undefined : Array.isArray(rule.default) ? rule.default.join(", ") : String(rule.default as string | number);
+  const fallback = rule.default === undefined || rule.default === null ? undefined : toInput(rule.default);
   const extra = { ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
   if (path === "data.dataset") {
     const chosen = datasets.find((d) => d.name === getField(spec, path));
