@@ -103,12 +103,14 @@ public sealed class Decoder : LanguageModel
                 var labels_N = labels_BT.narrow(1, k + 1, targets).reshape(-1);
                 sums.Add(loss.Add(rows_ND, labels_N, Terms[k].Weight / Math.Max(1, totals.Counts[k])));
             }
-            else
-            {
-                sums.Add(zeros([], Dtype, Device));
-            }
 
             k++;
+        }
+
+        // Heads that reach past the end of so short a row have no target.
+        while (sums.Count < Terms.Count)
+        {
+            sums.Add(zeros([], Dtype, Device));
         }
 
         return new LossResult(loss.Total(), sums);

@@ -54,16 +54,10 @@ public sealed class AdamW : IDisposable
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        double squares = 0;
-        foreach (var slot in _slots)
-        {
-            if (slot.Weight.grad is { } grad)
-            {
-                squares += grad.pow(2).sum().item<double>();
-            }
-        }
+        Tensor[] squares = [.. _slots.Select(s => s.Weight.grad).OfType<Tensor>().Select(g => g.pow(2).sum().to(float64))];
 
-        double norm = Math.Sqrt(squares);
+        // One wait for the device, not one per tensor.
+        double norm = squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().item<double>());
         _scale = limit > 0 ? Math.Min(1, limit / (norm + 1e-6)) : 1;
         return norm;
     }

@@ -1,0 +1,216 @@
+using Hearth.Models;
+using Hearth.Runs;
+using Hearth.Training.Optim;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace Hearth.Tests;
+
+public sealed class OptimTests : IDisposable
+{
+    private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Three_steps_equal_the_rule_worked_out_by_hand(bool naive)
+    {
+        var model = Small.Tiny();
+        using var optimizer = new AdamW(model, new OptimizerSpec { WeightDecay = 0.1 }, naive);
+        var watched = new[] { "blocks.0.q", "tok_emb", "final_norm" }.Select(n => (Name: n, Group: n == "final_norm" ? 0 : 0.1, W: First(model, n), M: 0.0, V: 0.0)).ToArray();
+        for (int step = 1; step <= 3; step++)
+        {
+            foreach (var (weight, index) in model.parameters().Select((w, i) => (w, i)))
+            {
+                weight.grad = full(weight.shape, 0.1 * step * (index % 2 == 0 ? 1 : -2), ScalarType.Float64);
+            }
+
+            var names = model.Plan.Tensors.Select(t => t.Name).ToList();
+            for (int i = 0; i < watched.Length; i++)
+            {
+                var (name, decay, w, m, v) = watched[i];
+                double g = 0.1 * step * (names.IndexOf(name) % 2 == 0 ? 1 : -2);
+                m = (0.9 * m) + (0.1 * g);
+                v = (0.95 * v) + (0.05 * g * g);
+                w -= (0.01 * decay * w) + (0.01 * m / (1 - Math.Pow(0.9, step)) / (Math.Sqrt(v / (1 - Math.Pow(0.95, step))) + 1e-8));
+                watched[i] = (name, decay, w, m, v);
+            }
+
+            optimizer.Step(0.01);
+        }
+
+        Assert.Equal(3, optimizer.Steps);
+        Assert.All(watched, x => Assert.Equal(x.W, First(model, x.Name), 1e-12));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 2e-6)]
+    [InlineData(ScalarType.Float64, 1e-13)]
+    public void The_fused_step_equals_the_plain_one(ScalarType dtype, double tolerance)
+    {
+        var (fused, naive) = (Small.Tiny(dtype: dtype), Small.Tiny(dtype: dtype));
+        Copy(fused, naive);
+        using var a = new AdamW(fused, new OptimizerSpec());
+        using var b = new AdamW(naive, new OptimizerSpec(), naive: true);
+        for (int step = 0; step < 5; step++)
+        {
+            double norm = Advance(fused, a, step);
+            Copy(fused, naive, gradients: true);
+            b.ClipGradNorm(0.01);
+            a.Step(1e-3);
+            b.Step(1e-3);
+            Assert.True(norm > 0.01);
+        }
+
+        Assert.All(a.State.Zip(b.State), s => Assert.InRange(Small.Difference(s.First.Value, s.Second.Value), 0, tolerance));
+        Assert.All(fused.parameters().Zip(naive.parameters()), p => Assert.InRange(Small.Difference(p.First, p.Second), 0, tolerance));
+    }
+
+    [Fact]
+    public void A_zero_gradient_decays_matrices_and_embeddings_and_leaves_vectors()
+    {
+        var model = Small.Tiny();
+        using var optimizer = new AdamW(model, new OptimizerSpec { WeightDecay = 0.5 });
+        var before = model.parameters().Select(p => p.detach().clone()).ToArray();
+        foreach (var weight in model.parameters())
+        {
+            weight.grad = zeros(weight.shape, ScalarType.Float64);
+        }
+
+        optimizer.Step(0.1);
+
+        foreach (var (spec, old) in model.Plan.Tensors.Zip(before))
+        {
+            var expected = spec.Group == ParameterGroup.Vector ? old : old * 0.95;
+            Assert.InRange(Small.Difference(expected, model.Weight(spec.Name)), 0, 1e-15);
+        }
+    }
+
+    [Fact]
+    public void A_parameter_without_gradient_stays_as_it_is()
+    {
+        var model = Small.Tiny();
+        using var optimizer = new AdamW(model, new OptimizerSpec());
+        var before = model.Weight("blocks.0.q").detach().clone();
+        model.Weight("blocks.0.k").grad = ones([8, 16], ScalarType.Float64);
+
+        optimizer.Step(0.1);
+
+        Assert.Equal(0.0, Small.Difference(before, model.Weight("blocks.0.q")));
+    }
+
+    [Fact]
+    public void Clipping_scales_the_next_step_by_the_global_norm()
+    {
+        var model = Small.Tiny();
+        using var optimizer = new AdamW(model, new OptimizerSpec());
+        model.Weight("blocks.0.q").grad = full([16, 16], 3.0, ScalarType.Float64);
+        model.Weight("final_norm").grad = full([16], 4.0, ScalarType.Float64);
+
+        double norm = optimizer.ClipGradNorm(1);
+        optimizer.Step(1e-3);
+
+        Assert.Equal(Math.Sqrt((256 * 9) + (16 * 16)), norm, 1e-9);
+        double first = optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0];
+        Assert.Equal(0.1 * 3 / (norm + 1e-6), first, 1e-12);
+
+        optimizer.ClipGradNorm(0);
+        optimizer.Step(1e-3);
+        Assert.Equal((0.9 * first) + 0.3, optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0], 1e-12);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void A_gradient_that_is_not_finite_shows_in_the_norm(double bad)
+    {
+        var model = Small.Tiny();
+        using var optimizer = new AdamW(model, new OptimizerSpec());
+        model.Weight("blocks.0.q").grad = ones([16, 16], ScalarType.Float64);
+        model.Weight("mtp.2.norm_e").grad = full([16], bad, ScalarType.Float64);
+
+        Assert.False(double.IsFinite(optimizer.ClipGradNorm(1)));
+    }
+
+    [Fact]
+    public void Moments_and_step_count_carried_over_continue_bit_for_bit()
+    {
+        var (straight, resumed) = (Small.Tiny(), Small.Tiny());
+        using var a = new AdamW(straight, new OptimizerSpec());
+        for (int step = 0; step < 3; step++)
+        {
+            Advance(straight, a, step);
+            a.Step(1e-3);
+        }
+
+        Copy(straight, resumed);
+        using var b = new AdamW(resumed, new OptimizerSpec()) { Steps = a.Steps };
+        foreach (var (from, to) in a.State.Zip(b.State))
+        {
+            Assert.Equal(from.Name, to.Name);
+            to.Value.copy_(from.Value);
+        }
+
+        Advance(straight, a, 3);
+        Advance(resumed, b, 3);
+        a.Step(1e-3);
+        b.Step(1e-3);
+
+        Assert.All(straight.parameters().Zip(resumed.parameters()), p => Assert.Equal(0.0, Small.Difference(p.First, p.Second)));
+    }
+
+    [Fact]
+    public void A_small_model_learns_four_rows_by_heart()
+    {
+        set_num_threads(1);
+        var model = Small.Plan(new { vocab_size = 300 }).Build(ScalarType.Float32, CPU, 11);
+        var spec = new OptimizerSpec { Lr = 3e-3, WarmupSteps = 20, WeightDecay = 0, Schedule = "constant" };
+        using var optimizer = new AdamW(model, spec);
+        long[] ids = Small.Draw(4 * 64, 300, 23);
+        var totals = model.Count([.. ids.Select(i => (int)i)], 64);
+        double loss = double.PositiveInfinity;
+        int step = 0;
+        for (; step < 500 && loss >= 0.1; step++)
+        {
+            using var scope = NewDisposeScope();
+            var ids_BT = tensor(ids, 4, 64);
+            optimizer.zero_grad();
+            var result = model.Loss(ids_BT, ids_BT, totals);
+            result.Total.backward();
+            optimizer.ClipGradNorm(1);
+            optimizer.Step(Schedules.LearningRate(spec, step, 500));
+            loss = result.Sums[0].item<double>() / totals.Counts[0];
+        }
+
+        Assert.True(loss < 0.1, $"{loss} after {step} steps");
+    }
+
+    private static double Advance(LanguageModel model, AdamW optimizer, int seed)
+    {
+        optimizer.zero_grad();
+        var ids = Small.Ids(2, 12, 40, seed);
+        var totals = model.Count([.. ids.ToArray<long>().Select(i => (int)i)], 12);
+        model.Loss(ids, ids, totals).Total.backward();
+        return optimizer.ClipGradNorm(0.01);
+    }
+
+    private static void Copy(LanguageModel from, LanguageModel to, bool gradients = false)
+    {
+        using var quiet = no_grad();
+        foreach (var (name, weight) in from.named_parameters())
+        {
+            if (gradients)
+            {
+                to.Weight(name).grad = weight.grad!.clone();
+            }
+            else
+            {
+                to.Weight(name).copy_(weight);
+            }
+        }
+    }
+
+    private static double First(LanguageModel model, string name) => model.Weight(name).ToArray<double>()[0];
+}

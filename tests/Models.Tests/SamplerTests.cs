@@ -1,0 +1,96 @@
+using Hearth.Models;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace Hearth.Tests;
+
+public sealed class SamplerTests
+{
+    [Fact]
+    public void The_likeliest_of_equals_is_the_lowest_id()
+    {
+        ulong state = 1;
+
+        Assert.Equal(1, Sampler.Choose([0, 5, 5, 3], new Sampling(), ref state));
+        Assert.Equal(1UL, state);
+    }
+
+    [Fact]
+    public void Tokens_come_as_often_as_their_probability_says()
+    {
+        var how = new Sampling(Temperature: 0.5);
+        double[] logits = [0, 0.5, -0.5, 1];
+        double[] weights = [.. logits.Select(z => Math.Exp(z / 0.5))];
+        var seen = Counts(logits, how, 20_000);
+
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.InRange(seen[i] / 20_000.0, (weights[i] / weights.Sum()) - 0.02, (weights[i] / weights.Sum()) + 0.02);
+        }
+    }
+
+    [Fact]
+    public void Only_the_k_likeliest_are_drawn()
+    {
+        var seen = Counts([1, 3, 2, 2.5], new Sampling(Temperature: 5, TopK: 2), 2_000);
+
+        Assert.Equal((0, 0), (seen[0], seen[2]));
+        Assert.True(seen[1] > 0 && seen[3] > 0);
+    }
+
+    [Fact]
+    public void A_seed_decides_the_text_and_the_training_generator_stays_where_it_is()
+    {
+        using var scope = NewDisposeScope();
+        var model = Small.Tiny();
+        var how = new Sampling(1.0, 10, 42);
+        byte[] before = get_rng_state().ToArray<byte>();
+
+        int[] text = [.. Sampler.Generate(model, [1, 2, 3], 20, how)];
+
+        Assert.Equal(20, text.Length);
+        Assert.Equal(text, Sampler.Generate(model, [1, 2, 3], 20, how));
+        Assert.NotEqual(text, Sampler.Generate(model, [1, 2, 3], 20, how with { Seed = 43 }));
+        Assert.Equal(before, get_rng_state().ToArray<byte>());
+    }
+
+    [Fact]
+    public void Greedy_text_is_the_argmax_of_the_full_forward_at_every_step()
+    {
+        using var scope = NewDisposeScope();
+        var model = Small.Tiny();
+        var text = new List<long> { 5, 9, 30 };
+        int[] got = [.. Sampler.Generate(model, [5, 9, 30], 12, new Sampling())];
+
+        foreach (int next in got)
+        {
+            Assert.Equal(Sampler.Likeliest(model.Logits(tensor(text.ToArray(), 1, text.Count)).select(1, text.Count - 1).flatten()), next);
+            text.Add(next);
+        }
+    }
+
+    [Fact]
+    public void A_long_prompt_keeps_its_end_and_the_text_stops_at_the_models_longest()
+    {
+        using var scope = NewDisposeScope();
+        var model = Small.Tiny(new { max_seq_len = 16 });
+        int[] prompt = [.. Enumerable.Range(0, 30)];
+
+        int[] text = [.. Sampler.Generate(model, prompt, 100, new Sampling())];
+
+        Assert.Equal(8, text.Length);
+        Assert.Equal(Sampler.Generate(model, prompt[^8..], 8, new Sampling()), text);
+    }
+
+    private static int[] Counts(double[] logits, Sampling how, int times)
+    {
+        int[] seen = new int[logits.Length];
+        ulong state = 9;
+        for (int i = 0; i < times; i++)
+        {
+            seen[Sampler.Choose(logits, how, ref state)]++;
+        }
+
+        return seen;
+    }
+}
