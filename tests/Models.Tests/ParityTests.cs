@@ -1,3 +1,5 @@
+using Hearth.Torch;
+using Hearth.Training;
 using Hearth.Training.Parity;
 using Xunit;
 
@@ -16,6 +18,63 @@ public sealed class ParityTests
     [MemberData(nameof(Cases))]
     public void A_case_of_an_independent_implementation_is_near_in_fp32(string file) => Passes(file, "fp32");
 
+    [Theory]
+    [InlineData("\"decision_head\": false", "\"decision_head\": true", "config.decision_head is true. Allowed: false (Qovaryx has no such part here).")]
+    [InlineData("\"ffn_kind\": \"swiglu\"", "\"ffn_kind\": \"routed\"", "model.ffn_kind is routed. Allowed: swiglu.")]
+    [InlineData("\"family\": \"qovaryx\"", "\"family\": \"qovarix\"", "family is qovarix. Allowed: qovaryx.")]
+    [InlineData("\"mtp_k\": 4", "\"mtp_k\": 0", "model.mtp_k is 0. Allowed: 1 to 16.")]
+    public void A_case_of_a_model_that_cannot_be_built_is_refused_by_name(string part, string instead, string message)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}.safetensors");
+        using var file = SafetensorsReader.Open(Path.Combine(AppContext.BaseDirectory, "cases", "qovaryx-swiglu.safetensors"));
+        string text = file.Metadata["case"];
+        Assert.Contains(part, text, StringComparison.Ordinal);
+        try
+        {
+            using (var stream = File.Create(path))
+            {
+                SafetensorsWriter.Write(stream, [], new Dictionary<string, string> { ["case"] = text.Replace(part, instead, StringComparison.Ordinal) });
+            }
+
+            var error = Assert.Throws<BadInputException>(() => ParityRunner.Run(path, "fp64", "cpu", null, TextWriter.Null));
+            Assert.Equal(message, error.Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void A_changed_weight_is_over_the_tolerance_and_results_are_written_by_name()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        string source = Path.Combine(AppContext.BaseDirectory, "cases", "qovaryx-block_untied.safetensors");
+        string changed = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}.safetensors"), results = changed + ".out";
+        try
+        {
+            using (var file = SafetensorsReader.Open(source))
+            using (var stream = File.Create(changed))
+            {
+                var tensors = file.Entries.Select(e => (e.Name, Value: file.Read(e.Name))).ToArray();
+                tensors.Single(t => t.Name == "blocks.1.o").Value.select(0, 0).narrow(0, 0, 1).fill_(0.01);
+                SafetensorsWriter.Write(stream, tensors, file.Metadata);
+            }
+
+            using var log = new StringWriter();
+            Assert.Equal(1, ParityRunner.Run(changed, "fp64", "cpu", results, log));
+            Assert.Contains("OVER", log.ToString(), StringComparison.Ordinal);
+            using var written = SafetensorsReader.Open(results);
+            Assert.Equal([2L, 33, 128], written.Entries.Single(e => e.Name == "expect.logits").Shape);
+            Assert.True(written.Contains("expect.grad_norm.mtp.3.block.ffn.down") && written.Contains("expect.train.adamw.loss"));
+        }
+        finally
+        {
+            File.Delete(changed);
+            File.Delete(results);
+        }
+    }
+
     private static void Passes(string file, string dtype)
     {
         using var log = new StringWriter();
@@ -24,6 +83,9 @@ public sealed class ParityTests
 
         Assert.True(code == 0, log.ToString());
         Assert.Contains("logits", log.ToString(), StringComparison.Ordinal);
+        Assert.Contains("drafts", log.ToString(), StringComparison.Ordinal);
+        Assert.Contains("grad_norm", log.ToString(), StringComparison.Ordinal);
+        Assert.Contains("train", log.ToString(), StringComparison.Ordinal);
         Assert.Contains("greedy", log.ToString(), StringComparison.Ordinal);
     }
 }

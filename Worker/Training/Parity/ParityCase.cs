@@ -8,22 +8,22 @@ namespace Hearth.Training.Parity;
 /// <summary>The description in a case file's metadata: family, config under short names, recipes, tolerances.</summary>
 public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictionary<string, JsonElement> Train, JsonElement? Greedy, JsonElement Tolerance)
 {
-    /// <exception cref="InvalidDataException">The file is no case, or names a config that cannot be built; says which field.</exception>
+    /// <exception cref="BadInputException">The file is no case, or names a config that cannot be built; says which field.</exception>
     public static ParityCase Read(SafetensorsReader file)
     {
         if (!file.Metadata.TryGetValue("case", out string? text))
         {
-            throw new InvalidDataException("The file has no metadata key \"case\": it is no parity case.");
+            throw new BadInputException("The file has no metadata key \"case\": it is no parity case.");
         }
 
         using var document = JsonDocument.Parse(text);
         var root = document.RootElement.Clone();
         string name = root.GetProperty("family").GetString()!;
         string size = root.GetProperty("size").GetString()!;
-        var family = Families.Find(name) ?? throw new InvalidDataException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
+        var family = Families.Find(name) ?? throw new BadInputException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
         var errors = new List<FieldError>();
         var plan = family.Plan(size, Overrides(family, root.GetProperty("config")), errors)
-            ?? throw new InvalidDataException(string.Join(" ", errors.Select(e => e.Message)));
+            ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         var train = root.TryGetProperty("train", out var recipes)
             ? recipes.EnumerateObject().ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal)
             : [];
@@ -42,7 +42,7 @@ public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictiona
             }
             else if (name.Length > 0 && value.ValueKind != JsonValueKind.False)
             {
-                throw new InvalidDataException($"config.{name} is {value.GetRawText()}. Allowed: false ({family.Title} has no such part here).");
+                throw new BadInputException($"config.{name} is {value.GetRawText()}. Allowed: false ({family.Title} has no such part here).");
             }
         }
 

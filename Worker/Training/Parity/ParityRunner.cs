@@ -32,7 +32,7 @@ public sealed class ParityRunner : IDisposable
         {
             "fp64" => float64,
             "fp32" => float32,
-            _ => throw new ArgumentException($"dtype is {dtype}. Allowed: fp64, fp32.", nameof(dtype)),
+            _ => throw new BadInputException($"dtype is {dtype}. Allowed: fp64, fp32."),
         };
     }
 
@@ -42,6 +42,7 @@ public sealed class ParityRunner : IDisposable
     /// <param name="output">Where to write the results under the case's names; null = nowhere.</param>
     /// <param name="log">Gets one line per kind.</param>
     /// <returns>0 when every difference is within its tolerance, else 1.</returns>
+    /// <exception cref="BadInputException">No case, or one of a model that cannot be built; names the field.</exception>
     public static int Run(string path, string dtype, string device, string? output, TextWriter log)
     {
         using var scope = NewDisposeScope();
