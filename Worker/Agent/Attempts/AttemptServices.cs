@@ -1,0 +1,10 @@
+namespace Hearth.Agent;
+
+/// <summary>What every attempt of an agent shares.</summary>
+public sealed record AttemptServices(
+    CoordinatorClient Client,
+    BlobStore Blobs,
+    AgentHome Home,
+    AgentOptions Options,
+    AgentTimings Timings,
+    AgentLog Log);

@@ -1,0 +1,40 @@
+namespace Hearth.Agent;
+
+/// <summary>Every wait of the agent in one place, so that tests can shorten them.</summary>
+public sealed record AgentTimings
+{
+    /// <summary>How long the coordinator may hold a sync; below the 2 s heartbeat.</summary>
+    public TimeSpan SyncWait { get; init; } = TimeSpan.FromMilliseconds(1800);
+
+    /// <summary>Points and log lines are gathered this long into one request.</summary>
+    public TimeSpan Batch { get; init; } = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>From the stop command to the kill of a trainer that does not stop.</summary>
+    public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a stopped attempt may take to store its last checkpoint.</summary>
+    public TimeSpan StopUpload { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long the end of a dead trainer waits for its uploads and buffers: the run is to move on quickly.</summary>
+    public TimeSpan LostDrain { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>From the agent's own stop signal to its exit.</summary>
+    public TimeSpan Shutdown { get; init; } = TimeSpan.FromSeconds(25);
+
+    /// <summary>First and longest pause between tries while the coordinator is away.</summary>
+    public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(150);
+    public TimeSpan LastRetry { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Pause after a refused token: nothing mends that quickly.</summary>
+    public TimeSpan Unauthorized { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Tries of one upload that the store answers with an error, before the checkpoint is given up.</summary>
+    public int UploadTries { get; init; } = 5;
+
+    /// <summary>The pause before try <paramref name="failures"/> + 1: doubled each time, up to a third taken off at random.</summary>
+    public TimeSpan Retry(int failures)
+    {
+        var longest = Math.Min(LastRetry.TotalMilliseconds, FirstRetry.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)));
+        return TimeSpan.FromMilliseconds(longest * (1 - (Random.Shared.NextDouble() / 3)));
+    }
+}

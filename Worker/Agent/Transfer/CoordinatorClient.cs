@@ -1,0 +1,113 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Hearth.Protocol;
+
+namespace Hearth.Agent;
+
+/// <summary>The worker API over outbound HTTP. Every failure is a <see cref="CoordinatorException"/>; every call has a timeout.</summary>
+public sealed class CoordinatorClient : IDisposable
+{
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
+    private readonly HttpClient _http;
+
+    public CoordinatorClient(Uri coordinator, string? token)
+    {
+        Address = coordinator;
+        _http = new HttpClient(Handler()) { BaseAddress = coordinator, Timeout = Timeout.InfiniteTimeSpan };
+        if (token is not null)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+    }
+
+    public Uri Address { get; }
+
+    public Task<JoinResponse> JoinAsync(JoinRequest request, CancellationToken cancel) =>
+        PostAsync<JoinResponse>("api/worker/join", request, CallTimeout, cancel);
+
+    public Task<SyncResponse> SyncAsync(SyncRequest request, CancellationToken cancel) =>
+        PostAsync<SyncResponse>("api/worker/sync", request, TimeSpan.FromMilliseconds(request.WaitMilliseconds + 3500), cancel);
+
+    public Task<T> PostAsync<T>(string path, object body, CancellationToken cancel) => PostAsync<T>(path, body, CallTimeout, cancel);
+
+    /// <summary>Posts a body that is JSON already; the answer's content is of no interest.</summary>
+    public async Task PostAsync(string path, ReadOnlyMemory<byte> json, CancellationToken cancel) =>
+        await SendAsync(path, json, CallTimeout, cancel);
+
+    public Task PostAsync(string path, object body, CancellationToken cancel) =>
+        PostAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), cancel);
+
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>Connections are renewed, so that a changed address of the coordinator is noticed.</summary>
+    internal static SocketsHttpHandler Handler() => new()
+    {
+        ConnectTimeout = TimeSpan.FromSeconds(3),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+        AllowAutoRedirect = false,
+        UseCookies = false,
+    };
+
+    private async Task<T> PostAsync<T>(string path, object body, TimeSpan timeout, CancellationToken cancel)
+    {
+        var answer = await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), timeout, cancel);
+        try
+        {
+            return JsonSerializer.Deserialize<T>(answer, Json.Wire) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new CoordinatorException(null, $"{Address}{path} answered something else than {typeof(T).Name}: {e.Message}", e);
+        }
+    }
+
+    private async Task<byte[]> SendAsync(string path, ReadOnlyMemory<byte> json, TimeSpan timeout, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(timeout);
+        try
+        {
+            using var content = new ReadOnlyMemoryContent(json);
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            using var response = await _http.PostAsync(path, content, limit.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
+            return response.IsSuccessStatusCode ? body : throw new CoordinatorException(response.StatusCode, Describe(response.StatusCode, body));
+        }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new CoordinatorException(null, $"{Address} did not answer within {timeout.TotalSeconds:0.#} s", e);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CoordinatorException(null, $"{Address} cannot be reached: {e.Message}", e);
+        }
+        catch (IOException e)
+        {
+            throw new CoordinatorException(null, $"{Address} broke the connection: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The detail of a problem+json body where there is one, else the status alone.</summary>
+    private static string Describe(HttpStatusCode status, byte[] body)
+    {
+        try
+        {
+            using var problem = JsonDocument.Parse(body);
+            foreach (var field in new[] { "detail", "title" })
+            {
+                if (problem.RootElement.ValueKind == JsonValueKind.Object
+                    && problem.RootElement.TryGetProperty(field, out var text) && text.ValueKind == JsonValueKind.String)
+                {
+                    return $"{text.GetString()} ({(int)status})";
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Not problem+json: a proxy's page, say. The status must do.
+        }
+
+        return $"the coordinator answered {(int)status} {status}";
+    }
+}

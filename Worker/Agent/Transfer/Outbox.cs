@@ -1,0 +1,160 @@
+using System.Net;
+using System.Threading.Channels;
+
+namespace Hearth.Agent;
+
+/// <summary>
+/// Numbered batches on their way to the coordinator. Each is appended to a file first and sent in order, again and again
+/// until it is acknowledged; so an outage costs disk, not points, and the sequence number makes a repeat harmless.
+/// </summary>
+/// <typeparam name="T">What is gathered: a point or a log line.</typeparam>
+public sealed class Outbox<T>
+{
+    private const int MostPerBatch = 4000;
+    private const int LargeBacklog = 8;
+    private const int MostKeptInMemory = 500;
+    private readonly Channel<T> _items = Channel.CreateUnbounded<T>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Batch> _batches = Channel.CreateUnbounded<Batch>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private readonly string _path;
+    private readonly Func<long, IReadOnlyList<T>, byte[]> _encode;
+    private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task> _send;
+    private readonly AgentTimings _timings;
+    private readonly AgentLog _log;
+    private int _unsent;
+    private int _inMemory;
+
+    /// <param name="path">The append-only file; emptied whenever everything in it is acknowledged.</param>
+    /// <param name="encode">(sequence from 1, items) to the request's JSON.</param>
+    /// <param name="send">Posts one request.</param>
+    /// <param name="timings">Gathering time and pauses between tries.</param>
+    /// <param name="log">Where a dropped batch is told.</param>
+    public Outbox(
+        string path,
+        Func<long, IReadOnlyList<T>, byte[]> encode,
+        Func<ReadOnlyMemory<byte>, CancellationToken, Task> send,
+        AgentTimings timings,
+        AgentLog log)
+    {
+        (_path, _encode, _send, _timings, _log) = (path, encode, send, timings, log);
+    }
+
+    private sealed record Batch(long Sequence, long Offset, int Length, byte[]? Bytes);
+
+    public void Add(T item) => _items.Writer.TryWrite(item);
+
+    /// <summary>No more items will come; <see cref="RunAsync"/> returns once all is acknowledged.</summary>
+    public void Complete()
+    {
+        _items.Writer.TryComplete();
+        _completed.TrySetResult();
+    }
+
+    /// <summary>Gathers and sends until completed. Throws the <see cref="CoordinatorException"/> of a fenced epoch.</summary>
+    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(GatherAsync(cancel), SendAllAsync(cancel));
+
+    private async Task GatherAsync(CancellationToken cancel)
+    {
+        long sequence = 0;
+        while (await _items.Reader.WaitToReadAsync(cancel))
+        {
+            // While the coordinator is away, fewer and larger batches keep the replay short.
+            var gather = Volatile.Read(ref _unsent) > LargeBacklog ? _timings.Batch * 8 : _timings.Batch;
+            await Task.WhenAny(Task.Delay(gather, cancel), _completed.Task);
+            cancel.ThrowIfCancellationRequested();
+            var items = new List<T>();
+            while (items.Count < MostPerBatch && _items.Reader.TryRead(out var item))
+            {
+                items.Add(item);
+            }
+
+            if (items.Count > 0)
+            {
+                Append(++sequence, _encode(sequence, items));
+            }
+        }
+
+        _batches.Writer.Complete();
+    }
+
+    private void Append(long sequence, byte[] bytes)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                using var file = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read);
+                var offset = file.Position;
+                file.Write(bytes);
+                file.WriteByte((byte)'\n');
+                file.Flush();
+                Enqueue(new Batch(sequence, offset, bytes.Length, null));
+            }
+            catch (IOException e) when (_inMemory < MostKeptInMemory)
+            {
+                _log.Warn($"{_path} cannot be written ({e.Message}); batch {sequence} is kept in memory");
+                _inMemory++;
+                Enqueue(new Batch(sequence, 0, bytes.Length, bytes));
+            }
+            catch (IOException e)
+            {
+                _log.Error($"{_path} cannot be written ({e.Message}) and memory is full of batches too; batch {sequence} is dropped");
+            }
+        }
+    }
+
+    private void Enqueue(Batch batch)
+    {
+        _unsent++;
+        _batches.Writer.TryWrite(batch);
+    }
+
+    private async Task SendAllAsync(CancellationToken cancel)
+    {
+        await foreach (var batch in _batches.Reader.ReadAllAsync(cancel))
+        {
+            await SendAsync(batch, batch.Bytes ?? Read(batch), cancel);
+            lock (_gate)
+            {
+                _unsent--;
+                _inMemory -= batch.Bytes is null ? 0 : 1;
+                if (_unsent == 0 && File.Exists(_path))
+                {
+                    using var file = new FileStream(_path, FileMode.Truncate);
+                }
+            }
+        }
+    }
+
+    private byte[] Read(Batch batch)
+    {
+        var bytes = new byte[batch.Length];
+        using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        file.Position = batch.Offset;
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private async Task SendAsync(Batch batch, byte[] bytes, CancellationToken cancel)
+    {
+        for (var failures = 0; ;)
+        {
+            try
+            {
+                await _send(bytes, cancel);
+                return;
+            }
+            catch (CoordinatorException e) when (e.Status is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
+            {
+                // Another try would be refused too, and would hold up everything behind it.
+                _log.Error($"batch {batch.Sequence} of {Path.GetFileName(_path)} was refused and dropped: {e.Message}");
+                return;
+            }
+            catch (CoordinatorException e) when (!e.IsFenced)
+            {
+                await Task.Delay(_timings.Retry(++failures), cancel);
+            }
+        }
+    }
+}
