@@ -4,7 +4,30 @@ using static TorchSharp.torch;
 namespace Hearth.Models;
 
 /// <summary>Valid targets of each loss term over a whole batch, in the order of the model's terms.</summary>
-public sealed record LossTotals(IReadOnlyList<long> Counts);
+/// <param name="Counts">What each term's sum is divided by; 1 for a term that is a mean over micro-batches.</param>
+/// <param name="MicroBatches">Of the whole batch: such a term adds its value divided by this.</param>
+public sealed record LossTotals(IReadOnlyList<long> Counts, int MicroBatches = 1);
+
+/// <summary>Where in a run a training micro-batch stands. Whatever a loss draws or schedules is a pure function of this.</summary>
+/// <param name="Seed">The run's.</param>
+/// <param name="Step">Optimizer steps before this one.</param>
+/// <param name="TotalSteps">Of the run.</param>
+/// <param name="LrFactor">The schedule's factor at this step, 0..1.</param>
+/// <param name="FirstRow">Index of the micro-batch's first row in the whole batch.</param>
+public sealed record TrainingStep(long Seed, long Step, long TotalSteps, double LrFactor, long FirstRow);
+
+/// <summary>One micro-batch.</summary>
+/// <param name="Ids_BT">Token ids, int64.</param>
+/// <param name="Labels_BT">Unshifted labels, int64, −100 = not counted: the label in column t is the target of column t − 1.</param>
+/// <param name="Totals">Counts of the whole batch.</param>
+public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Totals)
+{
+    /// <summary>Null outside training: nothing random, nothing that only regularises.</summary>
+    public TrainingStep? Step { get; init; }
+
+    /// <summary>Further inputs of the rows by name (an image, a class label), for families that read any.</summary>
+    public IReadOnlyDictionary<string, Tensor> Extras { get; init; } = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+}
 
 /// <summary>
 /// Losses of one micro-batch. <see cref="Total"/> is scaled by the whole batch's counts: summing its backward over all
@@ -34,21 +57,29 @@ public abstract class LanguageModel : nn.Module
     public Device Device { get; }
     public ScalarType Dtype { get; }
 
-    /// <summary>Names of the loss terms and their weights in the total.</summary>
+    /// <summary>Names of the loss terms and their weights in the total; the first is the mean next-token loss that people compare.</summary>
     public abstract IReadOnlyList<(string Name, double Weight)> Terms { get; }
+
+    /// <summary><see cref="Terms"/> with the weights of one step, where weights are scheduled.</summary>
+    public virtual IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) => Terms;
 
     /// <summary>Counts valid targets of every term.</summary>
     /// <param name="labels">Rows of unshifted labels, −100 = not counted.</param>
     /// <param name="rowLength">T.</param>
     public abstract LossTotals Count(ReadOnlySpan<int> labels, int rowLength);
 
-    /// <param name="ids_BT">Token ids, int64.</param>
-    /// <param name="labels_BT">Unshifted labels, int64, −100 = not counted.</param>
-    /// <param name="totals">Counts of the whole batch.</param>
-    public abstract LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals);
+    public abstract LossResult Loss(LossInput input);
+
+    public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));
 
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);
+
+    /// <summary>
+    /// What a parity case's inputs give beyond losses, gradients and optimizer steps, under the case's names. Called without
+    /// a gradient.
+    /// </summary>
+    public virtual IEnumerable<CaseResult> Case(CaseInputs inputs) => [new CaseResult("logits", "expect.logits", Logits(inputs.Ids("input.ids")))];
 
     /// <summary>A cache for decoding a batch row by row; equal to <see cref="Logits"/> on the whole text.</summary>
     public abstract IDecodeSession StartDecode();

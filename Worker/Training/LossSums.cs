@@ -22,13 +22,15 @@ public sealed class LossSums : IDisposable
     }
 
     /// <summary>Mean losses over the whole batch in nats: all weighted terms, and the next-token loss alone.</summary>
-    public (double Total, double Main) Read(LanguageModel model, LossTotals totals)
+    /// <param name="terms">The model's terms with this step's weights.</param>
+    /// <param name="totals">Counts of the whole batch.</param>
+    public (double Total, double Main) Read(IReadOnlyList<(string Name, double Weight)> terms, LossTotals totals)
     {
         double[] sums = _sums_K!.cpu().ToArray<double>();
         double total = 0;
         for (int k = 0; k < sums.Length; k++)
         {
-            total += model.Terms[k].Weight * sums[k] / Math.Max(1, totals.Counts[k]);
+            total += terms[k].Weight * sums[k] / Math.Max(1, totals.Counts[k]);
         }
 
         return (total, sums[0] / Math.Max(1, totals.Counts[0]));

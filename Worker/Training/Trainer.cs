@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Training.Checkpoints;
@@ -75,26 +76,28 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private TrainState Step(TrainState state)
     {
         long began = clock.GetTimestamp();
-        double lr = Schedules.LearningRate(_spec.Optimizer, state.Step, _spec.Train.Steps);
+        double factor = Schedules.Factor(_spec.Optimizer, state.Step, _spec.Train.Steps);
+        double lr = _spec.Optimizer.Lr * factor;
 
         // Every random number of a step comes from (seed, step): nothing that runs between steps can shift it.
         torch.manual_seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
         session.Optimizer.zero_grad();
         using var sums = new LossSums();
         var (ids, labels) = session.Data.Batch(state.Step);
-        var totals = session.Model.Count(labels, _spec.Data.SeqLen);
+        var totals = session.Model.Count(labels, _spec.Data.SeqLen) with { MicroBatches = session.Accumulation };
+        var at = new TrainingStep(state.Seed, state.Step, _spec.Train.Steps, factor, 0);
         for (int first = 0; first < session.BatchRows; first += session.MicroRows)
         {
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(session.MicroRows, session.BatchRows - first);
-            var loss = session.Model.Loss(session.Rows(ids, first, rows), session.Rows(labels, first, rows), totals);
+            var loss = session.Model.Loss(new LossInput(session.Rows(ids, first, rows), session.Rows(labels, first, rows), totals) { Step = at with { FirstRow = first } });
             loss.Total.backward();
             sums.Add(loss);
         }
 
         control.ThrowIfStopped();
-        var (total, main) = sums.Read(session.Model, totals);
+        var (total, main) = sums.Read(session.Model.TermsAt(at), totals);
         double norm = session.Optimizer.ClipGradNorm(_spec.Optimizer.GradClip);
         if (!double.IsFinite(total) || !double.IsFinite(norm))
         {

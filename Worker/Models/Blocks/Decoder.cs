@@ -84,8 +84,9 @@ public sealed class Decoder : LanguageModel
     }
 
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
-    public override LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals)
+    public override LossResult Loss(LossInput input)
     {
+        var (ids_BT, labels_BT, totals) = input;
         if (ids_BT.size(1) < 2)
         {
             throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
@@ -145,7 +146,37 @@ public sealed class Decoder : LanguageModel
         return drafts;
     }
 
+    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
+    {
+        var ids_BT = inputs.Ids("input.ids");
+        return
+        [
+            new CaseResult("logits", "expect.logits", Logits(ids_BT)),
+            .. MtpLogits(ids_BT).Select((logits, i) => new CaseResult("logits", $"expect.mtp_logits.{i + 1}", logits)),
+            .. inputs.Contains("expect.drafts") ? [Drafts(inputs, ids_BT)] : Array.Empty<CaseResult>(),
+        ];
+    }
+
     public override IDecodeSession StartDecode() => new Session(this);
+
+    // drafts[b,i]: what the further heads propose when greedy[b, :i+1] is known.
+    private CaseResult Drafts(CaseInputs inputs, Tensor ids_BT)
+    {
+        const int promptTokens = 8;
+        var greedy_BT = inputs.Ids("expect.greedy");
+        long[] shape = inputs.Shape("expect.drafts");
+        var all = new List<int>();
+        for (long b = 0; b < shape[0]; b++)
+        {
+            for (long i = 0; i < shape[1]; i++)
+            {
+                using var scope = NewDisposeScope();
+                all.AddRange(Draft(cat([ids_BT.narrow(0, b, 1).narrow(1, 0, promptTokens), greedy_BT.narrow(0, b, 1).narrow(1, 0, i + 1)], 1)));
+            }
+        }
+
+        return new CaseResult("drafts", "expect.drafts", tensor(all.ToArray(), shape));
+    }
 
     /// <summary>Normed inputs of every head in turn: the main one [B,T,D], then module k's [B,T−k,D].</summary>
     private IEnumerable<Tensor> Heads(Tensor ids_BT, Tensor hidden_BTD)

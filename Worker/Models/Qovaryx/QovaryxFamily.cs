@@ -135,6 +135,8 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override int VocabSize => config.VocabSize;
 
+    public override bool DecaysEmbeddings => true;
+
     public override int MaxSeqLen => config.MaxSeqLen;
 
     public override double LogitsPerToken => (double)config.MtpK * config.VocabSize;

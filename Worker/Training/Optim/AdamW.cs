@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Hearth.Training.Optim;
 
 /// <summary>
-/// AdamW (Loshchilov &amp; Hutter, arXiv 1711.05101) over a model's parameters: decay on the groups matrix and embed, none on
-/// vectors. Moments in the parameters' own precision.
+/// AdamW (Loshchilov &amp; Hutter, arXiv 1711.05101) over a model's parameters: decay on the group matrix, and on embed
+/// where the family says so. Moments in the parameters' own precision.
 /// </summary>
 public sealed class AdamW : IDisposable
 {
@@ -25,7 +25,8 @@ public sealed class AdamW : IDisposable
         _slots = [.. model.Plan.Tensors.Select(t =>
         {
             var weight = model.Weight(t.Name);
-            return new Slot(t.Name, t.Group, weight, Like(weight), Like(weight));
+            bool decays = t.Group == ParameterGroup.Matrix || (t.Group == ParameterGroup.Embed && model.Plan.DecaysEmbeddings);
+            return new Slot(t.Name, decays ? spec.WeightDecay : 0, weight, Like(weight), Like(weight));
         })];
     }
 
@@ -68,7 +69,7 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         Steps++;
-        foreach (var group in _slots.Where(s => s.Weight.grad is not null).GroupBy(s => s.Group == ParameterGroup.Vector ? 0 : _spec.WeightDecay))
+        foreach (var group in _slots.Where(s => s.Weight.grad is not null).GroupBy(s => s.Decay))
         {
             var step = new AdamWStep(lr, _spec.Beta1, _spec.Beta2, _spec.Eps, group.Key, Steps, _scale);
             Slot[] slots = [.. group];
@@ -111,5 +112,5 @@ public sealed class AdamW : IDisposable
 
     private static Tensor Like(Tensor weight) => zeros(weight.shape, weight.dtype, weight.device).DetachFromDisposeScope();
 
-    private sealed record Slot(string Name, ParameterGroup Group, Tensor Weight, Tensor First, Tensor Second);
+    private sealed record Slot(string Name, double Decay, Tensor Weight, Tensor First, Tensor Second);
 }

@@ -6,7 +6,10 @@ using Hearth.Torch;
 namespace Hearth.Training.Parity;
 
 /// <summary>The description in a case file's metadata: family, config under short names, recipes, tolerances.</summary>
-public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictionary<string, JsonElement> Train, JsonElement? Greedy, JsonElement Tolerance)
+/// <param name="Plan">The model of <c>config</c>.</param>
+/// <param name="Train">Recipes by name.</param>
+/// <param name="Greedy">How many tokens go on from which prompt; null where the family compares its own.</param>
+public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, JsonElement> Train, JsonElement? Greedy, JsonElement Tolerance, JsonElement Metadata)
 {
     /// <exception cref="BadInputException">The file is no case, or names a config that cannot be built; says which field.</exception>
     public static ParityCase Read(SafetensorsReader file)
@@ -18,16 +21,36 @@ public sealed record ParityCase(string Family, ModelPlan Plan, IReadOnlyDictiona
 
         using var document = JsonDocument.Parse(text);
         var root = document.RootElement.Clone();
+        var train = root.TryGetProperty("train", out var recipes) && recipes.ValueKind == JsonValueKind.Object
+            ? recipes.EnumerateObject().ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal)
+            : [];
+        bool greedy = root.TryGetProperty("greedy", out var how) && how.ValueKind == JsonValueKind.Object;
+        return new ParityCase(MakePlan(root, null), train, greedy ? how : null, root.GetProperty("tolerance"), root);
+    }
+
+    /// <summary>The plan that a recipe trains: the case's, with what the recipe's own <c>config</c> changes.</summary>
+    public ModelPlan PlanOf(JsonElement recipe) => recipe.TryGetProperty("config", out var changes) ? MakePlan(Metadata, changes) : Plan;
+
+    /// <summary>Step <paramref name="step"/> of the numbers that a page leaves to the run (<c>ti</c>), under a fixed factor.</summary>
+    public TrainingStep StepAt(long step, double factor) => new(
+        Metadata.TryGetProperty("ti", out var run) ? run.GetProperty("seed").GetInt64() : 0, step, 0, factor, 0);
+
+    /// <summary>The step at which losses and gradients are taken.</summary>
+    public long LossStep => Metadata.TryGetProperty("ti", out var run) ? run.GetProperty("step").GetInt64() : 0;
+
+    private static ModelPlan MakePlan(JsonElement root, JsonElement? changes)
+    {
         string name = root.GetProperty("family").GetString()!;
         string size = root.GetProperty("size").GetString()!;
         var family = Families.Find(name) ?? throw new BadInputException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
         var errors = new List<FieldError>();
-        var plan = family.Plan(size, Overrides(family, root.GetProperty("config")), errors)
-            ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
-        var train = root.TryGetProperty("train", out var recipes)
-            ? recipes.EnumerateObject().ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal)
-            : [];
-        return new ParityCase(name, plan, train, root.TryGetProperty("greedy", out var greedy) ? greedy : null, root.GetProperty("tolerance"));
+        var overrides = Overrides(family, root.GetProperty("config"));
+        foreach (var (field, value) in changes is { } more ? Overrides(family, more) : [])
+        {
+            overrides[field] = value;
+        }
+
+        return family.Plan(size, overrides, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
     }
 
     // A part of the model that the family lacks may be named only to say that it is off.
