@@ -1,24 +1,31 @@
-using Hearth;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
-builder.Services.AddProblemDetails();
+builder.AddHttpRules();
 builder.AddDatabase();
+builder.AddSecurity();
+builder.AddEvents();
 
 var app = builder.Build();
-app.UseExceptionHandler();
-app.UseStatusCodePages();
+app.UseHttpRules();
 app.UseDefaultFiles();
 app.UseStaticFiles();
+app.UseSecurity();
 
 await app.MigrateAsync();
+await app.EnsureAdminTokenAsync();
 app.MapHealth();
-var api = app.MapGroup("/api/v1");
+
+var api = app.MapGroup("/api/v1").RequireAuthorization(Policies.View);
+api.MapSession();
+api.MapTokens();
+api.MapEvents();
 api.MapModels();
 api.MapRunChecks();
+
 app.MapFallbackToFile("{*path:regex(^(?!api/).*$)}", "index.html");
 
 await app.RunAsync();

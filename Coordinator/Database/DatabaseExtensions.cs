@@ -1,18 +1,15 @@
+using Hearth.Coordinator.Hosting;
 using Npgsql;
 
 namespace Hearth.Coordinator.Database;
 
-/// <summary>The connection to PostgreSQL, out of <c>HEARTH_DATABASE</c>, and what tells an operator whether it works.</summary>
+/// <summary>The connections to PostgreSQL, and what tells an operator whether it works.</summary>
 public static class DatabaseExtensions
 {
-    public const string Setting = "HEARTH_DATABASE";
-
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
-        string text = builder.Configuration[Setting] is { Length: > 0 } given
-            ? given
-            : throw new InvalidOperationException($"{Setting} is missing. Allowed: a PostgreSQL connection string such as Host=localhost;Database=hearth;Username=hearth.");
-        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(text));
+        DapperTypes.Register();
+        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(services.GetRequiredService<CoordinatorOptions>().Database));
     }
 
     public static Task MigrateAsync(this WebApplication app) => Migrator.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
@@ -20,7 +17,7 @@ public static class DatabaseExtensions
     /// <summary><c>/healthz</c>: the process answers. <c>/readyz</c>: the database answers too, else 503.</summary>
     public static void MapHealth(this WebApplication app)
     {
-        app.MapGet("/healthz", () => "ok");
+        app.MapGet("/healthz", () => "ok").ExcludeFromDescription();
         app.MapGet("/readyz", async (NpgsqlDataSource database, CancellationToken stop) =>
         {
             try
@@ -33,6 +30,6 @@ public static class DatabaseExtensions
             {
                 return Results.Problem($"PostgreSQL does not answer: {e.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
             }
-        });
+        }).ExcludeFromDescription();
     }
 }

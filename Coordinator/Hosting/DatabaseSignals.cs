@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+using Dapper;
+using Npgsql;
+
+namespace Hearth.Coordinator.Hosting;
+
+/// <summary>Channels of NOTIFY. Payloads only say who should look again; what is true stands in tables.</summary>
+public static class Channels
+{
+    /// <summary>A row came into <c>events</c>.</summary>
+    public const string Events = "hearth_events";
+
+    /// <summary>Something that a placement depends on has changed: the scheduler should look.</summary>
+    public const string Pool = "hearth_pool";
+
+    /// <summary>There is something for the worker whose id is the payload.</summary>
+    public const string Worker = "hearth_worker";
+
+    /// <summary>Wakes the scheduler of whichever coordinator leads, once the transaction commits.</summary>
+    public static Task WakeSchedulerAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken stop = default) =>
+        connection.ExecuteAsync(new CommandDefinition($"notify {Pool}", transaction: transaction, cancellationToken: stop));
+
+    /// <summary>Wakes the held sync of a worker, at whichever coordinator it waits, once the transaction commits.</summary>
+    public static Task WakeWorkerAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, Guid worker, CancellationToken stop = default) =>
+        connection.ExecuteAsync(new CommandDefinition("select pg_notify(@Worker, @id)", new { Worker, id = worker.ToString() }, transaction, cancellationToken: stop));
+}
+
+/// <summary>The one connection of this coordinator that listens to the database, and the signals it pulses.</summary>
+public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseSignals> log) : BackgroundService
+{
+    // A connection that died without a word is noticed by a query after so long a silence.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
+    private readonly ConcurrentDictionary<Guid, Signal> _workers = new();
+
+    public Signal Events { get; } = new();
+
+    public Signal Pool { get; } = new();
+
+    public Signal Worker(Guid id) => _workers.GetOrAdd(id, _ => new Signal());
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync(stoppingToken);
+            }
+            catch (Exception e) when (e is NpgsqlException or SocketException or IOException or TimeoutException)
+            {
+                log.ListenerLost(e.Message);
+                await Task.Delay(Retry, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        connection.Notification += (_, notice) => Pulse(notice.Channel, notice.Payload);
+        await using var listen = new NpgsqlCommand($"listen {Channels.Events}; listen {Channels.Pool}; listen {Channels.Worker}", connection);
+        await listen.ExecuteNonQueryAsync(stop);
+        PulseAll(); // What was said before we listened was not heard.
+        await using var probe = new NpgsqlCommand("select 1", connection);
+        while (true)
+        {
+            if (!await connection.WaitAsync(Silence, stop))
+            {
+                await probe.ExecuteNonQueryAsync(stop);
+            }
+        }
+    }
+
+    private void Pulse(string channel, string payload)
+    {
+        switch (channel)
+        {
+            case Channels.Events:
+                Events.Pulse();
+                break;
+            case Channels.Pool:
+                Pool.Pulse();
+                break;
+            case Channels.Worker when Guid.TryParse(payload, out var worker) && _workers.TryGetValue(worker, out var signal):
+                signal.Pulse();
+                break;
+        }
+    }
+
+    private void PulseAll()
+    {
+        Events.Pulse();
+        Pool.Pulse();
+        foreach (var signal in _workers.Values)
+        {
+            signal.Pulse();
+        }
+    }
+}

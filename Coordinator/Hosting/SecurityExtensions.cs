@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Authentication;
+
+namespace Hearth.Coordinator.Hosting;
+
+/// <summary>Names of authorization policies.</summary>
+public static class Policies
+{
+    public const string View = "view";
+    public const string Submit = "submit";
+    public const string Admin = "admin";
+    public const string Worker = "worker";
+}
+
+/// <summary>Who may do what: nothing is open unless a route says so.</summary>
+public static class SecurityExtensions
+{
+    /// <summary>Rate limit of routes on which a secret could be guessed.</summary>
+    public const string GuessLimit = "guess";
+
+    // A burst that no person notices; then one try every two seconds from each address.
+    private const int GuessBurst = 30;
+
+    public static void AddSecurity(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<TokenStore>();
+        builder.Services.AddAuthentication(TokenAuthentication.SchemeName)
+            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
+        builder.Services.AddAuthorizationBuilder()
+            .AddPolicy(Policies.View, p => p.RequireRole(Roles.View, Roles.Submit, Roles.Admin))
+            .AddPolicy(Policies.Submit, p => p.RequireRole(Roles.Submit, Roles.Admin))
+            .AddPolicy(Policies.Admin, p => p.RequireRole(Roles.Admin))
+            .AddPolicy(Policies.Worker, p => p.RequireRole(Roles.Worker));
+        builder.Services.AddRateLimiter(options =>
+        {
+            options.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+            options.OnRejected = static async (rejected, _) =>
+            {
+                rejected.HttpContext.Response.Headers.RetryAfter = "2";
+                await TypedResults.Problem("Too many tries from this address. Wait a few seconds.", statusCode: StatusCodes.Status429TooManyRequests)
+                    .ExecuteAsync(rejected.HttpContext);
+            };
+            options.AddPolicy(GuessLimit, context => RateLimitPartition.GetTokenBucketLimiter(
+                context.Connection.RemoteIpAddress?.ToString() ?? "",
+                _ => new TokenBucketRateLimiterOptions { TokenLimit = GuessBurst, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromSeconds(2), QueueLimit = 0 }));
+        });
+    }
+
+    public static void UseSecurity(this WebApplication app)
+    {
+        app.UseSameOriginWrites();
+        app.UseRateLimiter();
+        app.UseAuthentication();
+        app.UseAuthorization();
+    }
+
+    /// <summary>Makes the first admin token and shows it once: on standard output, or in a file that its owner alone can read.</summary>
+    public static async Task EnsureAdminTokenAsync(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<CoordinatorOptions>();
+        string? secret = await app.Services.GetRequiredService<TokenStore>().CreateFirstAdminAsync(app.Lifetime.ApplicationStopping);
+        if (secret is null)
+        {
+            return;
+        }
+
+        if (options.AdminTokenFile is not { } path)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Admin token (shown once): {secret}"));
+            return;
+        }
+
+        var file = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            file.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        // An older file would keep its own mode.
+        File.Delete(path);
+        await using var writer = new StreamWriter(path, file);
+        await writer.WriteLineAsync(secret);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace Hearth.Coordinator.Hosting;
+
+/// <summary>
+/// Authenticates by bearer token or by the session cookie, whose value is a token that scripts in the page cannot read.
+/// Tokens are looked up at each request, so that a revoked one ends at once.
+/// </summary>
+internal sealed class TokenAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    TokenStore tokens) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    internal const string SchemeName = "hearth";
+    internal const string CookieName = "hearth_session";
+    private const string Bearer = "Bearer ";
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        string? header = Request.Headers.Authorization;
+        string? secret = header is not null && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            ? header[Bearer.Length..].Trim()
+            : Request.Cookies[CookieName];
+        if (string.IsNullOrEmpty(secret))
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        var owner = await tokens.FindAsync(secret, Context.RequestAborted);
+        return owner is null
+            ? AuthenticateResult.Fail("unknown token")
+            : AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(owner.Id, owner.Name, owner.Role, SchemeName), SchemeName));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.Headers[HeaderNames.WWWAuthenticate] = "Bearer";
+        bool given = Request.Headers.ContainsKey(HeaderNames.Authorization) || Request.Cookies.ContainsKey(CookieName);
+        return TypedResults.Problem(
+            given ? "The token is not known here, has expired or was revoked." : "Sign in first, or send a token as Authorization: Bearer.",
+            statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(Context);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        Problems.Forbidden($"The token {Context.User.CallerName()} has the role {Context.User.Role()}, which does not allow this.").ExecuteAsync(Context);
+}

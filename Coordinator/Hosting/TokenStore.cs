@@ -1,0 +1,100 @@
+using Dapper;
+using Hearth.Api;
+using Npgsql;
+
+namespace Hearth.Coordinator.Hosting;
+
+/// <summary>Whose secret a request carried.</summary>
+public sealed record TokenOwner(Guid Id, string Name, string Role);
+
+/// <summary>Tokens of people and scripts; workers' tokens are looked up here too, but belong to <c>workers</c>.</summary>
+public sealed class TokenStore(NpgsqlDataSource database)
+{
+    // Any constant will do: only one coordinator may make the first token.
+    private const long FirstTokenLock = 0x48656172746841;
+
+    /// <summary>The owner of a secret that is known, not expired and not revoked; else null.</summary>
+    public async Task<TokenOwner?> FindAsync(string secret, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await connection.QuerySingleOrDefaultAsync<TokenOwner>(new CommandDefinition(
+            """
+            select id, name, role from tokens where sha256 = @hash and (expires_at is null or expires_at > now())
+            union all
+            select id, name, 'worker' from workers where token_sha256 = @hash and not removed
+            """,
+            new { hash = Secrets.Hash(secret) },
+            cancellationToken: stop));
+    }
+
+    public async Task<IReadOnlyList<TokenView>> ListAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return [.. await connection.QueryAsync<TokenView>(new CommandDefinition(
+            "select id, name, role, created_at, expires_at, null::text as secret from tokens order by created_at, id", cancellationToken: stop))];
+    }
+
+    public async Task<TokenView> CreateAsync(string name, string role, TimeSpan? life, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await InsertAsync(connection, null, name, role, life, stop);
+    }
+
+    /// <returns>False when there is no such token, null when it is the last one that can administer.</returns>
+    public async Task<bool?> DeleteAsync(Guid id, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        await LockAsync(connection, transaction, stop);
+        string? role = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            "delete from tokens where id = @id returning role", new { id }, transaction, cancellationToken: stop));
+        if (role is null)
+        {
+            return false;
+        }
+
+        if (role == Roles.Admin && !await AnyAdminAsync(connection, transaction, stop))
+        {
+            return null;
+        }
+
+        await transaction.CommitAsync(stop);
+        return true;
+    }
+
+    /// <summary>The secret of a first admin token, or null when a valid one exists already.</summary>
+    public async Task<string?> CreateFirstAdminAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        await LockAsync(connection, transaction, stop);
+        if (await AnyAdminAsync(connection, transaction, stop))
+        {
+            return null;
+        }
+
+        var token = await InsertAsync(connection, transaction, Roles.Admin, Roles.Admin, null, stop);
+        await transaction.CommitAsync(stop);
+        return token.Secret;
+    }
+
+    private static async Task<TokenView> InsertAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string name, string role, TimeSpan? life, CancellationToken stop)
+    {
+        string secret = Secrets.NewToken();
+        return await connection.QuerySingleAsync<TokenView>(new CommandDefinition(
+            """
+            insert into tokens (id, name, role, sha256, expires_at) values (@id, @name, @role, @hash, now() + make_interval(secs => @seconds))
+            returning id, name, role, created_at, expires_at, @secret as secret
+            """,
+            new { id = Guid.CreateVersion7(), name, role, hash = Secrets.Hash(secret), seconds = life?.TotalSeconds, secret },
+            transaction,
+            cancellationToken: stop));
+    }
+
+    private static Task<bool> AnyAdminAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken stop) =>
+        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select 1 from tokens where role = 'admin' and (expires_at is null or expires_at > now()))", transaction: transaction, cancellationToken: stop));
+
+    private static Task LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken stop) =>
+        connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@FirstTokenLock)", new { FirstTokenLock }, transaction, cancellationToken: stop));
+}
