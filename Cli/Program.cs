@@ -1,15 +1,29 @@
 using System.CommandLine;
 using Hearth.Cli;
+using Hearth.Cli.Bench;
+using Hearth.Cli.Client;
+using Hearth.Cli.Demo;
+using Hearth.Cli.Pool;
 using Hearth.Cli.Testing;
 
 var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.")
 {
+    DemoCommand.Create(),
+    UpCommand.Create(),
+    RunsCommand.Create(),
+    PoolCommands.Datasets(),
+    PoolCommands.Workers(),
+    PoolCommands.Tokens(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),
     TrainerProgram.Forward("generate", "Continue a prompt from a checkpoint folder."),
     TrainerProgram.Forward("models", "Families, sizes, parameters and memory."),
     TrainerProgram.Forward("parity", "Compare a family with the numbers of an independent implementation."),
-    TrainerProgram.Forward("bench", "Measure: step."),
+    BenchCommand.Create(),
     TestCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+
+// A stop may take as long as the last checkpoint of every trainer; the commands see to it that it ends.
+var parsed = root.Parse(args);
+int code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(5) });
+return parsed.Errors.Count > 0 ? ExitCodes.BadInput : code;

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Hearth.Api;
+
+namespace Hearth.Cli.Client;
+
+/// <summary><c>datasets</c>, <c>workers</c> and <c>tokens</c>.</summary>
+internal static class PoolCommands
+{
+    public static Command Datasets()
+    {
+        var list = new Command("list", "Datasets of the pool.");
+        ClientCommand.Bind(list, async (_, api, output, stop) => output.Show(
+            await api.GetAsync<IReadOnlyList<DatasetView>>("datasets", stop),
+            all => output.Table(["name", "kind", "files", "bytes", "license"], all.Select(DatasetRow))));
+
+        var name = new Argument<string>("name") { Description = "Name that runs give under data.dataset." };
+        var paths = new Argument<string[]>("paths") { Description = "Files or folders on the coordinator's machine.", Arity = ArgumentArity.OneOrMore };
+        var license = new Option<string>("--license") { Description = "A note on the license.", Required = true };
+        var import = new Command("import", "Add files or folders that the coordinator's machine holds.") { name, paths, license };
+        ClientCommand.Bind(import, async (parsed, api, output, stop) =>
+        {
+            var request = new ImportDataset(parsed.GetRequiredValue(name), [.. parsed.GetRequiredValue(paths).Select(Path.GetFullPath)], parsed.GetRequiredValue(license));
+            return output.Show(
+                await api.PostAsync<DatasetView>("datasets/import", request, stop),
+                d => output.Line($"{d.Name}: {Text.Count(d.Files)} files, {Text.Bytes(d.Bytes)}"));
+        });
+        return ClientCommand.Group("datasets", "Datasets of the pool.", list, import);
+    }
+
+    public static Command Workers()
+    {
+        var list = new Command("list", "Machines of the pool and their devices.");
+        ClientCommand.Bind(list, async (_, api, output, stop) => output.Show(
+            await api.GetAsync<IReadOnlyList<WorkerView>>("workers", stop),
+            all => output.Table(["device", "model", "memory", "state", "run"], all.SelectMany(w => w.Devices.Select(d => DeviceRow(w, d))))));
+
+        var code = new Command("join-code", "A code that one new machine may use, and the line to paste there.");
+        ClientCommand.Bind(code, async (_, api, output, stop) => output.Show(
+            await api.PostAsync<JoinCodeView>("workers/join-codes", null, stop),
+            c => output.Line($"{c.Command}\nThe code {c.Code} holds until {c.ExpiresAt.ToLocalTime():HH:mm}.")));
+        return ClientCommand.Group("workers", "Machines of the pool.", list, code);
+    }
+
+    public static Command Tokens()
+    {
+        var list = new Command("list", "Tokens, without their secrets.");
+        ClientCommand.Bind(list, async (_, api, output, stop) => output.Show(
+            await api.GetAsync<IReadOnlyList<TokenView>>("tokens", stop),
+            all => output.Table(["name", "role", "expires", "id"], all.Select(t => new[] { t.Name, t.Role, t.ExpiresAt is { } at ? $"{at.ToLocalTime():yyyy-MM-dd}" : "never", t.Id.ToString() }))));
+
+        var name = new Argument<string>("name") { Description = "Who or what will use it." };
+        var role = new Option<string>("--role") { Description = "admin, submit or view.", DefaultValueFactory = _ => "view" };
+        var days = new Option<int?>("--days") { Description = "Days until it expires; never when left out." };
+        var create = new Command("create", "Make a token; its secret is shown once.") { name, role, days };
+        ClientCommand.Bind(create, async (parsed, api, output, stop) => output.Show(
+            await api.PostAsync<TokenView>("tokens", new CreateToken(parsed.GetRequiredValue(name), parsed.GetValue(role)!, parsed.GetValue(days)), stop),
+            t => output.Line(t.Secret ?? "")));
+
+        var id = new Argument<Guid>("id") { Description = "Of the token, as tokens list shows it." };
+        var revoke = new Command("revoke", "End a token.") { id };
+        ClientCommand.Bind(revoke, async (parsed, api, _, stop) =>
+        {
+            await api.DeleteAsync($"tokens/{parsed.GetRequiredValue(id)}", stop);
+            return ExitCodes.Done;
+        });
+        return ClientCommand.Group("tokens", "Who may use the pool.", list, create, revoke);
+    }
+
+    private static string[] DatasetRow(DatasetView d) => [d.Name, d.Kind, Text.Count(d.Files), Text.Bytes(d.Bytes), d.License];
+
+    private static string[] DeviceRow(WorkerView worker, DeviceView device) =>
+    [
+        device.Name, device.Info.Model, Text.Gigabytes(device.Info.MemoryBytes),
+        !worker.Online ? $"away for {Text.Span(DateTimeOffset.UtcNow - worker.SeenAt)}" : worker.Draining ? "draining" : device.RunId is null ? "free" : "busy",
+        device.RunName ?? "",
+    ];
+}

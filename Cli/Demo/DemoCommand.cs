@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Hearth.Cli.Client;
+using Hearth.Cli.Pool;
+
+namespace Hearth.Cli.Demo;
+
+/// <summary>
+/// <c>demo</c>: a pool of its own, a run on real text, its trainer killed half way, and the proof that the resumed run is the
+/// straight one, bit for bit. Leaves with 0 only if all of it held.
+/// </summary>
+internal static class DemoCommand
+{
+    public static Command Create()
+    {
+        var data = new Option<string?>("--data") { Description = "Folder to keep everything in; a temporary one when left out." };
+        var port = new Option<int?>("--port") { Description = "Port of the coordinator; a free one when left out." };
+        var steps = new Option<int>("--steps") { Description = "Steps of the run.", DefaultValueFactory = _ => 600 };
+        steps.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is not (>= 40 and <= 1_000_000) and var given)
+            {
+                r.AddError($"--steps is {given}. Allowed: 40 to 1,000,000.");
+            }
+        });
+        var stay = new Option<bool>("--stay") { Description = "Keep the pool up afterwards, until Ctrl-C." };
+        var command = new Command("demo", "Show it all: train, kill the trainer, resume exactly.") { data, port, steps, stay };
+        command.SetAction((parsed, stop) => Guard.RunAsync(() => RunAsync(
+            PoolOptions.Private(parsed.GetValue(data), parsed.GetValue(port)), parsed.GetValue(data) is null, parsed.GetValue(steps), parsed.GetValue(stay), stop)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(PoolOptions options, bool temporary, int steps, bool stay, CancellationToken stop)
+    {
+        var view = DemoViews.ForTerminal();
+        string text = DemoText.Find();
+        view.Say("Starting PostgreSQL, the coordinator and a worker ...");
+        bool held;
+        await using (var pool = await LocalPool.StartAsync(options, view.Say, stop))
+        {
+            view.Say($"Watch it at {pool.Address} with the token {pool.AdminToken}");
+            var summary = await new DemoRun(pool, view, text, steps).RunAsync(stop);
+            held = Print(summary, view);
+            if (stay)
+            {
+                view.Say($"Still up at {pool.Address} with the token {pool.AdminToken}; Ctrl-C stops it.");
+                await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            }
+        }
+
+        if (temporary)
+        {
+            Directory.Delete(options.DataPath, recursive: true);
+        }
+
+        return held ? ExitCodes.Done : ExitCodes.Failed;
+    }
+
+    private static bool Print(DemoSummary summary, IDemoView view)
+    {
+        view.Say("");
+        foreach (string line in Output.Columns([.. summary.Rows().Select(r => new[] { r.Name, r.Value })]))
+        {
+            view.Say(line);
+        }
+
+        foreach (string miss in summary.Misses())
+        {
+            view.Say(miss);
+        }
+
+        view.Say(summary.AllHeld ? "All of it held." : "The demo failed.");
+        return summary.AllHeld;
+    }
+}

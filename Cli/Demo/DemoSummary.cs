@@ -1,0 +1,53 @@
+namespace Hearth.Cli.Demo;
+
+/// <summary>What the demo set out to show and what came of it. Pure.</summary>
+internal sealed record DemoSummary
+{
+    public required long Steps { get; init; }
+    public required double LossAtStart { get; init; }
+    public required double LossAtEnd { get; init; }
+    public required double DetectSeconds { get; init; }
+    public required double ResumeSeconds { get; init; }
+    public required long StepsRepeated { get; init; }
+    public required string Trace { get; init; }
+    public required string StraightTrace { get; init; }
+    public required string Sample { get; init; }
+    public required Uri Dashboard { get; init; }
+
+    public bool TracesEqual => Trace.Length > 0 && Trace == StraightTrace;
+
+    public bool AllHeld => !Misses().Any();
+
+    /// <summary>One sentence for each thing that did not hold.</summary>
+    public IEnumerable<string> Misses()
+    {
+        // The comparison is written so that a loss that is no number misses too.
+        if (!(LossAtEnd < LossAtStart))
+        {
+            yield return $"The loss did not fall: {Text.Loss(LossAtStart)} at the start, {Text.Loss(LossAtEnd)} at the end.";
+        }
+
+        if (!TracesEqual)
+        {
+            yield return $"The resumed run is not the straight one: trace {Trace} against {StraightTrace}.";
+        }
+
+        if (Sample.Length == 0)
+        {
+            yield return "No sample came.";
+        }
+    }
+
+    public IEnumerable<(string Name, string Value)> Rows() =>
+    [
+        ("steps", Text.Count(Steps)),
+        ("loss, start to end", $"{Text.Loss(LossAtStart)} to {Text.Loss(LossAtEnd)}"),
+        ("kill to detection", Text.Seconds(DetectSeconds)),
+        ("kill to next step", Text.Seconds(ResumeSeconds)),
+        ("steps repeated", Text.Count(StepsRepeated)),
+        ("trace", Trace),
+        ("straight run's trace", StraightTrace),
+        ("equal", TracesEqual ? "yes" : "no"),
+        ("dashboard", Dashboard.ToString()),
+    ];
+}

@@ -1,0 +1,130 @@
+using System.Text.Json;
+
+namespace Hearth.Cli.Pool;
+
+/// <summary>Who holds a data folder: what a refused second <c>up</c> names.</summary>
+internal sealed record PoolHolder(ProcessMark Process, int Port);
+
+/// <summary>
+/// The data folder of a pool on one machine, held exclusively by one <c>up</c>: <c>up.json</c> who, <c>processes.json</c> its
+/// children, <c>admin.token</c>, <c>postgres/</c>, <c>store/</c>, <c>agent/</c>, <c>logs/</c>.
+/// </summary>
+internal sealed class PoolFolder : IDisposable
+{
+    private const UnixFileMode OwnerAndPassing = OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private readonly FileStream _lock;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ProcessMark> _children = new(StringComparer.Ordinal);
+
+    /// <exception cref="CliException">Another <c>up</c> holds it, or it cannot be made.</exception>
+    public PoolFolder(string path, int port)
+    {
+        Root = Path.GetFullPath(path);
+        try
+        {
+            Directory.CreateDirectory(Root);
+            // The database's account must get through to its part; the files themselves are readable to their owner alone.
+            File.SetUnixFileMode(Root, OwnerAndPassing);
+            Directory.CreateDirectory(LogsPath, OwnerOnly);
+            _lock = new FileStream(Path.Combine(Root, "up.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException) when (File.Exists(Path.Combine(Root, "up.lock")))
+        {
+            throw new CliException(Refusal(Root, ReadHolder(Root)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"The data folder {Root} cannot be used: {e.Message} Give another with --data.", ExitCodes.BadInput);
+        }
+
+        Leftover = ReadHolder(Root) is { } holder && !holder.Process.IsAlive() ? holder : null;
+        OldChildren = ReadChildren(Root);
+        WriteWhole(HolderPath(Root), new PoolHolder(ProcessMark.Read(Environment.ProcessId)!, port));
+    }
+
+    public string Root { get; }
+
+    /// <summary>The <c>up</c> that ended without clearing up after itself, if one did.</summary>
+    public PoolHolder? Leftover { get; }
+
+    /// <summary>What the <c>up</c> before had started, by name.</summary>
+    public IReadOnlyDictionary<string, ProcessMark> OldChildren { get; }
+
+    public string LogsPath => Path.Combine(Root, "logs");
+
+    public string PostgresPath => Path.Combine(Root, "postgres");
+
+    public string StorePath => Path.Combine(Root, "store");
+
+    public string AgentPath => Path.Combine(Root, "agent");
+
+    public string TokenPath => TokenPathOf(Root);
+
+    public static string DefaultPath { get; } = Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "hearth");
+
+    public static string TokenPathOf(string root) => Path.Combine(root, "admin.token");
+
+    /// <summary>Who holds the folder, as it was last written; null when nobody does.</summary>
+    public static PoolHolder? ReadHolder(string root) => Read<PoolHolder>(HolderPath(root));
+
+    public static string Refusal(string root, PoolHolder? holder) => holder is null
+        ? $"{root} is in use by another ./hearth up. Stop that one, or give this one a folder of its own with --data."
+        : $"{root} is in use by ./hearth up, process {holder.Process.Id}, on port {holder.Port}. Stop that one, or give this one a folder of its own with --data.";
+
+    /// <summary>Remembers a child, so that the next <c>up</c> finds it should this one be killed.</summary>
+    public void Record(string name, ProcessMark? mark)
+    {
+        lock (_gate)
+        {
+            if (mark is null)
+            {
+                _children.Remove(name);
+            }
+            else
+            {
+                _children[name] = mark;
+            }
+
+            WriteWhole(Path.Combine(Root, "processes.json"), _children);
+        }
+    }
+
+    /// <summary>Trainers that the agent's work folders name, alive or not.</summary>
+    public IReadOnlyList<ProcessMark> Trainers() => !Directory.Exists(Path.Combine(AgentPath, "attempts"))
+        ? []
+        : [.. Directory.EnumerateFiles(Path.Combine(AgentPath, "attempts"), "trainer.json", SearchOption.AllDirectories).Select(Read<ProcessMark>).OfType<ProcessMark>()];
+
+    /// <summary>Lets go of the folder after an orderly stop.</summary>
+    public void Dispose()
+    {
+        File.Delete(Path.Combine(Root, "processes.json"));
+        File.Delete(HolderPath(Root));
+        _lock.Dispose();
+    }
+
+    private static Dictionary<string, ProcessMark> ReadChildren(string root) => Read<Dictionary<string, ProcessMark>>(Path.Combine(root, "processes.json")) ?? [];
+
+    private static string HolderPath(string root) => Path.Combine(root, "up.json");
+
+    private static T? Read<T>(string path)
+        where T : class
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize<T>(File.ReadAllBytes(path), Json.Wire) : null;
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            return null;
+        }
+    }
+
+    // A reader sees the old or the new content, never a part.
+    private static void WriteWhole<T>(string path, T value)
+    {
+        File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty));
+        File.Move(path + ".new", path, overwrite: true);
+    }
+}
