@@ -64,20 +64,59 @@ public sealed record TrainSpec
 
 public sealed record OptimizerSpec
 {
+    /// <summary><c>adamw</c>, or <c>muon</c>: Muon for the family's matrices and Adam for the rest.</summary>
     public string Name { get; init; } = "adamw";
     public double Lr { get; init; } = 3e-4;
+
+    /// <summary>Peak rates of the parameter groups; 0 = <see cref="Lr"/>.</summary>
+    public double MatrixLr { get; init; }
+    public double EmbedLr { get; init; }
+    public double VectorLr { get; init; }
+
+    /// <summary><c>cosine</c>, <c>constant</c>, <c>wsd</c> (constant, then linear to the floor) or <c>warmdown</c> (constant, then linear to 0).</summary>
     public string Schedule { get; init; } = "cosine";
     public int WarmupSteps { get; init; } = 100;
 
-    /// <summary>Share of <see cref="Lr"/> at which the schedule ends.</summary>
+    /// <summary>Share of <see cref="Lr"/> at which cosine and wsd end.</summary>
     public double FinalLrFraction { get; init; } = 0.1;
+
+    /// <summary>Share of the run over which wsd falls.</summary>
+    public double DecayFraction { get; init; } = 0.2;
+
+    /// <summary>Steps over which warmdown falls; 0 = 3,500, at most a quarter of the run.</summary>
+    public int WarmdownSteps { get; init; }
     public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary><c>decoupled</c> (AdamW), or <c>coupled</c>: Adam with wd·W added to the clipped gradient.</summary>
+    public string AdamDecay { get; init; } = "decoupled";
     public double Beta1 { get; init; } = 0.9;
     public double Beta2 { get; init; } = 0.95;
     public double Eps { get; init; } = 1e-8;
 
     /// <summary>Largest global gradient norm; 0 = no clipping.</summary>
     public double GradClip { get; init; } = 1.0;
+
+    /// <summary>Momentum of Muon once its rise is over.</summary>
+    public double MuonMomentum { get; init; } = 0.95;
+
+    /// <summary>Momentum at step 0, from which it rises linearly; 0 = no rise.</summary>
+    public double MuonMomentumStart { get; init; }
+    public int MuonMomentumSteps { get; init; } = 1500;
+
+    /// <summary>Newton–Schulz iterations per step.</summary>
+    public int MuonIterations { get; init; } = 5;
+
+    /// <summary>Decay of the weights' moving average, which is what is evaluated, sampled and exported; 0 = none.</summary>
+    public double Ema { get; init; }
+
+    /// <summary><c>constant</c>, or <c>warmup</c>: at most (1+t)/(10+t) after t steps, so that a short run's average is not its start.</summary>
+    public string EmaSchedule { get; init; } = "constant";
+
+    /// <summary>
+    /// Families with a quantiser train on quantised weights once the schedule, after its warm-up, is below this share of the
+    /// peak; 0 = never.
+    /// </summary>
+    public double QatLrFraction { get; init; } = 0.15;
 }
 
 public sealed record EvalSpec

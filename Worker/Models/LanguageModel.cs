@@ -14,7 +14,11 @@ public sealed record LossTotals(IReadOnlyList<long> Counts, int MicroBatches = 1
 /// <param name="TotalSteps">Of the run.</param>
 /// <param name="LrFactor">The schedule's factor at this step, 0..1.</param>
 /// <param name="FirstRow">Index of the micro-batch's first row in the whole batch.</param>
-public sealed record TrainingStep(long Seed, long Step, long TotalSteps, double LrFactor, long FirstRow);
+public sealed record TrainingStep(long Seed, long Step, long TotalSteps, double LrFactor, long FirstRow)
+{
+    /// <summary>Families with a quantiser compute with quantised weights; once on in a run it stays on.</summary>
+    public bool Quantize { get; init; }
+}
 
 /// <summary>One micro-batch.</summary>
 /// <param name="Ids_BT">Token ids, int64.</param>
@@ -114,6 +118,12 @@ internal static class WeightInit
             case InitKind.Normal:
                 draw.normal_(0, spec.Init.Scale);
                 break;
+            case InitKind.Constant:
+                draw.fill_(spec.Init.Scale);
+                break;
+            case InitKind.Orthogonal:
+                draw = Orthogonal(shape[0], shape[1]) * spec.Init.Scale;
+                break;
             default:
                 double bound = spec.Init.Scale * Math.Sqrt(6.0 / (shape[0] + shape[1]));
                 draw.uniform_(-bound, bound);
@@ -121,6 +131,15 @@ internal static class WeightInit
         }
 
         return nn.Parameter(draw.to(dtype).to(device));
+    }
+
+    // QR of a tall Gaussian matrix; signs by R's diagonal make Q uniform (Mezzadri, arXiv math-ph/0609050).
+    private static Tensor Orthogonal(long rows, long columns)
+    {
+        var tall = empty([Math.Max(rows, columns), Math.Min(rows, columns)], float64).normal_();
+        var (q, r) = linalg.qr(tall);
+        var signed = (q * r.diagonal().sign()).to(float32);
+        return rows < columns ? signed.transpose(0, 1).contiguous() : signed;
     }
 }
 

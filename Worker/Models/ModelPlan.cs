@@ -26,9 +26,6 @@ public abstract class ModelPlan
 
     public IReadOnlyList<TensorSpec> Tensors => _tensors ??= [.. ListTensors()];
 
-    /// <summary>Whether weight decay covers the group embed too; vectors never decay.</summary>
-    public virtual bool DecaysEmbeddings => false;
-
     public long Parameters => Tensors.Sum(t => t.Count);
 
     /// <summary>Multiply-adds of one token's forward pass at this row length.</summary>

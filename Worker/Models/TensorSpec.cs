@@ -18,6 +18,12 @@ public readonly record struct Init(InitKind Kind, double Scale = 1)
     public static Init Xavier(double scale = 1) => new(InitKind.Xavier, scale);
 
     public static Init Normal(double std) => new(InitKind.Normal, std);
+
+    /// <summary>A constant in every element.</summary>
+    public static Init Constant(double value) => new(InitKind.Constant, value);
+
+    /// <summary>gain · Q of a Gaussian matrix, uniform over orthogonal ones (Saxe et al., arXiv 1312.6120).</summary>
+    public static Init Orthogonal(double gain = 1) => new(InitKind.Orthogonal, gain);
 }
 
 public enum InitKind
@@ -26,14 +32,38 @@ public enum InitKind
     Ones,
     Xavier,
     Normal,
+    Constant,
+    Orthogonal,
 }
 
 /// <summary>A parameter before it exists: name, shape ([out,in] for matrices), group and start.</summary>
+/// <remarks>The group gives the learning rate; what else differs from the group's rule is stated by the family per tensor.</remarks>
 public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, ParameterGroup Group, Init Init)
 {
+    private const long LeastMuonSide = 16;
+
+    /// <summary>Whether weight decay covers it: matrices do, unless a family says otherwise.</summary>
+    public bool Decays { get; init; } = Group == ParameterGroup.Matrix;
+
+    /// <summary>
+    /// Heights of the stacked matrices that Muon orthogonalises one by one, from the top row; rows below them take Adam, and all
+    /// do when it is empty. By default a matrix is one, and a stack [E,r,c] is E.
+    /// </summary>
+    public IReadOnlyList<long> MuonRows { get; init; } = WholeMatrices(Shape, Group);
+
+    /// <summary>
+    /// A last-axis row whose gradient is exactly 0 keeps its weights and moments: tables of which a batch touches few rows.
+    /// </summary>
+    public bool SkipsEmptyRows { get; init; }
+
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 
     public static TensorSpec Matrix(string name, long rows, long columns, Init init) => new(name, [rows, columns], ParameterGroup.Matrix, init);
 
     public static TensorSpec Norm(string name, long width) => new(name, [width], ParameterGroup.Vector, Init.Ones);
+
+    private static IReadOnlyList<long> WholeMatrices(IReadOnlyList<long> shape, ParameterGroup group) =>
+        group == ParameterGroup.Matrix && shape.Count is 2 or 3 && shape[^1] >= LeastMuonSide && shape[^2] >= LeastMuonSide
+            ? [.. Enumerable.Repeat(shape[^2], shape.Count == 3 ? (int)shape[0] : 1)]
+            : [];
 }

@@ -24,6 +24,7 @@ internal static class Ops
     internal static readonly Op Cos = new("aten::cos");
     internal static readonly Op Cumsum = new("aten::cumsum");
     internal static readonly Op Detach = new("aten::detach");
+    internal static readonly Op Diagonal = new("aten::diagonal");
     internal static readonly Op Div = new("aten::div", "Tensor");
     internal static readonly Op DivScalar = new("aten::div", "Scalar");
     internal static readonly Op Embedding = new("aten::embedding");
@@ -45,6 +46,7 @@ internal static class Ops
     internal static readonly Op IsFinite = new("aten::isfinite");
     internal static readonly Op Le = new("aten::le", "Scalar");
     internal static readonly Op Linear = new("aten::linear");
+    internal static readonly Op LinalgQr = new("aten::linalg_qr");
     internal static readonly Op Log = new("aten::log");
     internal static readonly Op LogSigmoid = new("aten::log_sigmoid");
     internal static readonly Op LogSoftmax = new("aten::log_softmax", "int");
@@ -57,6 +59,7 @@ internal static class Ops
     internal static readonly Op Mm = new("aten::mm");
     internal static readonly Op Mul = new("aten::mul", "Tensor");
     internal static readonly Op MulScalar = new("aten::mul", "Scalar");
+    internal static readonly Op MulInPlaceTensor = new("aten::mul_", "Tensor");
     internal static readonly Op MulInPlace = new("aten::mul_", "Scalar");
     internal static readonly Op Narrow = new("aten::narrow");
     internal static readonly Op Ne = new("aten::ne", "Scalar");
@@ -71,6 +74,7 @@ internal static class Ops
     internal static readonly Op Sdpa = new("aten::scaled_dot_product_attention");
     internal static readonly Op Select = new("aten::select", "int");
     internal static readonly Op Sigmoid = new("aten::sigmoid");
+    internal static readonly Op Sign = new("aten::sign");
     internal static readonly Op Silu = new("aten::silu");
     internal static readonly Op Sin = new("aten::sin");
     internal static readonly Op Softmax = new("aten::softmax", "int");

@@ -19,6 +19,7 @@ public static partial class torch
 
         public Tensor add_(Tensor other, Scalar? alpha = null) => Self(Ops.AddInPlace.One(this, other, alpha ?? 1));
         public Tensor mul_(Scalar factor) => Self(Ops.MulInPlace.One(this, factor));
+        public Tensor mul_(Tensor factor) => Self(Ops.MulInPlaceTensor.One(this, factor));
         public Tensor addcdiv_(Tensor a, Tensor b, Scalar value) => Self(Ops.Addcdiv.One(this, a, b, value));
         public Tensor addcmul_(Tensor a, Tensor b, Scalar value) => Self(Ops.Addcmul.One(this, a, b, value));
         public Tensor addmm_(Tensor a, Tensor b) => Self(Ops.Addmm.One(this, a, b));
@@ -91,6 +92,8 @@ public static partial class torch
         public Tensor all() => Ops.All.One(this);
         public Tensor masked_fill(Tensor mask, Scalar value) => Ops.MaskedFill.One(this, mask, value);
         public Tensor tril(long diagonal = 0) => Ops.Tril.One(this, diagonal);
+        public Tensor diagonal() => Ops.Diagonal.One(this);
+        public Tensor sign() => Ops.Sign.One(this);
         public Tensor triu(long diagonal = 0) => Ops.Triu.One(this, diagonal);
 
         // An in-place operator hands back a second handle to the same tensor; callers expect the one they hold.
@@ -137,6 +140,16 @@ public static partial class torch
     public static Tensor stack(IList<Tensor> tensors, long dim = 0) => Ops.Stack.One(tensors.ToArray(), dim);
 
     public static Tensor where(Tensor condition, Tensor x, Tensor y) => Ops.Where.One(condition, x, y);
+
+    public static partial class linalg
+    {
+        /// <summary>Reduced QR of a tall matrix: Q [r,c], R [c,c].</summary>
+        public static (Tensor Q, Tensor R) qr(Tensor input)
+        {
+            var both = Ops.LinalgQr.Many(input);
+            return (both[0], both[1]);
+        }
+    }
 
     public static Tensor matmul(Tensor a, Tensor b) => a.matmul(b);
 

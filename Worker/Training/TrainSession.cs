@@ -27,7 +27,7 @@ public sealed class TrainSession : IDisposable
         bool wide = job.Spec.Train.Precision == "fp64";
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
-        Optimizer = new AdamW(Model, job.Spec.Optimizer);
+        Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
         BatchRows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch;
         MicroRows = asked > 0 ? Math.Min(asked, BatchRows) : BatchRows;
@@ -40,7 +40,7 @@ public sealed class TrainSession : IDisposable
     public ModelPlan Plan { get; }
     public ITrainingData Data { get; }
     public LanguageModel Model { get; }
-    public AdamW Optimizer { get; }
+    public Optimizer Optimizer { get; }
     public Device Device { get; }
 
     /// <summary>Rows of the whole batch, and at most of one micro-batch.</summary>

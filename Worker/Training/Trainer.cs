@@ -104,7 +104,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             throw NotFinite(state, (total, main), norm, lr);
         }
 
-        session.Optimizer.Step(lr);
+        session.Optimizer.Step(factor);
         state = state with
         {
             Step = state.Step + 1,

@@ -15,10 +15,10 @@ public sealed class OptimTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Three_steps_equal_the_rule_worked_out_by_hand(bool naive)
+    public void Optimizers_check_1_three_steps_equal_the_rule_worked_out_by_hand(bool naive)
     {
         var model = Small.Tiny();
-        using var optimizer = new AdamW(model, new OptimizerSpec { WeightDecay = 0.1 }, naive);
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 0.01, WeightDecay = 0.1 }, naive);
         var watched = new[] { "blocks.0.q", "tok_emb", "final_norm" }.Select(n => (Name: n, Group: n == "final_norm" ? 0 : 0.1, W: First(model, n), M: 0.0, V: 0.0)).ToArray();
         for (int step = 1; step <= 3; step++)
         {
@@ -38,7 +38,7 @@ public sealed class OptimTests : IDisposable
                 watched[i] = (name, decay, w, m, v);
             }
 
-            optimizer.Step(0.01);
+            optimizer.Step(1);
         }
 
         Assert.Equal(3, optimizer.Steps);
@@ -52,15 +52,15 @@ public sealed class OptimTests : IDisposable
     {
         var (fused, naive) = (Small.Tiny(dtype: dtype), Small.Tiny(dtype: dtype));
         Copy(fused, naive);
-        using var a = new AdamW(fused, new OptimizerSpec());
-        using var b = new AdamW(naive, new OptimizerSpec(), naive: true);
+        using var a = new AdamW(fused, new OptimizerSpec { Lr = 1e-3 });
+        using var b = new AdamW(naive, new OptimizerSpec { Lr = 1e-3 }, naive: true);
         for (int step = 0; step < 5; step++)
         {
             double norm = Advance(fused, a, step);
             Copy(fused, naive, gradients: true);
             b.ClipGradNorm(0.01);
-            a.Step(1e-3);
-            b.Step(1e-3);
+            a.Step(1);
+            b.Step(1);
             Assert.True(norm > 0.01);
         }
 
@@ -72,14 +72,14 @@ public sealed class OptimTests : IDisposable
     public void A_zero_gradient_decays_matrices_and_embeddings_and_leaves_vectors()
     {
         var model = Small.Tiny();
-        using var optimizer = new AdamW(model, new OptimizerSpec { WeightDecay = 0.5 });
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 0.1, WeightDecay = 0.5 });
         var before = model.parameters().Select(p => p.detach().clone()).ToArray();
         foreach (var weight in model.parameters())
         {
             weight.grad = zeros(weight.shape, ScalarType.Float64);
         }
 
-        optimizer.Step(0.1);
+        optimizer.Step(1);
 
         foreach (var (spec, old) in model.Plan.Tensors.Zip(before))
         {
@@ -92,32 +92,97 @@ public sealed class OptimTests : IDisposable
     public void A_parameter_without_gradient_stays_as_it_is()
     {
         var model = Small.Tiny();
-        using var optimizer = new AdamW(model, new OptimizerSpec());
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-3 });
         var before = model.Weight("blocks.0.q").detach().clone();
         model.Weight("blocks.0.k").grad = ones([8, 16], ScalarType.Float64);
 
-        optimizer.Step(0.1);
+        optimizer.Step(1);
 
         Assert.Equal(0.0, Small.Difference(before, model.Weight("blocks.0.q")));
+    }
+
+    [Fact]
+    public void Each_group_has_its_own_peak_rate_and_the_rest_the_common_one()
+    {
+        var model = Small.Tiny();
+        var spec = new OptimizerSpec { Lr = 0.1, MatrixLr = 0.2, EmbedLr = 0.3, WeightDecay = 0 };
+        using var optimizer = new AdamW(model, spec);
+        var before = model.parameters().Select(p => p.detach().clone()).ToArray();
+        foreach (var weight in model.parameters())
+        {
+            weight.grad = ones(weight.shape, ScalarType.Float64);
+        }
+
+        optimizer.Step(0.5);
+
+        foreach (var (tensor, old) in model.Plan.Tensors.Zip(before))
+        {
+            double rate = tensor.Group switch { ParameterGroup.Matrix => 0.1, ParameterGroup.Embed => 0.15, _ => 0.05 };
+            Assert.InRange(Small.Difference(old - rate, model.Weight(tensor.Name)), 0, 1e-8);
+        }
+    }
+
+    [Fact]
+    public void Coupled_decay_joins_the_clipped_gradient()
+    {
+        var spec = new OptimizerSpec { Lr = 0.1, WeightDecay = 0.5, AdamDecay = "coupled" };
+        var model = new BareModel(TensorSpec.Matrix("w", 2, 3, Init.Ones));
+        using var optimizer = new AdamW(model, spec);
+        model.Weight("w").grad = full([2, 3], -4.0, ScalarType.Float64);
+
+        optimizer.ClipGradNorm(1);
+        optimizer.Step(1);
+
+        double grad = (-4 / (Math.Sqrt(6 * 16) + 1e-6)) + 0.5;
+        Assert.Equal(0.1 * grad, optimizer.State[0].Value.ToArray<double>()[0], 1e-12);
+        Assert.Equal(1 - (0.1 * grad / (Math.Abs(grad) + 1e-8)), First(model, "w"), 1e-12);
+    }
+
+    [Fact]
+    public void A_row_without_gradient_keeps_weights_and_moments_where_the_family_says_so()
+    {
+        var dense = TensorSpec.Matrix("table", 3, 2, Init.Ones);
+        var (sparse, plain) = (new BareModel(dense with { SkipsEmptyRows = true }), new BareModel(dense));
+        using var a = new AdamW(sparse, new OptimizerSpec { Lr = 0.1 });
+        using var b = new AdamW(plain, new OptimizerSpec { Lr = 0.1 });
+        double[][] grads = [[1, 1, 2, 0, 0, 0], [0, 0, 1, 1, 0, 0]];
+        var states = new List<double[]>();
+        foreach (double[] grad in grads)
+        {
+            foreach (var (model, optimizer) in new (LanguageModel, Optimizer)[] { (sparse, a), (plain, b) })
+            {
+                model.Weight("table").grad = tensor(grad, 3, 2);
+                optimizer.Step(1);
+            }
+
+            states.Add([.. a.State.SelectMany(s => s.Value.ToArray<double>())]);
+        }
+
+        double[] w = sparse.Weight("table").ToArray<double>(), all = plain.Weight("table").ToArray<double>();
+        Assert.Equal([1.0, 1], w[4..]);
+        Assert.Equal(all[2..4], w[2..4]);
+        Assert.NotEqual(all[0], w[0]);
+        Assert.Equal(states[0][..2], states[1][..2]);
+        Assert.NotEqual(states[0][2], states[1][2]);
     }
 
     [Fact]
     public void Clipping_scales_the_next_step_by_the_global_norm()
     {
         var model = Small.Tiny();
-        using var optimizer = new AdamW(model, new OptimizerSpec());
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-3 });
         model.Weight("blocks.0.q").grad = full([16, 16], 3.0, ScalarType.Float64);
         model.Weight("final_norm").grad = full([16], 4.0, ScalarType.Float64);
 
         double norm = optimizer.ClipGradNorm(1);
-        optimizer.Step(1e-3);
+        optimizer.Step(1);
 
         Assert.Equal(Math.Sqrt((256 * 9) + (16 * 16)), norm, 1e-9);
         double first = optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0];
         Assert.Equal(0.1 * 3 / (norm + 1e-6), first, 1e-12);
 
         optimizer.ClipGradNorm(0);
-        optimizer.Step(1e-3);
+        optimizer.Step(1);
         Assert.Equal((0.9 * first) + 0.3, optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0], 1e-12);
     }
 
@@ -127,26 +192,32 @@ public sealed class OptimTests : IDisposable
     public void A_gradient_that_is_not_finite_shows_in_the_norm(double bad)
     {
         var model = Small.Tiny();
-        using var optimizer = new AdamW(model, new OptimizerSpec());
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-3 });
         model.Weight("blocks.0.q").grad = ones([16, 16], ScalarType.Float64);
         model.Weight("mtp.2.norm_e").grad = full([16], bad, ScalarType.Float64);
 
         Assert.False(double.IsFinite(optimizer.ClipGradNorm(1)));
     }
 
-    [Fact]
-    public void Moments_and_step_count_carried_over_continue_bit_for_bit()
+    [Theory]
+    [InlineData("adamw", "decoupled")]
+    [InlineData("adamw", "coupled")]
+    [InlineData("muon", "decoupled")]
+    [InlineData("muon", "coupled")]
+    public void State_and_step_count_carried_over_continue_bit_for_bit(string name, string decay)
     {
+        var spec = new OptimizerSpec { Name = name, Lr = 1e-3, AdamDecay = decay, MuonMomentumStart = 0.8, MuonMomentumSteps = 10 };
         var (straight, resumed) = (Small.Tiny(), Small.Tiny());
-        using var a = new AdamW(straight, new OptimizerSpec());
+        using var a = Optimizer.Create(straight, spec);
         for (int step = 0; step < 3; step++)
         {
             Advance(straight, a, step);
-            a.Step(1e-3);
+            a.Step(1);
         }
 
         Copy(straight, resumed);
-        using var b = new AdamW(resumed, new OptimizerSpec()) { Steps = a.Steps };
+        using var b = Optimizer.Create(resumed, spec);
+        b.Steps = a.Steps;
         foreach (var (from, to) in a.State.Zip(b.State))
         {
             Assert.Equal(from.Name, to.Name);
@@ -155,8 +226,8 @@ public sealed class OptimTests : IDisposable
 
         Advance(straight, a, 3);
         Advance(resumed, b, 3);
-        a.Step(1e-3);
-        b.Step(1e-3);
+        a.Step(1);
+        b.Step(1);
 
         Assert.All(straight.parameters().Zip(resumed.parameters()), p => Assert.Equal(0.0, Small.Difference(p.First, p.Second)));
     }
@@ -180,14 +251,14 @@ public sealed class OptimTests : IDisposable
             var result = model.Loss(ids_BT, ids_BT, totals);
             result.Total.backward();
             optimizer.ClipGradNorm(1);
-            optimizer.Step(Schedules.LearningRate(spec, step, 500));
+            optimizer.Step(Schedules.Factor(spec, step, 500));
             loss = result.Sums[0].item<double>() / totals.Counts[0];
         }
 
         Assert.True(loss < 0.1, $"{loss} after {step} steps");
     }
 
-    private static double Advance(LanguageModel model, AdamW optimizer, int seed)
+    private static double Advance(LanguageModel model, Optimizer optimizer, int seed)
     {
         optimizer.zero_grad();
         var ids = Small.Ids(2, 12, 40, seed);

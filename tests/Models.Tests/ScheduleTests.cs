@@ -16,11 +16,8 @@ public sealed class ScheduleTests
     [InlineData(60, 0.55)]
     [InlineData(110, 0.1)]
     [InlineData(500, 0.1)]
-    public void Cosine_rises_linearly_and_falls_to_the_floor(long step, double factor)
-    {
+    public void Cosine_rises_linearly_and_falls_to_the_floor(long step, double factor) =>
         Assert.Equal(factor, Schedules.Factor(Cosine, step, 110), 1e-12);
-        Assert.Equal(2e-4 * factor, Schedules.LearningRate(Cosine, step, 110), 1e-15);
-    }
 
     [Theory]
     [InlineData(4, 0.5)]
@@ -28,6 +25,49 @@ public sealed class ScheduleTests
     [InlineData(100, 1.0)]
     public void Constant_stays_at_the_peak_after_the_rise(long step, double factor) =>
         Assert.Equal(factor, Schedules.Factor(Cosine with { Schedule = "constant" }, step, 110), 1e-12);
+
+    [Theory]
+    [InlineData(10, 1.0)]
+    [InlineData(80, 1.0)]
+    [InlineData(90, 0.6)]
+    [InlineData(100, 0.2)]
+    [InlineData(101, 0.2)]
+    public void Optimizers_check_6_wsd_is_flat_and_then_falls_linearly_to_the_floor(long step, double factor) =>
+        Assert.Equal(factor, Schedules.Factor(Cosine with { Schedule = "wsd", DecayFraction = 0.2, FinalLrFraction = 0.2 }, step, 100), 1e-12);
+
+    [Theory]
+    [InlineData(0, 0, 100, 1.0)]
+    [InlineData(0, 75, 100, 1.0)]
+    [InlineData(0, 90, 100, 0.4)]
+    [InlineData(0, 99, 100, 0.04)]
+    [InlineData(0, 16_500, 20_000, 1.0)]
+    [InlineData(0, 18_250, 20_000, 0.5)]
+    [InlineData(40, 80, 100, 0.5)]
+    public void Optimizers_check_6_warmdown_is_what_remains_over_its_length(int length, long step, long steps, double factor) =>
+        Assert.Equal(factor, Schedules.Factor(Cosine with { WarmupSteps = 0, Schedule = "warmdown", WarmdownSteps = length }, step, steps), 1e-12);
+
+    [Theory]
+    [InlineData(0, 0.92)]
+    [InlineData(750, 0.955)]
+    [InlineData(1500, 0.99)]
+    [InlineData(9000, 0.99)]
+    public void Momentum_rises_linearly_where_it_has_a_start(long step, double momentum)
+    {
+        var spec = new OptimizerSpec { MuonMomentumStart = 0.92, MuonMomentum = 0.99 };
+
+        Assert.Equal(momentum, Schedules.Momentum(spec, step), 1e-12);
+        Assert.Equal(0.99, Schedules.Momentum(spec with { MuonMomentumStart = 0 }, step));
+    }
+
+    [Fact]
+    public void Hybrid_check_9_quantised_training_starts_once_at_the_first_factor_below_the_threshold()
+    {
+        var spec = Cosine with { Schedule = "warmdown", WarmupSteps = 10 };
+        long[] steps = [.. Enumerable.Range(0, 1000).Select(s => (long)s).Where(s => Schedules.StartsQuantizing(spec, s, 1000))];
+
+        // 250 steps of fall: the factor at 963 is 37/250 = 0.148, at 962 it is 0.152; the first warm-up steps do not count.
+        Assert.Equal(Enumerable.Range(963, 37).Select(s => (long)s), steps);
+    }
 
     [Fact]
     public void Without_warm_up_the_first_step_has_the_peak()

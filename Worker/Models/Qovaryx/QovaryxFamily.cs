@@ -135,8 +135,6 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override int VocabSize => config.VocabSize;
 
-    public override bool DecaysEmbeddings => true;
-
     public override int MaxSeqLen => config.MaxSeqLen;
 
     public override double LogitsPerToken => (double)config.MtpK * config.VocabSize;
@@ -148,7 +146,8 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new Decoder(this, _decoder, dtype, device, seed, compute ?? dtype);
 
-    protected override IEnumerable<TensorSpec> ListTensors() => _decoder.Tensors();
+    protected override IEnumerable<TensorSpec> ListTensors() => 
+        _decoder.Tensors().Select(t => t.Group == ParameterGroup.Embed ? t with { Decays = true } : t);
 
     private static DecoderConfig Expand(QovaryxConfig c)
     {

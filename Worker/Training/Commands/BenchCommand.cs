@@ -13,7 +13,7 @@ internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len"], []);
+        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--optimizer"], []);
         if (arguments.Words is not ["step"])
         {
             throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step.");
@@ -29,19 +29,20 @@ internal static class BenchCommand
         var errors = new List<FieldError>();
         var plan = Families.Plan(spec, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         int length = Math.Min(plan.MaxSeqLen, arguments.Integer("--seq-len", 256, 8, 1 << 20));
+        string optimizer = arguments.Text("--optimizer") ?? "adamw";
         int rows = arguments.Integer("--rows", 8, 1, 1 << 16);
         int steps = arguments.Integer("--steps", 10, 1, 1 << 20);
-        var (step, floor) = (Steps(plan, rows, length, steps), Floor(plan, rows * length, steps));
+        var (step, floor) = (Steps(plan, optimizer, rows, length, steps), Floor(plan, rows * length, steps));
         Console.WriteLine(JsonSerializer.Serialize(
-            new { plan.Family, plan.Size, rows, seq_len = length, threads = torch.get_num_threads(), tokens_per_second = rows * length / step, floor_tokens_per_second = rows * length / floor, share_of_floor = floor / step },
+            new { plan.Family, plan.Size, optimizer, rows, seq_len = length, threads = torch.get_num_threads(), tokens_per_second = rows * length / step, floor_tokens_per_second = rows * length / floor, share_of_floor = floor / step },
             Json.Wire));
         return ExitCodes.Done;
     }
 
-    private static double Steps(ModelPlan plan, int rows, int length, int steps)
+    private static double Steps(ModelPlan plan, string name, int rows, int length, int steps)
     {
         var model = plan.Build(float32, CPU, 1);
-        using var optimizer = new AdamW(model, new OptimizerSpec());
+        using var optimizer = Optimizer.Create(model, new OptimizerSpec { Name = name, Lr = 1e-4 });
         var random = new Random(1);
         int[] ids = [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(plan.VocabSize))];
         var totals = model.Count(ids, length);
@@ -52,7 +53,7 @@ internal static class BenchCommand
             var ids_BT = tensor(ids, rows, length).to(int64);
             model.Loss(ids_BT, ids_BT, totals).Total.backward();
             optimizer.ClipGradNorm(1);
-            optimizer.Step(1e-4);
+            optimizer.Step(1);
         });
     }
 

@@ -14,7 +14,7 @@ internal static class Help
           models                         families, sizes, parameters, memory
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
-          bench step [--family F] [--size nano|50m] [--rows N] [--seq-len N] [--steps N] [--threads N]
+          bench step [--family F] [--size S] [--optimizer adamw|muon] [--rows N] [--seq-len N] [--steps N] [--threads N]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.
         The end of standard input, SIGTERM and SIGINT mean stop; a second signal ends it at once.

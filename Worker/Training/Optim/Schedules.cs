@@ -2,15 +2,15 @@ using Hearth.Runs;
 
 namespace Hearth.Training.Optim;
 
-/// <summary>Learning rates as pure functions of the step, so that resuming is exact.</summary>
+/// <summary>Courses of a run as pure functions of the step, so that resuming is exact. Steps are zero-based.</summary>
 public static class Schedules
 {
-    /// <param name="optimizer">Peak, warm-up, floor and shape.</param>
-    /// <param name="step">Zero-based.</param>
-    /// <param name="steps">Of the whole run.</param>
-    public static double LearningRate(OptimizerSpec optimizer, long step, long steps) => optimizer.Lr * Factor(optimizer, step, steps);
+    private const int LongestDefaultWarmdown = 3500;
 
-    /// <summary>Linear rise (t+1)/n over n warm-up steps; then cosine to the floor over the rest, or constant.</summary>
+    /// <summary>Linear rise (t+1)/n over n warm-up steps, then the named course; a factor on every peak learning rate.</summary>
+    /// <param name="optimizer">Warm-up, shape and floor.</param>
+    /// <param name="step">Of the run.</param>
+    /// <param name="steps">Of the whole run.</param>
     public static double Factor(OptimizerSpec optimizer, long step, long steps)
     {
         if (step < optimizer.WarmupSteps)
@@ -18,13 +18,43 @@ public static class Schedules
             return (step + 1.0) / optimizer.WarmupSteps;
         }
 
-        if (optimizer.Schedule == "constant")
+        return optimizer.Schedule switch
         {
-            return 1;
-        }
+            "constant" => 1,
+            "wsd" => Wsd(step, steps, optimizer.DecayFraction, optimizer.FinalLrFraction),
+            "warmdown" => Warmdown(step, steps, optimizer.WarmdownSteps),
+            _ => Cosine(step - optimizer.WarmupSteps, steps - optimizer.WarmupSteps, optimizer.FinalLrFraction),
+        };
+    }
 
-        long rest = steps - optimizer.WarmupSteps;
-        double done = rest <= 0 ? 1 : Math.Min(1, (step - optimizer.WarmupSteps) / (double)rest);
-        return optimizer.FinalLrFraction + ((1 - optimizer.FinalLrFraction) * 0.5 * (1 + Math.Cos(Math.PI * done)));
+    /// <summary>Muon's momentum: linear from its start to its final value, or constant.</summary>
+    public static double Momentum(OptimizerSpec optimizer, long step) => optimizer.MuonMomentumStart <= 0
+        ? optimizer.MuonMomentum
+        : optimizer.MuonMomentumStart + ((optimizer.MuonMomentum - optimizer.MuonMomentumStart) * Math.Min(1, step / (double)optimizer.MuonMomentumSteps));
+
+    /// <summary>Decay of the moving average at the update that follows <paramref name="step"/> earlier ones.</summary>
+    public static double EmaDecay(OptimizerSpec optimizer, long step) =>
+        optimizer.EmaSchedule == "warmup" ? Math.Min(optimizer.Ema, (1.0 + step) / (10.0 + step)) : optimizer.Ema;
+
+    /// <summary>Whether quantised training starts here; a low factor on the way up does not count.</summary>
+    public static bool StartsQuantizing(OptimizerSpec optimizer, long step, long steps) =>
+        step >= optimizer.WarmupSteps && Factor(optimizer, step, steps) < optimizer.QatLrFraction;
+
+    private static double Cosine(long step, long steps, double floor)
+    {
+        double done = steps <= 0 ? 1 : Math.Min(1, step / (double)steps);
+        return floor + ((1 - floor) * 0.5 * (1 + Math.Cos(Math.PI * done)));
+    }
+
+    private static double Wsd(long step, long steps, double share, double floor)
+    {
+        double length = share * steps, left = Math.Max(0, steps - step);
+        return left >= length ? 1 : floor + ((1 - floor) * left / length);
+    }
+
+    private static double Warmdown(long step, long steps, int asked)
+    {
+        double length = asked > 0 ? asked : Math.Min(LongestDefaultWarmdown, steps / 4.0);
+        return Math.Min(1, Math.Max(0, steps - step) / length);
     }
 }

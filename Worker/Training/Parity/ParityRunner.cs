@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Hearth.Models;
-using Hearth.Runs;
 using Hearth.Torch;
 using Hearth.Training.Optim;
 using TorchSharp;
@@ -113,32 +112,22 @@ public sealed class ParityRunner : IDisposable
     {
         foreach (var (name, recipe) in _case.Train)
         {
-            if (recipe.GetProperty("kind").GetString() is not "adamw" and var kind)
+            if (ParityRecipe.Read(recipe) is { } known)
             {
-                _skipped.Add($"train.{name} ({kind})");
-                continue;
+                Train(name, recipe, known);
             }
-
-            var betas = recipe.GetProperty("betas");
-            var spec = new OptimizerSpec
+            else
             {
-                Lr = recipe.GetProperty("lr").GetDouble(),
-                Beta1 = betas[0].GetDouble(),
-                Beta2 = betas[1].GetDouble(),
-                Eps = recipe.GetProperty("eps").GetDouble(),
-                WeightDecay = recipe.GetProperty("weight_decay").GetDouble(),
-                GradClip = recipe.GetProperty("clip").GetDouble(),
-            };
-            Train(name, recipe, spec);
+                _skipped.Add($"train.{name} ({recipe.GetProperty("kind").GetString()})");
+            }
         }
     }
 
-    private void Train(string name, JsonElement recipe, OptimizerSpec spec)
+    private void Train(string name, JsonElement recipe, ParityRecipe how)
     {
         using var scope = NewDisposeScope();
         var model = Load(_case.PlanOf(recipe));
-        double factor = recipe.TryGetProperty("factor", out var given) ? given.GetDouble() : 1;
-        using var optimizer = new AdamW(model, spec);
+        using var optimizer = Optimizer.Create(model, how.Optimizer);
         var ids = Ids("input.train.ids");
         var labels = Ids("input.train.labels");
         long steps = ids.size(0);
@@ -148,13 +137,13 @@ public sealed class ParityRunner : IDisposable
         {
             using var inner = NewDisposeScope();
             optimizer.zero_grad();
-            var (loss, _) = Loss(model, ids.select(0, i % steps), labels.select(0, i % steps), _case.StepAt(i, factor));
+            var (loss, _) = Loss(model, ids.select(0, i % steps), labels.select(0, i % steps), _case.StepAt(i, how.Factor) with { Quantize = how.Quantize });
             losses[i] = loss.Total.item<double>();
             if (i < steps)
             {
                 loss.Total.backward();
-                norms[i] = optimizer.ClipGradNorm(spec.GradClip);
-                optimizer.Step(spec.Lr * factor);
+                norms[i] = optimizer.ClipGradNorm(how.Optimizer.GradClip);
+                optimizer.Step(how.Factor);
             }
         }
 

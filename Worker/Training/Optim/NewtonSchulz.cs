@@ -1,0 +1,31 @@
+using static TorchSharp.torch;
+
+// N matrices of one shape, R rows, C columns.
+namespace Hearth.Training.Optim;
+
+/// <summary>Orthogonalisation by matrix products alone.</summary>
+public static class NewtonSchulz
+{
+    // Below this a direction is noise: an expert that no token reached must not be turned at random.
+    private const double LeastNorm = 1e-12;
+
+    /// <summary>
+    /// The quintic Newton–Schulz iteration towards U Vᵀ of u = U S Vᵀ, for matrices [N,R,C] with R ≤ C; singular values end in
+    /// about 0.7 to 1.15. bf16 products on a GPU, the masters' type on a CPU. All but a zero matrix, which stays zero.
+    /// </summary>
+    public static Tensor Orthogonalize(Tensor u_NRC, int iterations)
+    {
+        const double a = 3.4445, b = -4.7750, c = 2.0315;
+        var norm_N11 = u_NRC.flatten(1).pow(2).sum(1).sqrt().unsqueeze(-1).unsqueeze(-1);
+        var x_NRC = u_NRC / (norm_N11 + 1e-7);
+        x_NRC = u_NRC.device.index >= 0 ? x_NRC.to(bfloat16) : x_NRC;
+        for (int i = 0; i < iterations; i++)
+        {
+            var gram_NRR = x_NRC.bmm(x_NRC.transpose(1, 2));
+            var mix_NRR = (gram_NRR * b).add_(gram_NRR.bmm(gram_NRR), c);
+            x_NRC = (x_NRC * a).add_(mix_NRR.bmm(x_NRC));
+        }
+
+        return x_NRC.to(u_NRC.dtype) * norm_N11.ge(LeastNorm).to(u_NRC.dtype);
+    }
+}
