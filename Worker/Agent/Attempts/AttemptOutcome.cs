@@ -20,6 +20,9 @@ public sealed record ExitFacts
     public long Step { get; init; }
     public string? Trace { get; init; }
 
+    /// <summary>Why the coordinator lacks the newest checkpoint; null when it has it, or none was written.</summary>
+    public string? Unstored { get; init; }
+
     /// <summary>The last lines of standard error.</summary>
     public string ErrorTail { get; init; } = "";
 }
@@ -44,6 +47,9 @@ public static class AttemptOutcome
 
         switch (facts.LastWord)
         {
+            case DoneEvent or StoppedEvent when facts.Unstored is { } failure:
+                // The steps since the checkpoint before are to be trained again: the run is neither done nor stopped with its work kept.
+                return End(AttemptState.Lost, null, $"its last checkpoint could not be stored: {failure}");
             case DoneEvent done:
                 return new AttemptEnd(lease, AttemptState.Succeeded, done.Step, done.Trace, null, null);
             case StoppedEvent stopped:

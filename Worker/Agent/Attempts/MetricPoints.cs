@@ -16,23 +16,23 @@ public static class MetricPoints
         switch (happened)
         {
             case StepEvent e:
-                yield return Point("train/loss", e.Step, e.Loss);
-                yield return Point("train/lr", e.Step, e.Lr);
-                yield return Point("train/grad_norm", e.Step, e.GradNorm);
-                yield return Point("train/tokens_per_second", e.Step, e.TokensPerSecond);
-                yield return Point("train/step_seconds", e.Step, e.StepSeconds);
-                yield return Point("train/tokens", e.Step, e.Tokens);
+                yield return Point("loss", e.Step, e.Loss);
+                yield return Point("lr", e.Step, e.Lr);
+                yield return Point("grad_norm", e.Step, e.GradNorm);
+                yield return Point("tokens_per_second", e.Step, e.TokensPerSecond);
+                yield return Point("step_seconds", e.Step, e.StepSeconds);
+                yield return Point("tokens", e.Step, e.Tokens);
                 if (e.MemoryBytes is { } memory)
                 {
-                    yield return Point("system/memory_bytes", e.Step, memory);
+                    yield return Point("memory_bytes", e.Step, memory);
                 }
 
                 break;
             case EvalEvent e:
-                yield return Point("eval/loss", e.Step, e.Loss);
+                yield return Point("validation_loss", e.Step, e.Loss);
                 break;
             case CheckpointEvent e:
-                yield return Point("checkpoint/pause_seconds", e.Step, e.PauseSeconds);
+                yield return Point("checkpoint_pause_seconds", e.Step, e.PauseSeconds);
                 break;
             case SampleEvent e:
                 yield return new MetricItem("", e.Step, 0, at, new SampleRecord(e.Step, e.Prompt, e.Text));
@@ -48,9 +48,10 @@ public static class MetricPoints
     {
         (string Key, double? Value)[] readings =
         [
-            ("system/memory_bytes", withMemory ? reading.MemoryUsedBytes : null),
-            ("system/power_watts", reading.PowerWatts),
-            ("system/temperature_celsius", reading.TemperatureCelsius),
+            ("memory_bytes", withMemory ? reading.MemoryUsedBytes : null),
+            ("utilization_percent", reading.UtilizationPercent),
+            ("power_watts", reading.PowerWatts),
+            ("temperature_celsius", reading.TemperatureCelsius),
         ];
         return readings.Where(r => r.Value is not null).Select(r => new MetricItem(r.Key, step, (float)r.Value!.Value, unixMilliseconds));
     }

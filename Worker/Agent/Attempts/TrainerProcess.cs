@@ -34,7 +34,11 @@ public sealed record TrainerCommandLine(string Program, IReadOnlyList<string> Ar
     }
 }
 
-/// <summary>The child process of one attempt: lines out, commands in, death noticed at once.</summary>
+/// <summary>
+/// The child process of one attempt: lines out, commands in, death noticed at once. Should the agent be killed, the trainer's
+/// input ends, which it takes as a stop; one that does not obey is killed by the next agent, which finds it by its mark.
+/// (PR_SET_PDEATHSIG is no help: it fires when the thread that forked ends, and .NET's pool threads come and go.)
+/// </summary>
 public sealed class TrainerProcess : IDisposable
 {
     /// <summary>Names the process to the next agent, should this one die.</summary>
@@ -59,6 +63,7 @@ public sealed class TrainerProcess : IDisposable
     /// <param name="line">Called for each line of standard output, in order.</param>
     /// <param name="errorLine">Called for each line of standard error, in order.</param>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
+    /// <exception cref="IOException">Its mark cannot be written; it was killed again.</exception>
     public static TrainerProcess Start(
         TrainerCommandLine command,
         string workPath,
@@ -66,7 +71,8 @@ public sealed class TrainerProcess : IDisposable
         Action<string> line,
         Action<string> errorLine)
     {
-        var info = new ProcessStartInfo(command.Program)
+        var leading = ProcessGroup.Lead(command);
+        var info = new ProcessStartInfo(leading.Program)
         {
             WorkingDirectory = workPath,
             RedirectStandardInput = true,
@@ -77,7 +83,7 @@ public sealed class TrainerProcess : IDisposable
             StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             UseShellExecute = false,
         };
-        foreach (var argument in command.Arguments.Concat(["run", "--job", Path.Combine(workPath, "job.json")]))
+        foreach (var argument in leading.Arguments.Concat(["run", "--job", Path.Combine(workPath, "job.json")]))
         {
             info.ArgumentList.Add(argument);
         }
@@ -95,11 +101,18 @@ public sealed class TrainerProcess : IDisposable
         var process = Process.Start(info) ?? throw new Win32Exception($"{command.Program} did not start");
         try
         {
-            AgentHome.WriteWhole(Path.Combine(workPath, MarkFile), AgentHome.Mark(process), secret: false);
+            AgentHome.WriteWhole(Path.Combine(workPath, MarkFile), ProcessGroup.Mark(process), secret: false);
         }
         catch (InvalidOperationException)
         {
             // It has ended already; there is nothing to mark.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Without its mark the next agent could not find it.
+            ProcessGroup.Kill(process);
+            process.Dispose();
+            throw;
         }
 
         return new TrainerProcess(process, line, errorLine);
@@ -135,17 +148,7 @@ public sealed class TrainerProcess : IDisposable
     }
 
     /// <summary>Kills the trainer and its children, now.</summary>
-    public void Kill()
-    {
-        try
-        {
-            _process.Kill(entireProcessTree: true);
-        }
-        catch (Exception e) when (e is InvalidOperationException or Win32Exception or AggregateException)
-        {
-            // Ended already, or ending.
-        }
-    }
+    public void Kill() => ProcessGroup.Kill(_process);
 
     public void Dispose()
     {

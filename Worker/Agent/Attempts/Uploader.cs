@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
 using Hearth.Protocol;
@@ -12,19 +14,23 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
 {
     private const string ManifestName = "manifest.json";
     private readonly Channel<object> _queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
-    private long _newestQueued = -1;
+    private IReadOnlyList<FileRef> _cached = [];
+    private int _newest;
+    private int _stored;
+    private string? _failure;
 
-    private sealed record Waiting(CheckpointEvent Event, string Folder);
+    /// <param name="Event">What the trainer said of it.</param>
+    /// <param name="Folder">Its files, linked.</param>
+    /// <param name="Order">Rises with each checkpoint; steps need not, after a roll-back.</param>
+    private sealed record Waiting(CheckpointEvent Event, string Folder, int Order);
 
-    /// <summary>Step of the last checkpoint that the coordinator accepted; -1 when none was.</summary>
-    public long CommittedStep { get; private set; } = -1;
-
-    /// <summary>Why the last checkpoint that failed did so.</summary>
-    public string? LastFailure { get; private set; }
+    /// <summary>Why the newest checkpoint is not stored; null when it is, or none came.</summary>
+    public string? Unstored => Volatile.Read(ref _stored) == Volatile.Read(ref _newest) ? null : _failure ?? "the upload was cut off";
 
     public void Add(CheckpointEvent saved)
     {
-        var folder = Path.Combine(work, "outgoing", Path.GetFileName(Path.TrimEndingDirectorySeparator(saved.Path)));
+        int order = Interlocked.Increment(ref _newest);
+        var folder = Path.Combine(work, "outgoing", order.ToString(CultureInfo.InvariantCulture));
         try
         {
             foreach (var file in Directory.EnumerateFiles(saved.Path))
@@ -32,12 +38,12 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
                 FileLink.LinkOrCopy(file, Path.Combine(folder, Path.GetFileName(file)));
             }
 
-            Interlocked.Exchange(ref _newestQueued, saved.Step);
-            _queue.Writer.TryWrite(new Waiting(saved, folder));
+            _queue.Writer.TryWrite(new Waiting(saved, folder, order));
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Add(new CheckpointFailedEvent(saved.Step, $"its files cannot be read: {e.Message}"));
+            _failure = $"its files cannot be read: {e.Message}";
+            Add(new CheckpointFailedEvent(saved.Step, _failure));
         }
     }
 
@@ -76,6 +82,12 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
         var step = waiting.Event.Step;
         try
         {
+            if (IsSuperseded(waiting))
+            {
+                tell(LogLevel.Info, $"the checkpoint of step {step} was not stored: a newer one was ready first");
+                return;
+            }
+
             var manifest = await ReadManifestAsync(waiting.Folder, cancel);
             var committed = await RetryAsync(
                 async () =>
@@ -84,9 +96,9 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
                     var commit = new CheckpointCommit(lease, manifest, waiting.Event.PauseSeconds, waiting.Event.WriteSeconds);
                     return await services.Client.PostAsync<CheckpointCommitted>("api/worker/checkpoints", commit, cancel);
                 },
-                () => Interlocked.Read(ref _newestQueued) > step,
+                () => IsSuperseded(waiting),
                 cancel);
-            CommittedStep = step;
+            Volatile.Write(ref _stored, waiting.Order);
             services.Log.Info($"{lease.AttemptId:N}: checkpoint of step {step} stored as {committed.CheckpointId:N}");
             KeepForResume(waiting.Folder, manifest.Files);
             Prune(step);
@@ -95,17 +107,21 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
         {
             await FailAsync(step, e.Message, cancel);
         }
-        catch (Exception e) when (e is IOException or JsonException)
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
             await FailAsync(step, $"its files cannot be read: {e.Message}", cancel);
         }
-
-        AgentHome.Remove(waiting.Folder, services.Log);
+        finally
+        {
+            AgentHome.Remove(waiting.Folder, services.Log);
+        }
     }
+
+    private bool IsSuperseded(Waiting waiting) => Volatile.Read(ref _newest) > waiting.Order;
 
     private async Task FailAsync(long step, string reason, CancellationToken cancel)
     {
-        LastFailure = reason;
+        _failure = reason;
         tell(LogLevel.Warning, $"the checkpoint of step {step} could not be stored: {reason}");
         await ReportFailureAsync(step, reason, cancel);
     }
@@ -181,7 +197,7 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
             {
                 return await work();
             }
-            catch (TransferException e) when (e is not CoordinatorException { IsFenced: true } && (e.IsTransient || e is CoordinatorException { IsUnauthorized: true }))
+            catch (TransferException e) when (e is not CoordinatorException { IsFenced: true } && (e.IsTransient || IsRefusal(e)))
             {
                 answers += e.Status is null ? 0 : 1;
                 if (answers >= services.Timings.UploadTries || (failures >= 3 && superseded()))
@@ -194,6 +210,10 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
         }
     }
 
+    // A signed address runs out after a while, and the next try asks for a new one.
+    private static bool IsRefusal(TransferException e) => e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden;
+
+    /// <summary>The newest stored checkpoint stays in the cache, so that a resume on this worker needs no download; the one before goes.</summary>
     private void KeepForResume(string folder, IReadOnlyList<FileRef> files)
     {
         try
@@ -202,8 +222,11 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
             {
                 services.Blobs.Keep(Path.Combine(folder, file.Name), file.Sha256);
             }
+
+            services.Blobs.Drop(_cached.Select(f => f.Sha256).Except(files.Select(f => f.Sha256)));
+            _cached = files;
         }
-        catch (Exception e) when (e is IOException or CorruptBlobException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CorruptBlobException)
         {
             services.Log.Warn($"the checkpoint was stored, but not kept in the cache: {e.Message}");
         }

@@ -1,14 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Hearth.Protocol;
+using Hearth.Runs;
 
 namespace Hearth.Agent;
 
 /// <summary>What a joined worker keeps: the token is its only credential.</summary>
 public sealed record WorkerIdentity(Uri Coordinator, Guid WorkerId, string Name, string Token);
-
-/// <summary>A process by id and start time, since ids are used again.</summary>
-public sealed record ProcessMark(int Id, DateTime StartedUtc);
 
 /// <summary>
 /// The agent's folder, held exclusively: <c>worker.json</c> (0600), <c>ended/</c> until acknowledged,
@@ -26,16 +25,16 @@ public sealed class AgentHome : IDisposable
         {
             Directory.CreateDirectory(path);
             _lock = new FileStream(Path.Combine(path, "agent.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            File.WriteAllText(HolderPath, JsonSerializer.Serialize(Mark(Process.GetCurrentProcess()), Json.Wire));
+            File.WriteAllText(HolderPath, JsonSerializer.Serialize(ProcessGroup.Mark(Process.GetCurrentProcess()), Json.Wire));
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new UsageException($"--data {path} cannot be used: {e.Message}");
+            throw new UsageException($"--home {path} cannot be used: {e.Message}");
         }
         catch (IOException e) when (File.Exists(Path.Combine(path, "agent.lock")))
         {
             var holder = Read<ProcessMark>(HolderPath) is { } mark ? $"process {mark.Id}" : "another process";
-            throw new UsageException($"--data {path} is in use by an agent ({holder}); stop it or give this one a folder of its own. ({e.Message})");
+            throw new UsageException($"--home {path} is in use by an agent ({holder}); stop it or give this one a folder of its own. ({e.Message})");
         }
 
         foreach (var folder in new[] { AttemptsPath, EndedPath, CachePath, PreparedPath })
@@ -59,26 +58,35 @@ public sealed class AgentHome : IDisposable
 
     public void WriteIdentity(WorkerIdentity identity) => WriteWhole(IdentityPath, identity, secret: true);
 
-    public void WriteEnd(AttemptEnd end) => WriteWhole(Path.Combine(EndedPath, Name(end.Lease) + ".json"), end, secret: false);
+    public void WriteEnd(AttemptEnd end) => WriteWhole(EndPath(end.Lease), end, secret: false);
 
-    public void ForgetEnd(Lease lease) => File.Delete(Path.Combine(EndedPath, Name(lease) + ".json"));
+    public void ForgetEnd(Lease lease) => File.Delete(EndPath(lease));
 
     /// <summary>Ends that no coordinator has acknowledged yet, from this or an earlier start of the agent.</summary>
     public IReadOnlyList<AttemptEnd> ReadEnds() =>
         [.. Directory.EnumerateFiles(EndedPath, "*.json").Order(StringComparer.Ordinal).Select(Read<AttemptEnd>).OfType<AttemptEnd>()];
 
-    /// <summary>Kills trainers that an earlier agent left running and removes their work folders; the cache stays.</summary>
+    /// <summary>
+    /// Kills trainers that an earlier agent left running, notes their attempts as lost, and removes their work folders; the cache
+    /// stays. So a run moves on as soon as the agent is back, not when its lease is over.
+    /// </summary>
     public void ClearLeftovers(AgentLog log)
     {
         foreach (var folder in Directory.EnumerateDirectories(AttemptsPath))
         {
-            if (Read<ProcessMark>(Path.Combine(folder, TrainerProcess.MarkFile)) is { } mark && Find(mark) is { } process)
+            if (Read<ProcessMark>(Path.Combine(folder, TrainerProcess.MarkFile)) is { } mark && ProcessGroup.Find(mark) is { } process)
             {
                 log.Warn($"killing trainer {mark.Id} that an earlier agent left");
                 using (process)
                 {
-                    process.Kill(entireProcessTree: true);
+                    ProcessGroup.Kill(process);
+                    process.WaitForExit(TimeSpan.FromSeconds(5));
                 }
+            }
+
+            if (LeaseOf(Path.GetFileName(folder)) is { } lease && !File.Exists(EndPath(lease)))
+            {
+                WriteEnd(new AttemptEnd(lease, AttemptState.Lost, NewestStep(folder), null, null, "the agent was restarted"));
             }
 
             Remove(folder, log);
@@ -100,8 +108,6 @@ public sealed class AgentHome : IDisposable
             log.Warn($"could not remove {folder}: {e.Message}");
         }
     }
-
-    public static ProcessMark Mark(Process process) => new(process.Id, process.StartTime.ToUniversalTime());
 
     /// <summary>Writes a JSON file so that a reader sees the old or the new content, never a part.</summary>
     public static void WriteWhole<T>(string path, T value, bool secret)
@@ -125,6 +131,8 @@ public sealed class AgentHome : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
+    private string EndPath(Lease lease) => Path.Combine(EndedPath, Name(lease) + ".json");
+
     private static string Name(Lease lease) => $"{lease.AttemptId:N}-{lease.Epoch}";
 
     private static T? Read<T>(string path)
@@ -140,22 +148,20 @@ public sealed class AgentHome : IDisposable
         }
     }
 
-    private static Process? Find(ProcessMark mark)
-    {
-        try
-        {
-            var process = Process.GetProcessById(mark.Id);
-            if (Math.Abs((process.StartTime.ToUniversalTime() - mark.StartedUtc).TotalSeconds) < 1)
-            {
-                return process;
-            }
+    private static Lease? LeaseOf(string name) =>
+        name.Split('-') is [var id, var epoch] && Guid.TryParseExact(id, "N", out var attempt) && long.TryParse(epoch, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? new Lease(attempt, number)
+            : null;
 
-            process.Dispose();
-            return null;
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
-        {
-            return null;
-        }
+    /// <summary>The last step that is known to have been reached: that of the newest complete checkpoint.</summary>
+    private static long NewestStep(string folder)
+    {
+        string checkpoints = Path.Combine(folder, "checkpoints");
+        return Directory.Exists(checkpoints)
+            ? Directory.EnumerateDirectories(checkpoints, "step-*")
+                .Select(d => long.TryParse(Path.GetFileName(d)["step-".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : 0)
+                .DefaultIfEmpty(0)
+                .Max()
+            : 0;
     }
 }

@@ -12,11 +12,8 @@ public sealed record AgentTimings
     /// <summary>From the stop command to the kill of a trainer that does not stop.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long a stopped attempt may take to store its last checkpoint.</summary>
-    public TimeSpan StopUpload { get; init; } = TimeSpan.FromMinutes(10);
-
-    /// <summary>How long the end of a dead trainer waits for its uploads and buffers: the run is to move on quickly.</summary>
-    public TimeSpan LostDrain { get; init; } = TimeSpan.FromSeconds(4);
+    /// <summary>How long the end of a dead trainer waits for its uploads and buffers: the run is to move on within a heartbeat.</summary>
+    public TimeSpan LostDrain { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>From the agent's own stop signal to its exit.</summary>
     public TimeSpan Shutdown { get; init; } = TimeSpan.FromSeconds(25);
@@ -25,8 +22,8 @@ public sealed record AgentTimings
     public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(150);
     public TimeSpan LastRetry { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Pause after a refused token: nothing mends that quickly.</summary>
-    public TimeSpan Unauthorized { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>Least time between two answers with nothing in them: a coordinator that does not hold the call is not flooded.</summary>
+    public TimeSpan EmptyAnswer { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Tries of one upload that the store answers with an error, before the checkpoint is given up.</summary>
     public int UploadTries { get; init; } = 5;

@@ -70,6 +70,15 @@ public sealed class BlobStore : IDisposable
         }
     }
 
+    /// <summary>Forgets cached blobs; one that is needed after all is downloaded again.</summary>
+    public void Drop(IEnumerable<string> hashes)
+    {
+        foreach (var sha256 in hashes)
+        {
+            File.Delete(CachedPath(sha256));
+        }
+    }
+
     /// <summary>Removes the blobs used longest ago until the cache is no larger than <paramref name="limitBytes"/>.</summary>
     public void Trim(long limitBytes)
     {

@@ -52,7 +52,19 @@ public sealed class Outbox<T>
     }
 
     /// <summary>Gathers and sends until completed. Throws the <see cref="CoordinatorException"/> of a fenced epoch.</summary>
-    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(GatherAsync(cancel), SendAllAsync(cancel));
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var gather = GatherAsync(either.Token);
+        var send = SendAllAsync(either.Token);
+        if (await Task.WhenAny(gather, send) == send)
+        {
+            // Sending ends first only when it was refused for good; nothing need be gathered then.
+            await either.CancelAsync();
+        }
+
+        await Task.WhenAll(gather, send);
+    }
 
     private async Task GatherAsync(CancellationToken cancel)
     {
@@ -114,7 +126,11 @@ public sealed class Outbox<T>
     {
         await foreach (var batch in _batches.Reader.ReadAllAsync(cancel))
         {
-            await SendAsync(batch, batch.Bytes ?? Read(batch), cancel);
+            if ((batch.Bytes ?? Read(batch)) is { } bytes)
+            {
+                await SendAsync(batch, bytes, cancel);
+            }
+
             lock (_gate)
             {
                 _unsent--;
@@ -127,13 +143,21 @@ public sealed class Outbox<T>
         }
     }
 
-    private byte[] Read(Batch batch)
+    private byte[]? Read(Batch batch)
     {
-        var bytes = new byte[batch.Length];
-        using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        file.Position = batch.Offset;
-        file.ReadExactly(bytes);
-        return bytes;
+        try
+        {
+            var bytes = new byte[batch.Length];
+            using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            file.Position = batch.Offset;
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (IOException e)
+        {
+            _log.Error($"batch {batch.Sequence} of {_path} cannot be read again and is dropped: {e.Message}");
+            return null;
+        }
     }
 
     private async Task SendAsync(Batch batch, byte[] bytes, CancellationToken cancel)

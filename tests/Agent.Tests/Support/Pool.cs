@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Xunit;
+
+namespace Hearth.Agent.Tests.Support;
+
+/// <summary>A fake coordinator, a home, and agents of it: what every whole-process test begins with.</summary>
+internal sealed class Pool : IAsyncDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly List<AgentProcess> _agents = [];
+
+    private Pool(FakeCoordinator coordinator) => Coordinator = coordinator;
+
+    public FakeCoordinator Coordinator { get; }
+
+    public string Home => _folder.At("home");
+
+    public static async Task<Pool> StartAsync() => new(await FakeCoordinator.StartAsync());
+
+    public AgentProcess Agent(string? trainer = null)
+    {
+        var agent = AgentProcess.Join(Coordinator, Home, trainer);
+        _agents.Add(agent);
+        return agent;
+    }
+
+    /// <summary>A spec of the fake trainer; endless unless told otherwise.</summary>
+    public static RunSpec Spec(string name = "run", int steps = 10_000_000, int checkpointEvery = 0) => new()
+    {
+        Name = name,
+        Model = new ModelSpec { Family = "qovaryx", Size = "nano" },
+        Data = new DataSpec { Dataset = "text" },
+        Train = new TrainSpec { Steps = steps },
+        Checkpoint = new CheckpointSpec { EverySteps = checkpointEvery },
+    };
+
+    public Task UntilAsync(Func<bool> condition, string what) => Eventually.TrueAsync(condition, what, Describe);
+
+    public async Task<AttemptEnd> EndAsync(FakeAttempt attempt)
+    {
+        await UntilAsync(() => attempt.End is not null, "the attempt ends");
+        return attempt.End!;
+    }
+
+    /// <summary>The trainer that the agent marked in the attempt's folder.</summary>
+    public Task<Process> TrainerAsync() => Eventually.GetAsync(
+        () => Directory.Exists(Home) && Directory.EnumerateFiles(Home, TrainerProcess.MarkFile, SearchOption.AllDirectories).FirstOrDefault() is { } file
+            ? ProcessGroup.Find(JsonSerializer.Deserialize<ProcessMark>(File.ReadAllBytes(file), Json.Wire)!)
+            : null,
+        "a trainer runs",
+        Describe);
+
+    /// <summary>Every test ends with this: the protocol was kept.</summary>
+    public void AssertProtocolKept() => Assert.Empty(Coordinator.Violations);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var agent in _agents)
+        {
+            agent.Dispose();
+        }
+
+        await Coordinator.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    private string Describe() =>
+        string.Join('\n', Coordinator.Attempts.Values.Select(a => a.Describe()).Concat(_agents.Select(a => "agent:\n" + a.Output)).Concat(Coordinator.Violations));
+}
