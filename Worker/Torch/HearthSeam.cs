@@ -9,6 +9,17 @@ public static class HearthSeam
     public static Tensor? RmsNorm(Tensor x_BTD, Tensor weight_D, double eps) =>
         x_BTD.device.index < 0 && x_BTD.dtype == weight_D.dtype && x_BTD.dtype is float32 or float64 ? Ops.RmsNorm.One(x_BTD, weight_D, eps) : null;
 
+    /// <summary>
+    /// The delta-rule scan: outputs and last state; null where only the naive form exists (other than fp32 and fp64 on the CPU with
+    /// heads of 8, 16, 32 or 64 channels).
+    /// </summary>
+    public static (Tensor Y, Tensor State)? DeltaScan(Tensor r, Tensor k, Tensor v, Tensor alpha, Tensor beta, Tensor logW, Tensor state) =>
+        HasScan(r) ? Two(Ops.DeltaScan.Many(r, k, v, alpha, beta, logW, state)) : null;
+
+    /// <summary>The SSD scan: outputs and last state; null where <see cref="DeltaScan"/> is.</summary>
+    public static (Tensor Y, Tensor State)? SsdScan(Tensor x, Tensor logA, Tensor b, Tensor c, Tensor state) =>
+        HasScan(x) ? Two(Ops.SsdScan.Many(x, logA, b, c, state)) : null;
+
     /// <summary>One AdamW step over all tensors at once; false where only the naive form exists.</summary>
     public static bool AdamW(Tensor[] weights, Tensor[] grads, Tensor[] first, Tensor[] second, AdamWStep step)
     {
@@ -25,6 +36,11 @@ public static class HearthSeam
         Ops.AdamW.Do(weights, grads, first, second, step.Lr, step.Beta1, step.Beta2, step.Eps, step.WeightDecay, step.Step, step.Scale);
         return true;
     }
+
+    private static bool HasScan(Tensor x_BTHN) =>
+        x_BTHN.device.index < 0 && x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64;
+
+    private static (Tensor Y, Tensor State) Two(Tensor[] both) => (both[0], both[1]);
 }
 
 /// <param name="Step">Counts from 1.</param>

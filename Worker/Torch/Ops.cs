@@ -23,6 +23,7 @@ internal static class Ops
     internal static readonly Op Copy = new("aten::copy_");
     internal static readonly Op Cos = new("aten::cos");
     internal static readonly Op Cumsum = new("aten::cumsum");
+    internal static readonly Op DeltaScan = new("hearth::delta_scan");
     internal static readonly Op Detach = new("aten::detach");
     internal static readonly Op Diagonal = new("aten::diagonal");
     internal static readonly Op Div = new("aten::div", "Tensor");
@@ -78,7 +79,9 @@ internal static class Ops
     internal static readonly Op Silu = new("aten::silu");
     internal static readonly Op Sin = new("aten::sin");
     internal static readonly Op Softmax = new("aten::softmax", "int");
+    internal static readonly Op SolveTriangular = new("aten::linalg_solve_triangular");
     internal static readonly Op Sqrt = new("aten::sqrt");
+    internal static readonly Op SsdScan = new("hearth::ssd_scan");
     internal static readonly Op Stack = new("aten::stack");
     internal static readonly Op Sub = new("aten::sub", "Tensor");
     internal static readonly Op SubScalar = new("aten::sub", "Scalar");

@@ -153,6 +153,13 @@ public static partial class torch
 
     public static Tensor matmul(Tensor a, Tensor b) => a.matmul(b);
 
+    public static partial class linalg
+    {
+        /// <summary>X with A X = B for a triangular A [...,n,n], B [...,n,k]; only the named triangle of A is read.</summary>
+        public static Tensor solve_triangular(Tensor A, Tensor B, bool upper, bool left = true, bool unitriangular = false) =>
+            Ops.SolveTriangular.One(A, B, upper, left, unitriangular);
+    }
+
     public static partial class nn
     {
         public static class functional

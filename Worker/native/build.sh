@@ -50,7 +50,9 @@ for source in "${sources[@]}"; do
   objects+=("$object")
   if [ ! -f "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$here" -newer "$object" \( -name '*.h' -o -name build.sh \) -print -quit)" ] ||
       [ "$(cat "$out/libtorch" 2>/dev/null)" != "${HEARTH_LIBTORCH:-}" ]; then
-    g++ "${flags[@]}" -c "$source" -o "$object" & pids+=($!)
+    own=()
+    if [[ $source == *_avx2.cpp && $(uname -m) == x86_64 ]]; then own=(-mavx2 -mfma); fi
+    g++ "${flags[@]}" "${own[@]}" -c "$source" -o "$object" & pids+=($!)
     if [ ${#pids[@]} -ge "$(nproc)" ]; then wait "${pids[0]}"; pids=("${pids[@]:1}"); fi
   fi
 done
