@@ -1,0 +1,58 @@
+namespace Hearth.Coordinator.Storage;
+
+/// <summary>
+/// Where bytes lie that are too many for the database, each blob under the SHA-256 of its content (64 lower-case hex digits).
+/// Agents reach blobs through signed addresses alone, so they hold no credential of the store.
+/// </summary>
+public interface IObjectStore
+{
+    /// <summary>Stores a blob, or replaces a damaged one. It appears whole or not at all.</summary>
+    /// <exception cref="WrongContentException">The content has another hash than its name.</exception>
+    /// <exception cref="StoreFullException">There is no room.</exception>
+    Task PutAsync(string sha256, Stream content, CancellationToken stop);
+
+    /// <summary>The blob's bytes, or null when there is none.</summary>
+    Task<Stream?> GetAsync(string sha256, CancellationToken stop);
+
+    /// <summary>What is known about a blob without reading it, or null when there is none.</summary>
+    Task<StoredBlob?> StatAsync(string sha256, CancellationToken stop);
+
+    /// <summary>All blobs, in no order.</summary>
+    IAsyncEnumerable<StoredBlob> ListAsync(CancellationToken stop);
+
+    /// <summary>Removes a blob; nothing happens when there is none.</summary>
+    Task DeleteAsync(string sha256, CancellationToken stop);
+
+    /// <summary>An address from which whoever holds it may read the blob for a while.</summary>
+    /// <param name="sha256">Which blob.</param>
+    /// <param name="life">How long.</param>
+    /// <param name="fileName">Name under which a browser saves it; null = it is not for browsers.</param>
+    Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null);
+
+    /// <summary>An address to which whoever holds it may write exactly this blob for a while.</summary>
+    Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life);
+}
+
+/// <param name="Sha256">Name and, if nothing damaged it, hash of the content.</param>
+/// <param name="Bytes">Length.</param>
+/// <param name="ModifiedAt">When it was last written.</param>
+public sealed record StoredBlob(string Sha256, long Bytes, DateTimeOffset ModifiedAt);
+
+/// <summary>Bytes that do not have the hash or length under which they were to be stored.</summary>
+public sealed class WrongContentException(string message) : Exception(message);
+
+/// <summary>The store has no room left; nothing of the blob was kept.</summary>
+public sealed class StoreFullException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>Names of blobs.</summary>
+public static class BlobNames
+{
+    public const string Prefix = "blobs/";
+
+    /// <summary><c>blobs/ab/abcdef…</c>; two levels, since folders of a million entries are slow to list.</summary>
+    public static string Of(string sha256) => IsSha256(sha256)
+        ? $"{Prefix}{sha256[..2]}/{sha256}"
+        : throw new ArgumentException($"{sha256} is no SHA-256. Allowed: 64 lower-case hex digits.", nameof(sha256));
+
+    public static bool IsSha256(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
+}

@@ -1,0 +1,132 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Amazon.S3.Transfer;
+
+namespace Hearth.Coordinator.Storage;
+
+/// <summary>
+/// Blobs in one bucket. Agents write with a single signed PUT, which S3 allows up to 5 GiB; what the coordinator writes itself goes in
+/// parts. S3 does not compare a blob with its name, so readers do, and a damaged one is reported and uploaded again.
+/// </summary>
+public sealed class S3ObjectStore : IObjectStore, IDisposable
+{
+    private readonly AmazonS3Client _s3;
+    private readonly S3Options _options;
+
+    public S3ObjectStore(S3Options options)
+    {
+        _options = options;
+        _s3 = new AmazonS3Client(new BasicAWSCredentials(options.AccessKey, options.SecretKey), new AmazonS3Config
+        {
+            ServiceURL = options.Endpoint.ToString(),
+            AuthenticationRegion = options.Region,
+            ForcePathStyle = true,
+            Timeout = TimeSpan.FromSeconds(100),
+            MaxErrorRetry = 3,
+
+            // Stores other than AWS often lack the trailing checksums that the client would add by default.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+        });
+    }
+
+    public async Task PutAsync(string sha256, Stream content, CancellationToken stop)
+    {
+        string actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop));
+        if (actual != sha256)
+        {
+            throw new WrongContentException($"The content has SHA-256 {actual}. Allowed: {sha256}.");
+        }
+
+        content.Position = 0;
+        using var transfer = new TransferUtility(_s3);
+        try
+        {
+            await transfer.UploadAsync(
+                new TransferUtilityUploadRequest { BucketName = _options.Bucket, Key = BlobNames.Of(sha256), InputStream = content, AutoCloseStream = false }, stop);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.InsufficientStorage)
+        {
+            throw new StoreFullException($"The object store is full: {e.Message}", e);
+        }
+    }
+
+    public async Task<Stream?> GetAsync(string sha256, CancellationToken stop)
+    {
+        try
+        {
+            return (await _s3.GetObjectAsync(_options.Bucket, BlobNames.Of(sha256), stop)).ResponseStream;
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public async Task<StoredBlob?> StatAsync(string sha256, CancellationToken stop)
+    {
+        try
+        {
+            var found = await _s3.GetObjectMetadataAsync(_options.Bucket, BlobNames.Of(sha256), stop);
+            return new StoredBlob(sha256, found.ContentLength, Utc(found.LastModified));
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public async IAsyncEnumerable<StoredBlob> ListAsync([EnumeratorCancellation] CancellationToken stop)
+    {
+        var request = new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = BlobNames.Prefix };
+        ListObjectsV2Response page;
+        do
+        {
+            page = await _s3.ListObjectsV2Async(request, stop);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                string sha256 = found.Key[(found.Key.LastIndexOf('/') + 1)..];
+                if (BlobNames.IsSha256(sha256))
+                {
+                    yield return new StoredBlob(sha256, found.Size ?? 0, Utc(found.LastModified));
+                }
+            }
+
+            request.ContinuationToken = page.NextContinuationToken;
+        }
+        while (page.IsTruncated == true);
+    }
+
+    public Task DeleteAsync(string sha256, CancellationToken stop) => _s3.DeleteObjectAsync(_options.Bucket, BlobNames.Of(sha256), stop);
+
+    public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null)
+    {
+        var request = Request(sha256, HttpVerb.GET, life);
+        if (fileName is not null)
+        {
+            request.ResponseHeaderOverrides.ContentDisposition = $"attachment; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
+        }
+
+        return _s3.GetPreSignedURLAsync(request);
+    }
+
+    // The length cannot be part of the address here; a commit compares it with what the store says.
+    public Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life) => _s3.GetPreSignedURLAsync(Request(sha256, HttpVerb.PUT, life));
+
+    public void Dispose() => _s3.Dispose();
+
+    private static DateTimeOffset Utc(DateTime? time) => time is { } known ? new DateTimeOffset(known.ToUniversalTime(), TimeSpan.Zero) : DateTimeOffset.MinValue;
+
+    private GetPreSignedUrlRequest Request(string sha256, HttpVerb verb, TimeSpan life) => new()
+    {
+        BucketName = _options.Bucket,
+        Key = BlobNames.Of(sha256),
+        Verb = verb,
+        Expires = DateTime.UtcNow.Add(life),
+        Protocol = _options.Endpoint.Scheme == "https" ? Amazon.S3.Protocol.HTTPS : Amazon.S3.Protocol.HTTP,
+    };
+}

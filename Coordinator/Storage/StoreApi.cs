@@ -1,0 +1,68 @@
+using Hearth.Coordinator.Hosting;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Hearth.Coordinator.Storage;
+
+/// <summary>
+/// <c>/store/blobs/ab/abcdef…</c>: blobs of the local store. The signature in the address is the only credential. A GET answers
+/// ranges, so that a cut download goes on where it stopped; a PUT is hashed while it streams.
+/// </summary>
+public static class StoreApi
+{
+    private const string Pattern = AddressSigner.Route + BlobNames.Prefix + "{folder:length(2)}/{sha256:length(64)}";
+
+    /// <summary>Nothing is mapped where another store serves its own addresses.</summary>
+    public static void MapStore(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IObjectStore>() is not LocalObjectStore store)
+        {
+            return;
+        }
+
+        var signer = app.Services.GetRequiredService<AddressSigner>();
+        app.MapMethods(Pattern, [HttpMethods.Get, HttpMethods.Head], (string sha256, long? expires, string? name, string? signature) =>
+        {
+            if (Refusal(signer, "GET", sha256, name ?? "", expires, signature) is { } refusal)
+            {
+                return refusal;
+            }
+
+            string path = store.PathOf(sha256);
+            return File.Exists(path)
+                ? TypedResults.PhysicalFile(path, "application/octet-stream", name, enableRangeProcessing: true)
+                : Problems.NotFound($"The store has no blob {sha256}.");
+        }).ExcludeFromDescription();
+        app.MapPut(Pattern, async (string sha256, long? expires, long? bytes, string? signature, HttpRequest request, CancellationToken stop) =>
+            Refusal(signer, "PUT", sha256, bytes?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", expires, signature)
+                ?? await PutAsync(store, sha256, bytes!.Value, request, stop)).ExcludeFromDescription();
+    }
+
+    private static IResult? Refusal(AddressSigner signer, string method, string sha256, string detail, long? expires, string? signature) =>
+        (BlobNames.IsSha256(sha256) ? signer.Refusal(method, sha256, detail, expires ?? 0, signature ?? "") : "This is no address of a blob.") is { } why
+            ? Problems.Forbidden(why)
+            : null;
+
+    private static async Task<IResult> PutAsync(LocalObjectStore store, string sha256, long bytes, HttpRequest request, CancellationToken stop)
+    {
+        if (request.ContentLength != bytes)
+        {
+            return Problems.Field("Content-Length", request.ContentLength?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", $"{bytes}, as the address was signed for");
+        }
+
+        // The length was agreed on when the address was signed.
+        request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = bytes;
+        try
+        {
+            await store.PutAsync(sha256, request.Body, stop);
+            return TypedResults.NoContent();
+        }
+        catch (WrongContentException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity);
+        }
+        catch (StoreFullException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status507InsufficientStorage);
+        }
+    }
+}
