@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Security.Claims;
+using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Storage;
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Checkpoints;
+
+/// <summary>Checkpoints: workers upload and commit them, people list and download them.</summary>
+public static class CheckpointsApi
+{
+    private static readonly TimeSpan DownloadLife = TimeSpan.FromMinutes(10);
+
+    public static void AddCheckpoints(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<BlobLedger>();
+        builder.Services.AddSingleton<CheckpointStore>();
+        builder.Services.AddSingleton<CheckpointFaults>();
+        builder.Services.AddSingleton<BlobSweeper>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<BlobSweeper>());
+    }
+
+    public static void MapCheckpoints(RouteGroupBuilder api, RouteGroupBuilder worker)
+    {
+        api.MapGet("/runs/{id:guid}/checkpoints", (Guid id, CheckpointStore store, CancellationToken stop) => store.ListAsync(id, stop));
+        api.MapGet("/runs/{id:guid}/checkpoints/{checkpoint:guid}/files/{name}", DownloadAsync);
+        worker.MapPost("/uploads", UploadsAsync);
+        worker.MapPost("/checkpoints", CommitAsync);
+        worker.MapPost("/checkpoints/failed", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
+            Answer(await faults.FailedAsync(problem, caller.WorkerId(), stop)));
+        worker.MapPost("/checkpoints/corrupt", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
+            Answer(await faults.CorruptAsync(problem, caller.WorkerId(), stop)));
+    }
+
+    /// <summary>Sends the browser to the store under the file's own name.</summary>
+    private static async Task<IResult> DownloadAsync(Guid id, Guid checkpoint, string name, CheckpointStore checkpoints, IObjectStore store, CancellationToken stop) =>
+        await checkpoints.FindFileAsync(id, checkpoint, name, stop) is { } file
+            ? Results.Redirect(await store.SignGetAsync(file.Sha256, DownloadLife, file.Name))
+            : Problems.NotFound($"The run has no kept checkpoint {checkpoint} with a file {name}.");
+
+    private static async Task<IResult> UploadsAsync(UploadsRequest request, ClaimsPrincipal caller, BlobLedger blobs, CancellationToken stop)
+    {
+        if (FileChecks.Check("files", request.Files) is { Count: > 0 } errors)
+        {
+            return Problems.Fields(errors);
+        }
+
+        return await blobs.AnnounceAsync(request.Lease, caller.WorkerId(), request.Files, stop)
+            ? Results.Ok(new UploadsResponse(await blobs.TicketsAsync(request.Files, stop)))
+            : Problems.Fenced();
+    }
+
+    private static async Task<IResult> CommitAsync(CheckpointCommit commit, ClaimsPrincipal caller, CheckpointStore store, CancellationToken stop)
+    {
+        var errors = FileChecks.Check("manifest.files", commit.Manifest.Files).ToList();
+        if (commit.Manifest.Step < 0)
+        {
+            string step = commit.Manifest.Step.ToString(CultureInfo.InvariantCulture);
+            errors.Add(new FieldError("manifest.step", step, "0 or more", $"manifest.step is {step}. Allowed: 0 or more."));
+        }
+
+        return errors.Count > 0
+            ? Problems.Fields(errors)
+            : await store.CommitAsync(commit, caller.WorkerId(), stop) switch
+            {
+                CommitResult.Done done => Results.Ok(done.Answer),
+                CommitResult.Missing missing => Problems.Fields([.. missing.Files.Select(f => Missing("manifest.files", f))]),
+                _ => Problems.Fenced(),
+            };
+    }
+
+    /// <summary>What is said of a blob that a commit refers to and the store lacks.</summary>
+    internal static FieldError Missing(string field, FileRef file) => new(
+        field,
+        file.Name,
+        "files whose blobs are stored",
+        $"{file.Name} (SHA-256 {file.Sha256[..12]}…, {file.Bytes:N0} bytes) is not in the object store. Upload it first.");
+
+    private static IResult Answer(bool live) => live ? Results.NoContent() : Problems.Fenced();
+}

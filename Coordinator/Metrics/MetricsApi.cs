@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Security.Claims;
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Hosting;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Npgsql;
+
+namespace Hearth.Coordinator.Metrics;
+
+/// <summary>Series, samples and logs: workers send them in numbered batches, people read them.</summary>
+public static class MetricsApi
+{
+    private const int MostKeyLetters = 100;
+    private const int MostPoints = 10_000;
+    private const int MostLines = 5_000;
+
+    public static void AddMetrics(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<MetricStore>();
+        builder.Services.AddSingleton<MetricReader>();
+        builder.Services.AddSingleton<LogStore>();
+    }
+
+    public static void MapMetrics(RouteGroupBuilder api, RouteGroupBuilder worker)
+    {
+        api.MapGet("/runs/{id:guid}/metrics", ReadAsync);
+        api.MapGet("/runs/{id:guid}/samples", SamplesAsync);
+        api.MapGet("/runs/{id:guid}/logs", ReadLogsAsync);
+        worker.MapPost("/metrics", async (MetricsRequest request, ClaimsPrincipal caller, MetricStore store, CancellationToken stop) =>
+            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop)));
+        worker.MapPost("/logs", async (LogsRequest request, ClaimsPrincipal caller, LogStore store, CancellationToken stop) =>
+            Answer(await store.AddAsync(request, caller.WorkerId(), stop)));
+    }
+
+    private static async Task<IResult> ReadAsync(Guid id, MetricReader reader, string? keys, long? from, long? to, int? points, CancellationToken stop)
+    {
+        if ((points ?? 1) is < 1 or > MostPoints)
+        {
+            return OutOfRange("points", points!.Value, MostPoints);
+        }
+
+        string[]? wanted = string.IsNullOrWhiteSpace(keys) ? null : keys.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return Results.Ok(await reader.ReadAsync(id, wanted, Math.Max(0, from ?? 0), to ?? long.MaxValue, points ?? 1000, stop));
+    }
+
+    private static async Task<IResult> ReadLogsAsync(Guid id, LogStore store, long? after, int? limit, string? q, int? attempt, CancellationToken stop) =>
+        (limit ?? 1) is < 1 or > MostLines
+            ? OutOfRange("limit", limit!.Value, MostLines)
+            : Results.Ok(await store.ReadAsync(id, after ?? 0, limit ?? 1000, string.IsNullOrEmpty(q) ? null : q, attempt, stop));
+
+    /// <summary>Oldest first; what a later attempt wrote at the same step to the same prompt replaces the earlier one's.</summary>
+    private static async Task<IEnumerable<SampleView>> SamplesAsync(Guid id, NpgsqlDataSource database, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await connection.QueryAsync<SampleView>(new CommandDefinition(
+            "select distinct on (step, prompt) step, at, prompt, text from samples where run_id = @id order by step, prompt, attempt desc, id desc",
+            new { id }, cancellationToken: stop));
+    }
+
+    private static IResult Answer(bool live) => live ? Results.NoContent() : Problems.Fenced();
+
+    private static IResult OutOfRange(string field, int value, int most) =>
+        Problems.Field(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"1 to {most}"));
+
+    private static FieldError? Wrong(MetricsRequest request)
+    {
+        for (int i = 0; i < request.Chunks.Count; i++)
+        {
+            var chunk = request.Chunks[i];
+            string at = string.Create(CultureInfo.InvariantCulture, $"chunks[{i}]");
+            if (chunk.Key.Length is 0 or > MostKeyLetters || chunk.Key.Any(char.IsControl))
+            {
+                return Error($"{at}.key", chunk.Key, $"1 to {MostKeyLetters} printable letters");
+            }
+
+            if (chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
+            {
+                return Error(at, $"{chunk.Steps.Count} steps, {chunk.Values.Count} values and {chunk.UnixMilliseconds.Count} times", "columns of one length");
+            }
+
+            for (int j = 0; j < chunk.Steps.Count; j++)
+            {
+                if (chunk.Steps[j] < 0 || (j > 0 && chunk.Steps[j] <= chunk.Steps[j - 1]))
+                {
+                    return Error($"{at}.steps[{j}]", chunk.Steps[j].ToString(CultureInfo.InvariantCulture), "0 or more, each greater than the one before");
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static FieldError Error(string field, string value, string allowed) => new(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.");
+}

@@ -1,0 +1,40 @@
+using Dapper;
+using Hearth.Coordinator.Metrics;
+using Hearth.Protocol;
+using Npgsql;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>Keeps on the run's row what lists show of its series, so that no list has to read one.</summary>
+public static class RunProgress
+{
+    /// <summary>Most values of the small curve beside a run.</summary>
+    public const int SparklinePoints = 60;
+
+    /// <summary>Applies a batch that was just stored, in its transaction. Values that did not come in it stay.</summary>
+    public static async Task ApplyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, IReadOnlyList<MetricChunk> chunks, CancellationToken stop)
+    {
+        MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
+        var loss = Last("loss");
+        var sparkline = loss is null ? null : await MetricReader.MeansAsync(connection, transaction, runId, "loss", SparklinePoints, stop);
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update runs set
+                step = coalesce(@step, step), loss = coalesce(@loss, loss), validation_loss = coalesce(@validationLoss, validation_loss),
+                tokens_per_second = coalesce(@tokensPerSecond, tokens_per_second), tokens = coalesce(@tokens, tokens), sparkline = coalesce(@sparkline, sparkline)
+            where id = @runId
+            """,
+            new
+            {
+                runId,
+                step = loss?.Steps[^1],
+                loss = (double?)loss?.Values[^1],
+                validationLoss = (double?)Last("validation_loss")?.Values[^1],
+                tokensPerSecond = (double?)Last("tokens_per_second")?.Values[^1],
+                tokens = (long?)Last("tokens")?.Values[^1],
+                sparkline,
+            },
+            transaction,
+            cancellationToken: stop));
+    }
+}

@@ -1,0 +1,213 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Hearth.Api;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Storage;
+using Hearth.Protocol;
+using Hearth.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Hearth.Tests.Checkpoints;
+
+[Collection(SharedPostgres.Name)]
+public sealed class CheckpointTests(DataService data) : IClassFixture<DataService>
+{
+    [Fact]
+    public async Task A_checkpoint_exists_once_its_blobs_do_and_shared_blobs_are_sent_once()
+    {
+        using var attempt = await data.PlaceAsync();
+        string tokenizer = Unique("tokenizer");
+        (string, string)[] first = [("weights", Unique("w")), ("tokenizer.json", tokenizer)], second = [("weights", Unique("w")), ("tokenizer.json", tokenizer)];
+        using var early = await attempt.PostAsync("checkpoints", attempt.Commit(10, first));
+        string words = await early.Content.ReadAsStringAsync();
+
+        Assert.Equal(2, await attempt.UploadAsync(first));
+        var one = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(10, first));
+        Assert.Equal(1, await attempt.UploadAsync(second));
+        var two = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(20, second));
+
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, early.StatusCode);
+        Assert.Contains("weights (SHA-256", words, StringComparison.Ordinal);
+        var list = await attempt.GetAsync<List<CheckpointView>>("checkpoints");
+        Assert.Equal([(two.CheckpointId, 20L, "kept"), (one.CheckpointId, 10L, "kept")], list.Select(c => (c.Id, c.Step, c.Status)));
+        Assert.Equal(["tokenizer.json", "weights"], list[0].Files.Select(f => f.Name));
+    }
+
+    [Fact]
+    public async Task Committing_again_changes_nothing()
+    {
+        using var attempt = await data.PlaceAsync();
+        (string, string)[] files = [("weights", Unique("w"))];
+        await attempt.UploadAsync(files);
+
+        var first = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(10, files));
+        var again = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(10, files));
+
+        Assert.Equal(first.CheckpointId, again.CheckpointId);
+        Assert.Single(await attempt.GetAsync<List<CheckpointView>>("checkpoints"));
+    }
+
+    [Fact]
+    public async Task Writes_under_an_old_epoch_of_an_ended_attempt_or_by_another_worker_are_answered_409()
+    {
+        using var attempt = await data.PlaceAsync();
+        using var other = await data.PlaceAsync();
+        (string, string)[] files = [("weights", Unique("w"))];
+        await attempt.UploadAsync(files);
+        async Task AssertFencedAsync(PlacedAttempt caller, Lease lease)
+        {
+            var commit = attempt.Commit(10, files) with { Lease = lease };
+            foreach (var (route, body) in new (string, object)[]
+            {
+                ("uploads", new UploadsRequest(lease, commit.Manifest.Files)),
+                ("checkpoints", commit),
+                ("checkpoints", commit with { Manifest = commit.Manifest with { Files = [PlacedAttempt.File("weights", "never sent")] } }),
+                ("checkpoints/failed", new CheckpointProblem(lease, null, 10, "late")),
+                ("checkpoints/corrupt", new CheckpointProblem(lease, null, 10, "late")),
+            })
+            {
+                using var response = await caller.PostAsync(route, body);
+                Assert.Equal((route, HttpStatusCode.Conflict), (route, response.StatusCode));
+            }
+        }
+
+        await AssertFencedAsync(attempt, attempt.Stale);
+        await AssertFencedAsync(other, attempt.Lease);
+        await attempt.EndAsync();
+        await AssertFencedAsync(attempt, attempt.Lease);
+
+        Assert.Empty(await attempt.GetAsync<List<CheckpointView>>("checkpoints"));
+        Assert.Equal(0, await data.CountAsync("run_notes", attempt.RunId));
+    }
+
+    [Fact]
+    public async Task A_corrupt_checkpoint_is_never_offered_again_and_its_content_may_be_sent_anew()
+    {
+        using var attempt = await data.PlaceAsync();
+        (string Name, string Content)[] old = [("weights", Unique("w"))], damaged = [("weights", Unique("w"))];
+        await CommitAsync(attempt, 10, old);
+        var bad = await CommitAsync(attempt, 20, damaged);
+        await File.WriteAllTextAsync(data.BlobPath(PlacedAttempt.File("weights", damaged[0].Content).Sha256), damaged[0].Content.Replace('w', 'x'));
+        var store = new StoreAccess(data);
+        Assert.Equal(20, (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value.Step);
+
+        var problem = new CheckpointProblem(attempt.Lease, bad.CheckpointId, 20, "weights has another SHA-256");
+        (await attempt.PostAsync("checkpoints/corrupt", problem)).EnsureSuccessStatusCode();
+        (await attempt.PostAsync("checkpoints/corrupt", problem)).EnsureSuccessStatusCode();
+
+        var newest = (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value;
+        Assert.Equal((10, PlacedAttempt.File("weights", old[0].Content).Sha256), (newest.Step, Assert.Single(newest.Files).Sha256));
+        Assert.Equal("corrupt", (await attempt.GetAsync<List<CheckpointView>>("checkpoints")).Single(c => c.Step == 20).Status);
+        Assert.Equal(1, await data.CountAsync("run_notes", attempt.RunId));
+
+        // Training goes on from step 10 and writes the same bytes at step 20: they are asked for, and count.
+        Assert.Equal(1, await attempt.UploadAsync(damaged));
+        var mended = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(20, damaged));
+        Assert.Equal(bad.CheckpointId, mended.CheckpointId);
+        Assert.Equal(20, (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value.Step);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_could_not_be_stored_leaves_one_note()
+    {
+        using var attempt = await data.PlaceAsync();
+        var problem = new CheckpointProblem(attempt.Lease, null, 1500, "the disk is full");
+
+        (await attempt.PostAsync("checkpoints/failed", problem)).EnsureSuccessStatusCode();
+        (await attempt.PostAsync("checkpoints/failed", problem)).EnsureSuccessStatusCode();
+
+        Assert.Equal(
+            "The checkpoint of step 1,500 could not be stored: the disk is full. Training goes on; an earlier one still stands.",
+            await data.ScalarAsync<string>("select string_agg(text, '|') from run_notes where run_id = $1", attempt.RunId));
+    }
+
+    [Fact]
+    public async Task Surplus_checkpoints_go_and_the_best_one_stays()
+    {
+        using var attempt = await data.PlaceAsync(keepLast: 1);
+        (await attempt.PostAsync("metrics", new MetricsRequest(attempt.Lease, 1, [new MetricChunk("validation_loss", [10, 20, 30], [2.0f, 1.0f, 3.0f], [1, 2, 3])], []))).EnsureSuccessStatusCode();
+
+        await CommitAsync(attempt, 10, ("weights", Unique("w")));
+        var second = await CommitAsync(attempt, 20, ("weights", Unique("w")));
+        var third = await CommitAsync(attempt, 30, ("weights", Unique("w")));
+        var fourth = await CommitAsync(attempt, 40, ("weights", Unique("w")));
+
+        Assert.Equal([10L], second.RemovedSteps);
+        Assert.Empty(third.RemovedSteps);
+        Assert.Equal([30L], fourth.RemovedSteps);
+        Assert.Equal(["kept", "removed", "kept", "removed"], (await attempt.GetAsync<List<CheckpointView>>("checkpoints")).Select(c => c.Status));
+    }
+
+    [Fact]
+    public async Task The_sweep_removes_what_nothing_uses_for_an_hour_and_nothing_else()
+    {
+        using var attempt = await data.PlaceAsync();
+        (string Name, string Content) kept = ("weights", Unique("w")), announced = ("weights", Unique("w")), left = ("weights", Unique("w"));
+        await CommitAsync(attempt, 10, kept);
+        await attempt.UploadAsync(announced);
+        using (var over = await data.PlaceAsync())
+        {
+            await over.UploadAsync(left);
+            await over.EndAsync();
+        }
+
+        var store = new StoreAccess(data);
+        bool Stored((string Name, string Content) file) => File.Exists(data.BlobPath(PlacedAttempt.File(file.Name, file.Content).Sha256));
+        await store.Sweeper().SweepAsync(default);
+        Assert.True(Stored(kept) && Stored(announced) && Stored(left));
+
+        await data.ExecuteAsync("update blobs set wanted_at = now() - interval '2 hours'");
+        await store.Sweeper().SweepAsync(default);
+
+        Assert.Equal((true, true, false), (Stored(kept), Stored(announced), Stored(left)));
+        await CommitAsync(attempt, 20, announced);
+    }
+
+    [Fact]
+    public async Task A_file_is_downloaded_under_its_own_name()
+    {
+        using var attempt = await data.PlaceAsync();
+        string content = Unique("state");
+        var made = await CommitAsync(attempt, 10, ("state.json", content));
+
+        using var response = await data.Service.Http.GetAsync(new Uri($"/api/v1/runs/{attempt.RunId}/checkpoints/{made.CheckpointId}/files/state.json", UriKind.Relative));
+
+        Assert.Equal(content, await response.Content.ReadAsStringAsync());
+        Assert.Equal("state.json", response.Content.Headers.ContentDisposition!.FileName);
+    }
+
+    [Theory]
+    [InlineData("../weights", "manifest.files[0].name")]
+    [InlineData("a\\b", "manifest.files[0].name")]
+    [InlineData("", "manifest.files[0].name")]
+    public async Task A_name_that_leads_out_of_the_folder_is_refused_by_field(string name, string field)
+    {
+        using var attempt = await data.PlaceAsync();
+
+        using var response = await attempt.PostAsync("checkpoints", attempt.Commit(10, (name, "content")));
+
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(field, problem.GetProperty("errors")[0].GetProperty("field").GetString());
+    }
+
+    private static string Unique(string prefix) => $"{prefix} {Guid.NewGuid()}";
+
+    private static async Task<CheckpointCommitted> CommitAsync(PlacedAttempt attempt, long step, params (string Name, string Content)[] files)
+    {
+        await attempt.UploadAsync(files);
+        return await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(step, files));
+    }
+
+    /// <summary>The stores over the service's own database and folder.</summary>
+    private sealed class StoreAccess(DataService data)
+    {
+        private readonly LocalObjectStore _objects = new(Path.Combine(data.DataPath, "store"), data.Signer());
+
+        public CheckpointStore Checkpoints => new(data.Database, new BlobLedger(data.Database, _objects));
+
+        public BlobSweeper Sweeper() => new(data.Database, _objects, TimeProvider.System, NullLogger<BlobSweeper>.Instance);
+    }
+}
