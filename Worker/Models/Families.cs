@@ -8,6 +8,7 @@ public static class Families
     public static IReadOnlyList<IFamily> All { get; } =
     [
         new Qovaryx.QovaryxFamily(),
+        new Moa.MoaFamily(),
     ];
 
     public static IFamily? Find(string name) => All.FirstOrDefault(f => f.Name == name);

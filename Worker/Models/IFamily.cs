@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Hearth.Runs;
 
@@ -17,6 +18,9 @@ public interface IFamily
     /// selectable reads.
     /// </summary>
     IReadOnlyDictionary<string, string> CaseNames { get; }
+
+    /// <summary>Fields that a case leaves out and that have another value there than in a run.</summary>
+    IReadOnlyDictionary<string, JsonElement> CaseDefaults => ImmutableDictionary<string, JsonElement>.Empty;
 
     /// <summary>The plan of a size with overrides; null when <paramref name="errors"/> got any.</summary>
     ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors);

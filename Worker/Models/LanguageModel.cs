@@ -124,6 +124,9 @@ internal static class WeightInit
             case InitKind.Orthogonal:
                 draw = Orthogonal(shape[0], shape[1]) * spec.Init.Scale;
                 break;
+            case InitKind.FirstTap:
+                draw.normal_(0, spec.Init.Scale).narrow(1, 0, 1).fill_(1);
+                break;
             default:
                 double bound = spec.Init.Scale * Math.Sqrt(6.0 / (shape[0] + shape[1]));
                 draw.uniform_(-bound, bound);

@@ -24,6 +24,8 @@ public readonly record struct Init(InitKind Kind, double Scale = 1)
 
     /// <summary>gain · Q of a Gaussian matrix, uniform over orthogonal ones (Saxe et al., arXiv 1312.6120).</summary>
     public static Init Orthogonal(double gain = 1) => new(InitKind.Orthogonal, gain);
+    /// <summary>Taps [channels,taps] of a causal convolution that starts near the identity: 1 on the present row, N(0,std) on those before.</summary>
+    public static Init FirstTap(double std) => new(InitKind.FirstTap, std);
 }
 
 public enum InitKind
@@ -34,6 +36,7 @@ public enum InitKind
     Normal,
     Constant,
     Orthogonal,
+    FirstTap,
 }
 
 /// <summary>A parameter before it exists: name, shape ([out,in] for matrices), group and start.</summary>
@@ -55,6 +58,9 @@ public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, Paramete
     /// A last-axis row whose gradient is exactly 0 keeps its weights and moments: tables of which a batch touches few rows.
     /// </summary>
     public bool SkipsEmptyRows { get; init; }
+
+    /// <summary>Factor on the learning rate of its group.</summary>
+    public double LrScale { get; init; } = 1;
 
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

@@ -28,6 +28,7 @@ internal static class Ops
     internal static readonly Op Diagonal = new("aten::diagonal");
     internal static readonly Op Div = new("aten::div", "Tensor");
     internal static readonly Op DivScalar = new("aten::div", "Scalar");
+    internal static readonly Op Dropout = new("aten::dropout");
     internal static readonly Op Embedding = new("aten::embedding");
     internal static readonly Op Empty = new("aten::empty", "memory_format");
     internal static readonly Op Eq = new("aten::eq", "Tensor");
@@ -68,6 +69,7 @@ internal static class Ops
     internal static readonly Op Normal = new("aten::normal_");
     internal static readonly Op Permute = new("aten::permute");
     internal static readonly Op PowScalar = new("aten::pow", "Tensor_Scalar");
+    internal static readonly Op Relu = new("aten::relu");
     internal static readonly Op Reshape = new("aten::reshape");
     internal static readonly Op RmsNorm = new("hearth::rms_norm");
     internal static readonly Op Rsqrt = new("aten::rsqrt");
@@ -80,6 +82,7 @@ internal static class Ops
     internal static readonly Op Sin = new("aten::sin");
     internal static readonly Op Softmax = new("aten::softmax", "int");
     internal static readonly Op SolveTriangular = new("aten::linalg_solve_triangular");
+    internal static readonly Op Softplus = new("aten::softplus");
     internal static readonly Op Sqrt = new("aten::sqrt");
     internal static readonly Op SsdScan = new("hearth::ssd_scan");
     internal static readonly Op Stack = new("aten::stack");

@@ -61,6 +61,7 @@ public static partial class torch
         public Tensor cos() => Ops.Cos.One(this);
         public Tensor tanh() => Ops.Tanh.One(this);
         public Tensor sigmoid() => Ops.Sigmoid.One(this);
+        public Tensor relu() => Ops.Relu.One(this);
         public Tensor silu() => Ops.Silu.One(this);
         public Tensor pow(Scalar exponent) => Ops.PowScalar.One(this, exponent);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Ops.Clamp.One(this, min is { } a ? a : default(Arg), max is { } b ? b : default(Arg));
@@ -174,6 +175,15 @@ public static partial class torch
 
             public static Tensor gelu(Tensor x) => Ops.Gelu.One(x);
 
+            /// <summary>ln(1 + eˣ).</summary>
+            public static Tensor softplus(Tensor x) => Ops.Softplus.One(x);
+
+            /// <summary>Zero with probability <paramref name="p"/>, others times 1/(1−p).</summary>
+            public static Tensor dropout(Tensor x, double p = 0.5, bool training = true) => Ops.Dropout.One(x, p, training);
+
+            /// <summary>Whether <see cref="scaled_dot_product_attention"/> is one kernel here.</summary>
+            public static bool fused_attention => Ops.Sdpa.Exists;
+
             /// <summary>
             /// softmax(q kᵀ/√hd + mask) v over [B,H,T,hd]; <paramref name="is_causal"/> aligns top-left. On a libtorch without the
             /// operator (before 2.0) the same in plain operators.
@@ -183,11 +193,6 @@ public static partial class torch
                 if (Ops.Sdpa.Exists)
                 {
                     return Ops.Sdpa.One(query, key, value, attn_mask, p, is_causal);
-                }
-
-                if (p != 0)
-                {
-                    throw new NotSupportedException("dropout in attention needs libtorch 2.0");
                 }
 
                 long rows = query.size(-2), columns = key.size(-2);
@@ -202,7 +207,8 @@ public static partial class torch
                     scores = scores + attn_mask;
                 }
 
-                return scores.softmax(-1).matmul(value);
+                var weights = scores.softmax(-1);
+                return (p > 0 ? dropout(weights, p) : weights).matmul(value);
             }
         }
 

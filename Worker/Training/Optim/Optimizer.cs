@@ -118,7 +118,7 @@ internal sealed class Slice : IDisposable
             ParameterGroup.Embed => optimizer.EmbedLr,
             _ => optimizer.VectorLr,
         };
-        Rate = own > 0 ? own : optimizer.Lr;
+        Rate = (own > 0 ? own : optimizer.Lr) * spec.LrScale;
         Weight = rows is null ? whole : Rows(whole.detach()).DetachFromDisposeScope();
     }
 

@@ -44,7 +44,12 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
         string size = root.GetProperty("size").GetString()!;
         var family = Families.Find(name) ?? throw new BadInputException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
         var errors = new List<FieldError>();
-        var overrides = Overrides(family, root.GetProperty("config"));
+        var overrides = new Dictionary<string, JsonElement>(family.CaseDefaults, StringComparer.Ordinal);
+        foreach (var (field, value) in Overrides(family, root.GetProperty("config")))
+        {
+            overrides[field] = value;
+        }
+
         foreach (var (field, value) in changes is { } more ? Overrides(family, more) : [])
         {
             overrides[field] = value;

@@ -1,0 +1,47 @@
+using static TorchSharp.torch;
+
+// B batch, T time, C channels, J taps.
+namespace Hearth.Models.Moa;
+
+/// <summary>Causal depthwise convolution y_t = Σ_j w_j ⊙ x_{t−j}, zeros before the text.</summary>
+internal static class CausalConv
+{
+    /// <param name="x_BTC">Rows.</param>
+    /// <param name="taps_CJ">Column j weighs the row j before.</param>
+    /// <param name="tail">The J−1 rows before the first; null = none, and none are kept.</param>
+    internal static Tensor Forward(Tensor x_BTC, Tensor taps_CJ, ConvTail? tail)
+    {
+        long time = x_BTC.size(1), past = taps_CJ.size(1) - 1;
+        var padded = cat([tail?.Rows ?? zeros([x_BTC.size(0), past, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
+        tail?.Keep(padded.narrow(1, time, past));
+        return Naive(padded, taps_CJ);
+    }
+
+    /// <summary>The same over rows that stand behind J−1 others: [B,T+J−1,C] to [B,T,C].</summary>
+    internal static Tensor Naive(Tensor padded_BRC, Tensor taps_CJ)
+    {
+        long past = taps_CJ.size(1) - 1, time = padded_BRC.size(1) - past;
+        var sum_BTC = padded_BRC.narrow(1, past, time) * taps_CJ.select(1, 0);
+        for (long j = 1; j <= past; j++)
+        {
+            sum_BTC = sum_BTC + (padded_BRC.narrow(1, past - j, time) * taps_CJ.select(1, j));
+        }
+
+        return sum_BTC;
+    }
+}
+
+/// <summary>The last rows of an input, from one decoding step to the next.</summary>
+internal sealed class ConvTail : IDisposable
+{
+    internal Tensor? Rows { get; private set; }
+
+    internal void Keep(Tensor rows)
+    {
+        var kept = rows.clone().DetachFromDisposeScope();
+        Rows?.Dispose();
+        Rows = kept;
+    }
+
+    public void Dispose() => Rows?.Dispose();
+}

@@ -1,0 +1,144 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T rows, S keys, D model width, H query heads, K key heads (H, or 1 shared), N head width, P = N/2 pairs.
+namespace Hearth.Models.Moa;
+
+/// <summary>
+/// Attention by distance: path 1 with a key per head, path 3 with one key and value shared by all query heads. Scaled first,
+/// then turned, so that a score is a true distance that depends on t − s alone. Under maha_diag every query head has its own
+/// scale, also of a shared key; a shared key is then scaled and turned per head where it is used.
+/// </summary>
+internal sealed class MetricAttention
+{
+    private readonly MoaConfig _config;
+    private readonly int _keyHeads;
+    private readonly BlackHoleRope _rope;
+    private readonly Tensor _q;
+    private readonly Tensor _k;
+    private readonly Tensor _v;
+    private readonly Tensor _o;
+    private readonly Tensor _alpha_H;
+    private readonly Tensor _logScale_HN;
+    private readonly Tensor _origin_HN;
+    private readonly Tensor _radius_H;
+
+    internal MetricAttention(MoaConfig config, int keyHeads, BlackHoleRope rope, Func<string, Tensor> weight, string prefix)
+    {
+        (_config, _keyHeads, _rope) = (config, keyHeads, rope);
+        (_q, _k, _v, _o) = (weight(prefix + ".q"), weight(prefix + ".k"), weight(prefix + ".v"), weight(prefix + ".o"));
+        (_alpha_H, _logScale_HN) = (weight(prefix + ".alpha"), weight(prefix + ".log_scale"));
+        (_origin_HN, _radius_H) = (weight(prefix + ".origin"), weight(prefix + ".radius"));
+    }
+
+    private bool Cosine => _config.Metric == MoaConfig.Cosine;
+
+    private bool Scales => _config.Metric == MoaConfig.MahaDiag;
+
+    // A shared key has as many scaled forms as there are query heads, so it is kept as it came.
+    private bool KeepsRawKeys => Scales && _keyHeads < _config.AttnHeads;
+
+    /// <param name="n_BTD">Normed rows.</param>
+    /// <param name="discrepancy_BT">Null when it does not modulate the values.</param>
+    /// <param name="pass">Of this forward.</param>
+    /// <param name="cache">Rows before these; null = none.</param>
+    internal Tensor Forward(Tensor n_BTD, Tensor? discrepancy_BT, MoaPass pass, MetricCache? cache)
+    {
+        long batch = n_BTD.size(0), time = n_BTD.size(1);
+        Tensor Project(Tensor matrix, int heads) => Functions.Linear(n_BTD, matrix, pass.Compute).view(batch, time, heads, _config.HeadDim);
+        var q_BTHN = Project(_q, _config.AttnHeads);
+        var k_BTKN = Project(_k, _keyHeads);
+        var scale_HN = Scales ? _logScale_HN.exp() : null;
+        pass.Triangle?.Add(q_BTHN, k_BTKN, scale_HN);
+
+        var turn = _rope.Turn(pass.Offset, time);
+        var query_BHTN = BlackHoleRope.Rotate(Scaled(ByHead(q_BTHN), scale_HN), turn);
+        var (key_BHSN, near_BHT) = Keys(ByHead(k_BTKN), scale_HN, turn, cache);
+        var value_BKTN = Wide(ByHead(Project(_v, _keyHeads))) * _rope.Energy(pass.Offset, time, discrepancy_BT);
+        var value_BKSN = cache?.Values.Append(value_BKTN) ?? value_BKTN;
+
+        var mask = Mask(near_BHT, query_BHTN, key_BHSN.size(2), pass, cache);
+        bool causal = mask is null && time > 1;
+        var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Dropout(_config.AttnDropout));
+        var mixed_BHTN = pass.Form == AttentionForm.Explicit ? MetricScores.Explicit(inputs, Cosine) : MetricScores.Augmented(inputs, Cosine, pass.Compute);
+        var z_BTD = Functions.Linear(mixed_BHTN.transpose(1, 2).reshape(batch, time, _config.Dim), _o, pass.Compute);
+        double dropout = pass.Dropout(_config.ProjDropout);
+        return dropout > 0 ? nn.functional.dropout(z_BTD, dropout) : z_BTD;
+    }
+
+    // Scaled and turned keys of all rows so far, and by how much the new ones are inside their ball.
+    private (Tensor Key_BHSN, Tensor? Near_BHT) Keys(Tensor k_BKTN, Tensor? scale_HN, (Tensor Cos, Tensor Sin) turn, MetricCache? cache)
+    {
+        var near_BHT = _config.UseBalls ? Near(scale_HN is null ? Wide(k_BKTN) : Wide(k_BKTN) * scale_HN.unsqueeze(1)) : null;
+        if (cache is null || !KeepsRawKeys)
+        {
+            var key_BHTN = BlackHoleRope.Rotate(Scaled(k_BKTN, scale_HN), turn);
+            return (cache?.Keys.Append(key_BHTN) ?? key_BHTN, near_BHT);
+        }
+
+        var raw_BKSN = cache.Keys.Append(k_BKTN);
+        return (BlackHoleRope.Rotate(Scaled(raw_BKSN, scale_HN), _rope.Turn(0, raw_BKSN.size(2))), near_BHT);
+    }
+
+    private Tensor Scaled(Tensor x_BHTN, Tensor? scale_HN)
+    {
+        var wide = Wide(x_BHTN);
+        return scale_HN is not null ? wide * scale_HN.unsqueeze(1)
+            : Cosine ? wide * (wide.pow(2).sum(-1, true) + 1e-12).rsqrt()
+            : wide;
+    }
+
+    // Radius less distance to the origin, of scaled unturned keys.
+    private Tensor Near(Tensor key_BHTN)
+    {
+        var distance_BHT = ((key_BHTN - _origin_HN.unsqueeze(1)).pow(2).sum(-1) + 1e-6).sqrt();
+        return nn.functional.softplus(_radius_H).unsqueeze(1) - distance_BHT;
+    }
+
+    /// <summary>
+    /// −∞ for later keys and for keys outside their ball, never for a row's own. In training a kept pair adds a number whose
+    /// value is 0 and whose gradient draws radius, origin and key together. Null where no row needs a written mask.
+    /// </summary>
+    private static Tensor? Mask(Tensor? near_BHT, Tensor query_BHTN, long keys, MoaPass pass, MetricCache? cache)
+    {
+        long time = query_BHTN.size(2);
+        if (near_BHT is null)
+        {
+            return pass.Offset > 0 && time > 1 ? MetricScores.CausalMask(time, keys, query_BHTN) : null;
+        }
+
+        var outside_BHT = near_BHT.lt(0);
+        var outside_BHS = cache?.Outside.Append(outside_BHT.unsqueeze(-1)).select(-1, 0) ?? outside_BHT;
+        var causal_TS = MetricScores.CausalMask(time, keys, near_BHT);
+        var other_TS = ones([time, keys], near_BHT.dtype, near_BHT.device).triu(keys - time).tril(keys - time).eq(0);
+        var mask_BHTS = causal_TS.masked_fill(outside_BHS.unsqueeze(2) * other_TS, double.NegativeInfinity);
+        if (pass.Step is null)
+        {
+            return mask_BHTS;
+        }
+
+        var pull_BHT = -nn.functional.softplus(near_BHT / -0.1);
+        return mask_BHTS + (pull_BHT - pull_BHT.detach()).unsqueeze(2);
+    }
+
+    private static Tensor ByHead(Tensor x_BTHN) => x_BTHN.transpose(1, 2);
+
+    private static Tensor Wide(Tensor x) => x.dtype == float64 ? x : x.to(float32);
+}
+
+/// <summary>What a metric attention keeps of earlier rows: keys turned (a shared scaled key raw), values with their gain, and which keys are outside their ball.</summary>
+internal sealed class MetricCache : IDisposable
+{
+    internal RowCache Keys { get; } = new();
+
+    internal RowCache Values { get; } = new();
+
+    internal RowCache Outside { get; } = new();
+
+    public void Dispose()
+    {
+        Keys.Dispose();
+        Values.Dispose();
+        Outside.Dispose();
+    }
+}

@@ -1,0 +1,118 @@
+using static TorchSharp.torch;
+
+// B batch, H heads, K key heads (H, or 1 shared), T query rows, S keys, N head width, W width with more channels.
+namespace Hearth.Models.Moa;
+
+/// <summary>What one metric attention compares: all scaled and turned, in at least fp32.</summary>
+/// <param name="Query_BHTN">Of unit length under the cosine metric.</param>
+/// <param name="Key_BKSN">Of unit length under the cosine metric.</param>
+/// <param name="Value_BKSN">Values.</param>
+/// <param name="Alpha_H">Sharpness.</param>
+/// <param name="Mask">Added to scores [B,H,T,S]; null with <paramref name="Causal"/>, or when a single row sees every key.</param>
+/// <param name="Causal">Row t sees keys 0..t.</param>
+/// <param name="Dropout">Share of weights dropped.</param>
+internal sealed record MetricInputs(Tensor Query_BHTN, Tensor Key_BKSN, Tensor Value_BKSN, Tensor Alpha_H, Tensor? Mask, bool Causal, double Dropout);
+
+/// <summary>
+/// Attention by distance, softmax over −α‖q − k‖²/√N, or by angle, α√N·q̂·k̂. <see cref="Explicit"/> is the definition.
+/// <see cref="Augmented"/> drops −α‖q‖², which is one number per row, and carries −‖k‖² in a further channel, so that any
+/// kernel of dot-product attention computes it.
+/// </summary>
+internal static class MetricScores
+{
+    private const long ChannelMultiple = 8;
+
+    internal static Tensor Explicit(MetricInputs x, bool cosine)
+    {
+        var scores_BHTS = Scores(x, cosine);
+        var mask = x.Mask ?? (x.Causal ? CausalMask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
+        var weights_BHTS = (mask is null ? scores_BHTS : scores_BHTS + mask).softmax(-1);
+        return Drop(weights_BHTS, x.Dropout).matmul(x.Value_BKSN);
+    }
+
+    /// <summary>Unmasked scores [B,H,T,S]; under a distance the difference is formed first.</summary>
+    internal static Tensor Scores(MetricInputs x, bool cosine)
+    {
+        double root = Math.Sqrt(x.Query_BHTN.size(-1));
+        var alpha_H11 = x.Alpha_H.view(-1, 1, 1);
+        if (cosine)
+        {
+            return x.Query_BHTN.matmul(x.Key_BKSN.transpose(-2, -1)) * (alpha_H11 * root);
+        }
+
+        var distance_BHTS = (x.Query_BHTN.unsqueeze(-2) - x.Key_BKSN.unsqueeze(-3)).pow(2).sum(-1);
+        return distance_BHTS * (alpha_H11 / -root);
+    }
+
+    internal static Tensor Augmented(MetricInputs x, bool cosine, ScalarType compute)
+    {
+        long width = x.Query_BHTN.size(-1), heads = x.Query_BHTN.size(1);
+        bool narrow = compute == bfloat16;
+        long channels = cosine ? width : width + (narrow ? 2 : 1);
+        long padded = nn.functional.fused_attention ? (channels + ChannelMultiple - 1) / ChannelMultiple * ChannelMultiple : channels;
+
+        // The kernel divides by √padded; the scores are to be divided by √width.
+        double factor = Math.Sqrt((double)padded / width);
+        var (query, key) = cosine
+            ? ((x.Query_BHTN * (x.Alpha_H.view(-1, 1, 1) * (width * factor))).to(compute), x.Key_BKSN.to(compute))
+            : narrow ? Narrow(x, factor) : Wide(x, factor);
+        var value = x.Value_BKSN.to(compute);
+        if (narrow && query.device.index < 0)
+        {
+            // A processor has no bf16 products with fp32 sums: products of rounded numbers in fp32 are the same.
+            (query, key, value) = (query.to(float32), key.to(float32), value.to(float32));
+        }
+
+        key = Expand(Pad(key, padded), heads);
+        value = Expand(nn.functional.fused_attention ? Pad(value, padded) : value, heads);
+        return nn.functional.scaled_dot_product_attention(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
+    }
+
+    /// <summary>0 where row t may see key s (s − (S − T) ≤ t), −∞ elsewhere.</summary>
+    internal static Tensor CausalMask(long time, long keys, Tensor like) =>
+        full([time, keys], double.NegativeInfinity, like.dtype, like.device).triu(keys - time + 1);
+
+    // q̃ = [2αq, α], k̃ = [k, −‖k‖²]: α is on the query's side alone, so that keys may be shared by heads of different α.
+    private static (Tensor Query, Tensor Key) Wide(MetricInputs x, double factor)
+    {
+        long[] column = x.Query_BHTN.shape;
+        column[^1] = 1;
+        var alpha_H11 = x.Alpha_H.view(-1, 1, 1) * factor;
+        return (
+            cat([x.Query_BHTN * (alpha_H11 * 2), alpha_H11.expand(column)], -1),
+            cat([x.Key_BKSN, -x.Key_BKSN.pow(2).sum(-1, true)], -1));
+    }
+
+    // q̃ = [2αq, 1, 1], k̃ = [k, hi, lo]: every factor is in before rounding, and hi + lo carry −α‖k‖² of the rounded k
+    // in twice bf16's digits.
+    private static (Tensor Query, Tensor Key) Narrow(MetricInputs x, double factor)
+    {
+        long[] columns = x.Query_BHTN.shape, keyShape = x.Key_BKSN.shape;
+        columns[^1] = 2;
+        var alpha_H11 = x.Alpha_H.view(-1, 1, 1) * factor;
+        var key_BKSN = x.Key_BKSN.to(bfloat16);
+        var norm_BHS1 = key_BKSN.to(float32).pow(2).sum(-1, true) * -alpha_H11;
+        var high_BHS1 = norm_BHS1.to(bfloat16);
+        var low_BHS1 = (norm_BHS1 - high_BHS1.to(float32)).to(bfloat16);
+        keyShape[1] = x.Query_BHTN.size(1);
+        return (
+            cat([(x.Query_BHTN * (alpha_H11 * 2)).to(bfloat16), ones(columns, bfloat16, key_BKSN.device)], -1),
+            cat([key_BKSN.expand(keyShape), high_BHS1, low_BHS1], -1));
+    }
+
+    private static Tensor Pad(Tensor x, long width)
+    {
+        long[] rest = x.shape;
+        rest[^1] = width - rest[^1];
+        return rest[^1] == 0 ? x : cat([x, zeros(rest, x.dtype, x.device)], -1);
+    }
+
+    private static Tensor Expand(Tensor x_BKSW, long heads)
+    {
+        long[] shape = x_BKSW.shape;
+        shape[1] = heads;
+        return x_BKSW.size(1) == heads ? x_BKSW : x_BKSW.expand(shape);
+    }
+
+    private static Tensor Drop(Tensor weights, double share) => share > 0 ? nn.functional.dropout(weights, share) : weights;
+}

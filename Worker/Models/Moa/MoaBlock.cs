@@ -1,0 +1,101 @@
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, I = 4 paths.
+namespace Hearth.Models.Moa;
+
+/// <summary>
+/// One block: x ← x + ls₁ ⊙ Σ_i ω_i φ_i y_i(n) over four paths of n = norm₁(x), then x ← x + ls₂ ⊙ HyperFFN(norm₂(x)).
+/// </summary>
+internal sealed class MoaBlock
+{
+    private readonly MoaConfig _config;
+    private readonly Tensor _norm1_D;
+    private readonly Tensor _norm2_D;
+    private readonly Tensor _scale1_D;
+    private readonly Tensor _scale2_D;
+    private readonly TokenRouter _router;
+    private readonly LocalConv _conv;
+    private readonly MetricAttention _heads;
+    private readonly GatedProjector _projector;
+    private readonly ChannelMix _mix;
+    private readonly MetricAttention _shared;
+    private readonly HyperFfn _ffn;
+
+    internal MoaBlock(MoaConfig config, FourierTables tables, Func<string, Tensor> weight, string prefix)
+    {
+        _config = config;
+        (_norm1_D, _norm2_D) = (weight(prefix + ".norm1"), weight(prefix + ".norm2"));
+        (_scale1_D, _scale2_D) = (weight(prefix + ".ls1"), weight(prefix + ".ls2"));
+        _router = new TokenRouter(config, weight, prefix);
+        _conv = new LocalConv(weight, prefix + ".conv");
+        _heads = new MetricAttention(config, config.AttnHeads, new BlackHoleRope(config, tables, weight, prefix + ".rope_global"), weight, prefix + ".mh");
+        _projector = new GatedProjector(weight, prefix + ".mh");
+        _mix = new ChannelMix(weight, prefix + ".mix");
+        _shared = new MetricAttention(config, 1, new BlackHoleRope(config, tables, weight, prefix + ".rope_mqa"), weight, prefix + ".mqa");
+        _ffn = new HyperFfn(weight, prefix + ".ffn");
+    }
+
+    internal Tensor Forward(Tensor x_BTD, MoaPass pass, MoaBlockState? state)
+    {
+        var n_BTD = Functions.RmsNorm(x_BTD, _norm1_D, MoaConfig.NormEps);
+        var discrepancy_BT = _config.DiscrepancyModulation ? Discrepancy(n_BTD, state?.LastNorm) : null;
+        var share_BTI = _router.Forward(n_BTD, pass);
+        Tensor[] paths =
+        [
+            _conv.Forward(n_BTD, pass, state?.Conv),
+            _projector.Forward(_heads.Forward(n_BTD, discrepancy_BT, pass, state?.Heads), pass),
+            _mix.Forward(n_BTD, pass),
+            _shared.Forward(n_BTD, discrepancy_BT, pass, state?.Shared),
+        ];
+        var blend_BTD = paths.Select((y, i) => share_BTI.narrow(-1, i, 1) * y).Aggregate((a, b) => a + b);
+        x_BTD = x_BTD + (_scale1_D * blend_BTD);
+        var m_BTD = Functions.RmsNorm(x_BTD, _norm2_D, MoaConfig.NormEps);
+        return x_BTD + (_scale2_D * _ffn.Forward(m_BTD, pass, state?.Sep));
+    }
+
+    /// <summary>‖n_t − n_{t−1}‖² / 2D, [B,T]; 0 where there is no row before.</summary>
+    internal static Tensor Discrepancy(Tensor n_BTD, ConvTail? last)
+    {
+        long time = n_BTD.size(1), width = n_BTD.size(2);
+        var before_BTD = cat([last?.Rows ?? n_BTD.narrow(1, 0, 1), n_BTD.narrow(1, 0, time - 1)], 1);
+        last?.Keep(n_BTD.narrow(1, time - 1, 1));
+        return (n_BTD - before_BTD).pow(2).sum(-1) / (2.0 * width);
+    }
+}
+
+/// <summary>z + down(silu(gate z) ⊙ up z): what path 1 does with the output of attention. Down starts at zero.</summary>
+internal sealed class GatedProjector(Func<string, Tensor> weight, string prefix)
+{
+    private readonly Tensor _gate = weight(prefix + ".vp_gate");
+    private readonly Tensor _up = weight(prefix + ".vp_up");
+    private readonly Tensor _down = weight(prefix + ".vp_down");
+
+    internal Tensor Forward(Tensor z_BTD, MoaPass pass)
+    {
+        var inner = Functions.Linear(z_BTD, _gate, pass.Compute).silu() * Functions.Linear(z_BTD, _up, pass.Compute);
+        return z_BTD + Functions.Linear(inner, _down, pass.Compute);
+    }
+}
+
+/// <summary>What a block keeps between decoding steps: both attentions' rows, two convolution tails, the last normed row.</summary>
+internal sealed class MoaBlockState : IDisposable
+{
+    internal MetricCache Heads { get; } = new();
+
+    internal MetricCache Shared { get; } = new();
+
+    internal ConvTail Conv { get; } = new();
+
+    internal ConvTail Sep { get; } = new();
+
+    internal ConvTail LastNorm { get; } = new();
+
+    public void Dispose()
+    {
+        Heads.Dispose();
+        Shared.Dispose();
+        Conv.Dispose();
+        Sep.Dispose();
+        LastNorm.Dispose();
+    }
+}

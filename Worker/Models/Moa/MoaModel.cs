@@ -1,0 +1,156 @@
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, V vocabulary.
+namespace Hearth.Models.Moa;
+
+/// <summary>Embedding, blocks, norm, tied head; the triangle and balance terms beside the cross entropy in training.</summary>
+internal sealed class MoaModel : LanguageModel
+{
+    private readonly MoaConfig _config;
+    private readonly ScalarType _compute;
+    private readonly MoaBlock[] _blocks;
+    private readonly Tensor _embedding_VD;
+    private readonly Tensor _finalNorm_D;
+
+    internal MoaModel(MoaPlan plan, MoaConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
+        : base(plan, dtype, device, seed)
+    {
+        (_config, _compute) = (config, compute);
+        var tables = new FourierTables(config.HeadDim, config.RBasis, config.ThetaBase, dtype, device);
+        _blocks = [.. Enumerable.Range(0, config.NumLayers).Select(i => new MoaBlock(config, tables, Weight, $"blocks.{i}"))];
+        _embedding_VD = Weight("tok_emb");
+        _finalNorm_D = Weight("final_norm");
+        Terms = [("ce", 1.0), ("ti", config.TiWeight), ("balance", config.RouterBalance)];
+    }
+
+    /// <summary>Attention's form; <see cref="AttentionForm.Explicit"/> is the definition that tests compare with.</summary>
+    internal AttentionForm Form { get; set; }
+
+    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+
+    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
+        step is null ? Terms : [Terms[0], ("ti", _config.TriangleWeight(step.Step)), Terms[2]];
+
+    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
+    {
+        long targets = 0;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            // The label in a row's first column is the target of no row.
+            targets += labels[i] >= 0 && i % rowLength != 0 ? 1 : 0;
+        }
+
+        return new LossTotals([targets, 1, 1]);
+    }
+
+    /// <summary>
+    /// The blocks run over all columns but the last, which predicts nothing. The triangle and balance terms are means of a
+    /// micro-batch, and the batch's are means over micro-batches; outside training both are 0.
+    /// </summary>
+    /// <exception cref="ArgumentException">Rows of one token, or longer than the model reads.</exception>
+    public override LossResult Loss(LossInput input)
+    {
+        long time = input.Ids_BT.size(1) - 1;
+        if (time < 1)
+        {
+            throw new ArgumentException("a row of 1 token has no target. Allowed: at least 2.", nameof(input));
+        }
+
+        var pass = Pass(0) with { Step = input.Step, Triangle = Triangle(input.Step, input.Ids_BT.size(0), time) };
+        var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null));
+        var head = new HeadLoss(_embedding_VD, _compute);
+        var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
+        var ce = head.Add(hidden_BTD.reshape(-1, _config.Dim), labels_N, 1.0 / Math.Max(1, input.Totals.Counts[0]));
+        if (input.Step is null)
+        {
+            return new LossResult(head.Total(), [ce, zeros([], Dtype, Device), zeros([], Dtype, Device)]);
+        }
+
+        double share = 1.0 / input.Totals.MicroBatches;
+        var terms = TermsAt(input.Step);
+        var triangle = (pass.Triangle?.Mean() ?? zeros([], Dtype, Device)) * share;
+        var balance = Balance(pass.Routes) * share;
+        var total = head.Total() + (triangle * terms[1].Weight);
+        total = terms[2].Weight > 0 ? total + (balance * terms[2].Weight) : total;
+        return new LossResult(total, [ce, triangle.detach(), balance.detach()]);
+    }
+
+    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Pass(0), null));
+
+    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
+    {
+        var pass = Pass(0);
+        var hidden = new List<Tensor>();
+        var logits = Head(Trunk(inputs.Ids("input.logits_ids"), pass, null, hidden));
+        return
+        [
+            new CaseResult("logits", "expect.logits", logits),
+            .. hidden.Select((x, i) => new CaseResult("debug", $"expect.debug.hidden.{i + 1}", x)),
+            .. pass.Omegas.Select((omega, i) => new CaseResult("debug", $"expect.debug.omega.{i}", omega)),
+        ];
+    }
+
+    public override IDecodeSession StartDecode() => new Session(this);
+
+    /// <summary>The path weights ω [B,T,4] of each block.</summary>
+    internal IReadOnlyList<Tensor> Omegas(Tensor ids_BT)
+    {
+        var pass = Pass(0);
+        Trunk(ids_BT, pass, null);
+        return pass.Omegas;
+    }
+
+    private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
+
+    private TriangleTerm? Triangle(TrainingStep? step, long batch, long time) =>
+        step is null || _config.TiWeight == 0 ? null : new TriangleTerm(step, _config.TiSamples, batch, time);
+
+    // 4·Σ_i (mean of p_i over tokens)², the mean over blocks: 1 for even use, 4 when one path takes all.
+    private static Tensor Balance(IReadOnlyList<Tensor> routes) =>
+        stack([.. routes.Select(p_BTI => p_BTI.mean([0, 1]).pow(2).sum())]).mean() * MoaConfig.Paths;
+
+    private Tensor Trunk(Tensor ids_BT, MoaPass pass, MoaBlockState[]? states, List<Tensor>? hidden = null)
+    {
+        if (pass.Offset + ids_BT.size(1) > Plan.MaxSeqLen)
+        {
+            throw new ArgumentException($"The text would have {pass.Offset + ids_BT.size(1)} tokens; {Plan.Title}'s longest is {Plan.MaxSeqLen}.", nameof(ids_BT));
+        }
+
+        var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            pass.Triangle?.Enter(i, Device);
+            x_BTD = _blocks[i].Forward(x_BTD, pass, states?[i]);
+            hidden?.Add(x_BTD);
+        }
+
+        return x_BTD;
+    }
+
+    private Tensor Normed(Tensor x_BTD) => Functions.RmsNorm(x_BTD, _finalNorm_D, MoaConfig.NormEps);
+
+    private Tensor Head(Tensor x_BTD) => Functions.Linear(Normed(x_BTD), _embedding_VD, _compute);
+
+    private sealed class Session(MoaModel model) : IDecodeSession
+    {
+        private readonly MoaBlockState[] _states = [.. model._blocks.Select(_ => new MoaBlockState())];
+        private long _length;
+
+        public Tensor Step(Tensor ids_BT)
+        {
+            using var quiet = no_grad();
+            using var scope = NewDisposeScope();
+            var logits = model.Head(model.Trunk(ids_BT, model.Pass(_length), _states));
+            _length += ids_BT.size(1);
+            return logits.MoveToOuterDisposeScope();
+        }
+
+        public void Dispose()
+        {
+            foreach (var state in _states)
+            {
+                state.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using static TorchSharp.torch;
+
+// B batch, T time, R = B·T rows, S triples, H heads, K key heads, N head width.
+namespace Hearth.Models.Moa;
+
+/// <summary>How metric attention is computed: by its definition, or as a dot product with one more channel.</summary>
+internal enum AttentionForm
+{
+    Augmented,
+    Explicit,
+}
+
+/// <summary>One forward pass: where its rows stand, how to compute, and what it gathers on the way.</summary>
+/// <param name="Offset">Position of the first row.</param>
+/// <param name="Compute">Type of matrix products.</param>
+/// <param name="Form">Of attention.</param>
+/// <param name="Step">Null outside training.</param>
+internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Form, TrainingStep? Step)
+{
+    /// <summary>The triangle term's gatherer; null where it is not computed.</summary>
+    internal TriangleTerm? Triangle { get; init; }
+
+    /// <summary>The router's softmax [B,T,4] of each block.</summary>
+    internal List<Tensor> Routes { get; } = [];
+
+    /// <summary>The path weights [B,T,4] of each block: those softmaxes, or their two largest.</summary>
+    internal List<Tensor> Omegas { get; } = [];
+
+    internal double Dropout(double share) => Step is null ? 0 : share;
+}

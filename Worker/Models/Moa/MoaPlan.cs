@@ -1,0 +1,41 @@
+using TorchSharp;
+
+namespace Hearth.Models.Moa;
+
+/// <summary>Parameters and costs of one MoA-Metric model.</summary>
+internal sealed class MoaPlan(MoaConfig config) : ModelPlan
+{
+    public override int VocabSize => config.VocabSize;
+
+    public override int MaxSeqLen => config.MaxPositionEmbeddings;
+
+    public override double LogitsPerToken => config.VocabSize;
+
+    public override double MultiplyAdds(int seqLen)
+    {
+        double d = config.Dim, head = config.HeadDim;
+        double router = (d * config.RouterHidden) + (MoaConfig.Paths * (config.RouterHidden + d + d));
+        double convolutions = (3 * d * d) + (2 * d * config.ConvKernel) + (d * d);
+        double attention = (4 * d * d) + (3 * d * config.VprojHidden) + (2 * d * d) + (2 * d * head);
+        double mixers = (2 * d * config.MixerHidden) + (3 * d * config.FfnHidden) + (3 * d * config.LrRank) + (MoaConfig.Branches * d);
+
+        // Scores and sums of both attention paths: half of seq_len keys on average, d per key, twice each.
+        return (config.NumLayers * (router + convolutions + attention + mixers + (2 * d * seqLen))) + (d * config.VocabSize);
+    }
+
+    public override double ActivationsPerToken(int seqLen)
+    {
+        double d = config.Dim;
+        double router = (4 * config.RouterHidden) + (12 * MoaConfig.Paths);
+        double convolutions = 16 * d;
+        double attention = (24 * d) + (5 * config.VprojHidden) + (2 * 3.0 * config.AttnHeads * seqLen);
+        double mixers = (2 * config.MixerHidden) + (4 * config.FfnHidden) + (5 * config.LrRank);
+        double blend = 14 * d;
+        return config.NumLayers * (router + convolutions + attention + mixers + blend);
+    }
+
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+        new MoaModel(this, config, dtype, device, seed, compute ?? dtype);
+
+    protected override IEnumerable<TensorSpec> ListTensors() => MoaTensors.List(config);
+}
