@@ -5,6 +5,7 @@ using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Workers;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddHttpRules();
@@ -14,6 +15,10 @@ builder.AddEvents();
 builder.AddStorage();
 builder.AddCheckpoints();
 builder.AddMetrics();
+builder.AddRuns();
+builder.AddWorkers();
+builder.AddScheduler();
+builder.AddDescription();
 
 var app = builder.Build();
 app.UseHttpRules();
@@ -25,15 +30,18 @@ await app.MigrateAsync();
 await app.EnsureAdminTokenAsync();
 app.MapHealth();
 app.MapStore();
+app.MapDescription();
 
 var api = app.MapGroup("/api/v1").RequireAuthorization(Policies.View);
 api.MapSession();
 api.MapTokens();
 api.MapEvents();
 api.MapModels();
-api.MapRunChecks();
+api.MapRuns();
+api.MapWorkers();
 
 var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
+worker.MapWorkerProtocol();
 CheckpointsApi.MapCheckpoints(api, worker);
 MetricsApi.MapMetrics(api, worker);
 

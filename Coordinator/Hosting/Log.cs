@@ -14,4 +14,25 @@ internal static partial class Log
 
     [LoggerMessage(201, LogLevel.Warning, "Could not read new events; trying again: {Reason}")]
     internal static partial void FeedFailed(this ILogger log, string reason);
+
+    [LoggerMessage(300, LogLevel.Information, "{Caller} made a join code")]
+    internal static partial void JoinCodeCreated(this ILogger log, string caller);
+
+    [LoggerMessage(301, LogLevel.Information, "The worker {Name} joined with {Devices} devices")]
+    internal static partial void WorkerJoined(this ILogger log, string name, int devices);
+
+    [LoggerMessage(302, LogLevel.Information, "{Caller} removed the worker {Id}")]
+    internal static partial void WorkerRemoved(this ILogger log, string caller, Guid id);
+
+    [LoggerMessage(400, LogLevel.Information, "This coordinator leads: it runs the scheduler")]
+    internal static partial void Leads(this ILogger log);
+
+    [LoggerMessage(401, LogLevel.Warning, "This coordinator no longer leads: {Reason}")]
+    internal static partial void LeadsNoMore(this ILogger log, string reason);
+
+    [LoggerMessage(402, LogLevel.Debug, "Dropped {Command}: the world has moved on")]
+    internal static partial void CommandDropped(this ILogger log, string command);
+
+    [LoggerMessage(403, LogLevel.Error, "A scheduling cycle failed; the next one starts anew")]
+    internal static partial void CycleFailed(this ILogger log, Exception e);
 }

@@ -1,4 +1,5 @@
 using Dapper;
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Protocol;
 using Npgsql;
@@ -11,7 +12,10 @@ public static class RunProgress
     /// <summary>Most values of the small curve beside a run.</summary>
     public const int SparklinePoints = 60;
 
-    /// <summary>Applies a batch that was just stored, in its transaction. Values that did not come in it stay.</summary>
+    /// <summary>
+    /// Applies a batch that was just stored, in its transaction and as its last statements. Values that did not come in it stay.
+    /// The stream is told at most once a second per run.
+    /// </summary>
     public static async Task ApplyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, IReadOnlyList<MetricChunk> chunks, CancellationToken stop)
     {
         MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
@@ -20,7 +24,7 @@ public static class RunProgress
         await connection.ExecuteAsync(new CommandDefinition(
             """
             update runs set
-                step = coalesce(@step, step), loss = coalesce(@loss, loss), validation_loss = coalesce(@validationLoss, validation_loss),
+                step = greatest(step, @step), loss = coalesce(@loss, loss), validation_loss = coalesce(@validationLoss, validation_loss),
                 tokens_per_second = coalesce(@tokensPerSecond, tokens_per_second), tokens = coalesce(@tokens, tokens), sparkline = coalesce(@sparkline, sparkline)
             where id = @runId
             """,
@@ -36,5 +40,21 @@ public static class RunProgress
             },
             transaction,
             cancellationToken: stop));
+        await TellAsync(connection, transaction, runId, stop);
+    }
+
+    /// <summary>Tells the stream how far a run is, unless it was told within the last second.</summary>
+    internal static async Task TellAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, CancellationToken stop)
+    {
+        int due = await connection.ExecuteAsync(new CommandDefinition(
+            "update runs set progress_told_at = now() where id = @runId and (progress_told_at is null or progress_told_at < now() - interval '1 second')",
+            new { runId },
+            transaction,
+            cancellationToken: stop));
+        if (due == 1)
+        {
+            var row = await connection.QuerySingleAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = @runId", new { runId }, transaction, cancellationToken: stop));
+            await EventLog.AddAsync(connection, transaction, "progress", runId, row.Summary(), stop);
+        }
     }
 }

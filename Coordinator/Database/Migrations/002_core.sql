@@ -33,3 +33,16 @@ create table run_notes (
     step bigint
 );
 create index run_notes_run on run_notes (run_id, id);
+
+-- What a worker is to tell an attempt. A row goes with its attempt's end; checkpoint and sample also once they arrived.
+create table attempt_commands (
+    id bigint generated always as identity primary key,
+    attempt_id uuid not null references attempts on delete cascade,
+    kind text not null,
+    prompt text,
+    max_tokens int,
+    temperature double precision,
+    sent_in bigint
+);
+create index attempt_commands_attempt on attempt_commands (attempt_id);
+create sequence sync_serial;

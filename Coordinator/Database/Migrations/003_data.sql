@@ -136,11 +136,3 @@ create table log_chunks (
     texts text[] not null,
     primary key (run_id, last_id)
 );
-
--- What lists show of a training run; the series above are the truth.
-alter table runs
-    add column if not exists tokens bigint not null default 0,
-    add column if not exists loss double precision,
-    add column if not exists validation_loss double precision,
-    add column if not exists tokens_per_second double precision,
-    add column if not exists sparkline real[] not null default '{}';

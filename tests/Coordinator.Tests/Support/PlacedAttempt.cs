@@ -37,6 +37,7 @@ public sealed class PlacedAttempt : IDisposable
             name = "a-run",
             model = new { family = "qovaryx", size = "nano", vocab_size = 300 },
             data = new { dataset, seq_len = 64, validation_fraction = 0.2 },
+            train = new { steps = 1000, batch_tokens = 1024 },
             checkpoint = new { keep_last = keepLast },
         };
         await using var command = database.CreateCommand(
@@ -47,7 +48,7 @@ public sealed class PlacedAttempt : IDisposable
         command.Parameters.AddWithValue($"worker-{worker:N}");
         command.Parameters.AddWithValue(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         await command.ExecuteNonQueryAsync();
-        await using var insert = database.CreateCommand("insert into runs (id, name, state, priority, spec, created_by) values ($1, 'a-run', 'running', 1, $2::jsonb, 'test')");
+        await using var insert = database.CreateCommand("insert into runs (id, name, state, priority, spec, parameters, created_by) values ($1, 'a-run', 'running', 1, $2::jsonb, 1, 'test')");
         insert.Parameters.AddWithValue(run);
         insert.Parameters.AddWithValue(JsonSerializer.Serialize(spec));
         await insert.ExecuteNonQueryAsync();

@@ -1,0 +1,130 @@
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>What the rules know of a run and the attempt that ended.</summary>
+/// <param name="State">State of the run.</param>
+/// <param name="Losses">Losses in a row before this one.</param>
+/// <param name="Errors">The run's own failures so far.</param>
+/// <param name="MaxRestarts">Own failures that are tried again.</param>
+/// <param name="BatchRows">Rows of the global batch.</param>
+/// <param name="MicroBatch">Rows of the attempt's micro-batch.</param>
+/// <param name="FirstStep">Where the attempt began.</param>
+/// <param name="Resumed">Whether it began from a checkpoint.</param>
+/// <param name="Device">For messages, <c>worker/index</c>.</param>
+public sealed record EndedAttempt(
+    RunState State,
+    int Losses,
+    int Errors,
+    int MaxRestarts,
+    int BatchRows,
+    int MicroBatch,
+    long FirstStep,
+    bool Resumed,
+    string Device);
+
+/// <summary>What becomes of the run.</summary>
+/// <param name="Next">Its state; the same when the run was over before.</param>
+/// <param name="BackOff">How long it waits before it is placed again.</param>
+/// <param name="MicroBatchLimit">A new limit after running out of memory, else null.</param>
+/// <param name="Reason">Why it failed; null otherwise.</param>
+/// <param name="NoteKind">Kind of the note, null for none.</param>
+/// <param name="Note">One sentence for the run's story.</param>
+public sealed record EndDecision(
+    RunState Next,
+    int Losses,
+    int Errors,
+    TimeSpan BackOff,
+    int? MicroBatchLimit,
+    string? Reason,
+    string? NoteKind,
+    string? Note);
+
+/// <summary>
+/// The rules of what an attempt's end means for its run. Lost machines and preemption cost nothing; the run's own failures are
+/// tried again <c>run.max_restarts</c> times. Pure.
+/// </summary>
+public static class AttemptEnds
+{
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(60);
+
+    public static EndDecision Decide(EndedAttempt run, AttemptEnd end)
+    {
+        bool progress = end.Step > run.FirstStep;
+        var kept = new EndDecision(run.State, progress ? 0 : run.Losses, run.Errors, TimeSpan.Zero, null, null, null, null);
+        if (run.State.IsTerminal())
+        {
+            return kept;
+        }
+
+        return end.Outcome switch
+        {
+            AttemptState.Succeeded => kept with { Next = RunState.Succeeded },
+            AttemptState.Stopped => Stopped(run, end, kept),
+            AttemptState.Lost => Lost(run, end, kept),
+            AttemptState.Failed => Failed(run, end, kept),
+            _ => throw new ArgumentException($"{end.Outcome} is no end of an attempt"),
+        };
+    }
+
+    /// <summary>0 s after the first loss, then 2, 4, 8 … at most 60 s, until an attempt makes a step.</summary>
+    public static TimeSpan BackOff(int losses) =>
+        losses <= 1 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, Math.Min(losses - 1, 16))));
+
+    /// <summary>The largest divisor of the batch that is at most half the micro-batch; null when there is none.</summary>
+    public static int? Halve(int batchRows, int microBatch)
+    {
+        for (int rows = microBatch / 2; rows > 0; rows--)
+        {
+            if (batchRows % rows == 0)
+            {
+                return rows;
+            }
+        }
+
+        return null;
+    }
+
+    private static EndDecision Stopped(EndedAttempt run, AttemptEnd end, EndDecision kept) => run.State switch
+    {
+        RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused at step {Words.Number(end.Step)}." },
+        RunState.Preempting => kept with { Next = RunState.Queued, NoteKind = "preempted", Note = $"Gave {run.Device} away at step {Words.Number(end.Step)}." },
+        _ => kept with { Next = RunState.Queued, NoteKind = "moved", Note = $"{run.Device} stopped it at step {Words.Number(end.Step)}; it goes on elsewhere." },
+    };
+
+    private static EndDecision Lost(EndedAttempt run, AttemptEnd end, EndDecision kept)
+    {
+        int losses = kept.Losses + 1;
+        string why = end.Message ?? $"{run.Device} was lost.";
+        return kept with { Next = Requeued(run), Losses = losses, BackOff = BackOff(losses), NoteKind = "lost", Note = $"{why} It was at step {Words.Number(end.Step)}." };
+    }
+
+    private static EndDecision Failed(EndedAttempt run, AttemptEnd end, EndDecision kept)
+    {
+        string message = end.Message ?? end.FailureCode ?? "It failed without a word.";
+        switch (end.FailureCode)
+        {
+            case FailureCodes.BadInput:
+                return kept with { Next = RunState.Failed, Errors = run.Errors + 1, Reason = message, NoteKind = "failed", Note = message };
+            case FailureCodes.OutOfMemory when Halve(run.BatchRows, run.MicroBatch) is { } rows:
+                return kept with
+                {
+                    Next = Requeued(run),
+                    MicroBatchLimit = rows,
+                    NoteKind = "out_of_memory",
+                    Note = $"{run.Device} ran out of memory at {run.MicroBatch} rows; it goes on with {rows} at a time. Batch and data order stay.",
+                };
+            case FailureCodes.CorruptCheckpoint when run.Resumed:
+                return kept with { Next = Requeued(run), NoteKind = "corrupt", Note = $"{message} It goes on from the one before." };
+        }
+
+        int errors = run.Errors + 1;
+        return errors > run.MaxRestarts
+            ? kept with { Next = RunState.Failed, Errors = errors, Reason = message, NoteKind = "failed", Note = message }
+            : kept with { Next = Requeued(run), Errors = errors, BackOff = BackOff(errors), NoteKind = "retry", Note = $"{message} Tried again ({errors} of {run.MaxRestarts})." };
+    }
+
+    // Who paused a run wants it paused, however its attempt ended.
+    private static RunState Requeued(EndedAttempt run) => run.State == RunState.Pausing ? RunState.Paused : RunState.Queued;
+}

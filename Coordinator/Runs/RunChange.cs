@@ -1,0 +1,220 @@
+using Dapper;
+using Hearth.Coordinator.Hosting;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Npgsql;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>A run whose row is locked.</summary>
+public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows);
+
+/// <summary>The attempt of a locked run that is not over.</summary>
+public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known);
+
+/// <summary>
+/// One change of a run, in one transaction that holds its row: the only place where states are written. Nothing is told to
+/// streams, workers or the scheduler before it is committed; disposing without a commit undoes it.
+/// </summary>
+public sealed class RunChange : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly CancellationToken _stop;
+    private bool _noted;
+
+    private RunChange(NpgsqlConnection connection, NpgsqlTransaction transaction, LockedRun run, LockedAttempt? attempt, CancellationToken stop) =>
+        (_connection, _transaction, Run, Attempt, _stop) = (connection, transaction, run, attempt, stop);
+
+    public LockedRun Run { get; private set; }
+
+    public LockedAttempt? Attempt { get; private set; }
+
+    /// <summary>Locks a run; null when there is none.</summary>
+    public static async Task<RunChange?> BeginAsync(NpgsqlDataSource database, RunRef run, CancellationToken stop)
+    {
+        var connection = await database.OpenConnectionAsync(stop);
+        NpgsqlTransaction? transaction = null;
+        try
+        {
+            transaction = await connection.BeginTransactionAsync(stop);
+            var row = await connection.QuerySingleOrDefaultAsync<LockedRun>(new CommandDefinition(
+                $"""
+                select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
+                    (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows
+                from runs r where {RunRef.Is} for update
+                """,
+                new { id = run.Id, number = run.Number },
+                transaction,
+                cancellationToken: stop));
+            if (row is not null)
+            {
+                var attempt = await connection.QuerySingleOrDefaultAsync<LockedAttempt>(new CommandDefinition(
+                    """
+                    select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
+                        a.stop_requested, a.first_heartbeat_at is not null as known
+                    from attempts a join workers w on w.id = a.worker_id where a.run_id = @Id and a.ended_at is null
+                    """,
+                    new { row.Id },
+                    transaction,
+                    cancellationToken: stop));
+                return new RunChange(connection, transaction, row, attempt, stop);
+            }
+        }
+        catch
+        {
+            await CloseAsync(connection, transaction);
+            throw;
+        }
+
+        await CloseAsync(connection, transaction);
+        return null;
+    }
+
+    /// <summary>Moves the run; <paramref name="reason"/> is shown until the next move.</summary>
+    /// <exception cref="InvalidOperationException">The table of legal moves forbids it: a mistake of the caller.</exception>
+    public async Task MoveAsync(RunState to, string? reason = null)
+    {
+        if (!RunStates.CanMove(Run.State, to))
+        {
+            throw new InvalidOperationException($"r-{Run.Number} cannot move from {Run.State} to {to}");
+        }
+
+        await ExecuteAsync(
+            """
+            update runs set state = @state, version = version + 1, reason = @reason,
+                started_at = case when @state = 'starting' then coalesce(started_at, now()) else started_at end,
+                queued_at = case when @state = 'queued' and state = 'paused' then now() else queued_at end,
+                ended_at = case when @ended then now() end
+            where id = @Id
+            """,
+            new { Run.Id, state = Name(to), reason, ended = to.IsTerminal() });
+        Run = Run with { State = to, Version = Run.Version + 1 };
+    }
+
+    /// <summary>A new attempt on a device, under a new epoch. False when the device is taken or takes no runs any more.</summary>
+    public async Task<bool> PlaceAsync(Guid worker, int device, int microBatch, (Guid Id, long Step)? checkpoint, TimeSpan lease)
+    {
+        await MoveAsync(RunState.Starting);
+        int placed = await ExecuteAsync(
+            """
+            with run as (update runs set epoch = epoch + 1, step = @step, tokens_per_second = null where id = @Id returning epoch)
+            insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, checkpoint_id, first_step, last_step, lease_ends_at)
+            select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @device, @microBatch, 'assigned', @checkpoint,
+                @step, @step, now() + make_interval(secs => @seconds)
+            from run, workers w where w.id = @worker and not w.removed and not w.draining
+            on conflict do nothing
+            """,
+            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, checkpoint = checkpoint?.Id, step = checkpoint?.Step ?? 0, seconds = lease.TotalSeconds });
+        await Channels.WakeWorkerAsync(_connection, _transaction, worker, _stop);
+        return placed == 1;
+    }
+
+    /// <summary>Tells the live attempt's worker something; stop and kill are told once and repeated by the mailbox.</summary>
+    public async Task CommandAsync(AttemptCommandKind kind, string? prompt = null, int? maxTokens = null, double? temperature = null)
+    {
+        var attempt = Attempt ?? throw new InvalidOperationException($"r-{Run.Number} has no live attempt");
+        await ExecuteAsync(
+            """
+            update attempts set stop_requested = stop_requested or @stops where id = @Id;
+            insert into attempt_commands (attempt_id, kind, prompt, max_tokens, temperature) values (@Id, @kind, @prompt, @maxTokens, @temperature)
+            """,
+            new { attempt.Id, stops = kind is AttemptCommandKind.Stop or AttemptCommandKind.Kill, kind = kind.ToString().ToLowerInvariant(), prompt, maxTokens, temperature });
+        await Channels.WakeWorkerAsync(_connection, _transaction, attempt.WorkerId, _stop);
+    }
+
+    /// <summary>Ends the live attempt and moves the run as <see cref="AttemptEnds"/> says.</summary>
+    /// <param name="end">What is known of the end; its lease must be the live attempt's.</param>
+    /// <param name="expired">Only if the lease has run out: a heartbeat that came in between keeps the attempt.</param>
+    /// <returns>False when the attempt is over, replaced, or alive after all.</returns>
+    public async Task<bool> EndAsync(AttemptEnd end, bool expired = false)
+    {
+        if (Attempt is not { } attempt || attempt.Id != end.Lease.AttemptId || attempt.Epoch != end.Lease.Epoch)
+        {
+            return false;
+        }
+
+        long step = Math.Max(end.Step, attempt.FirstStep);
+        int ended = await ExecuteAsync(
+            """
+            update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @Message
+            where id = @Id and epoch = @Epoch and ended_at is null and (not @expired or lease_ends_at < now())
+            """,
+            new { attempt.Id, attempt.Epoch, state = Name(end.Outcome), step, end.Trace, end.FailureCode, end.Message, expired });
+        if (ended == 0)
+        {
+            return false;
+        }
+
+        await ExecuteAsync("delete from attempt_commands where attempt_id = @Id", new { attempt.Id });
+        if (end.FailureCode == FailureCodes.CorruptCheckpoint)
+        {
+            // Its agent says so on the checkpoint's own route too; this holds when that message got lost, or the run would go round.
+            await ExecuteAsync("update checkpoints set status = 'corrupt', note = @Message where id = @CheckpointId and status = 'kept'", new { attempt.CheckpointId, end.Message });
+        }
+
+        var facts = new EndedAttempt(
+            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, attempt.FirstStep, attempt.CheckpointId is not null, attempt.Device);
+        await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
+        Attempt = null;
+        return true;
+    }
+
+    public async Task NoteAsync(string kind, string text, long? step = null)
+    {
+        await ExecuteAsync("insert into run_notes (run_id, kind, text, step) values (@Id, @kind, @text, @step)", new { Run.Id, kind, text, step });
+        _noted = true;
+    }
+
+    /// <summary>Commits, and only then tells: the run's new summary, its notes, and the scheduler.</summary>
+    public async Task CommitAsync()
+    {
+        var row = await _connection.QuerySingleAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = @Id", new { Run.Id }, _transaction, cancellationToken: _stop));
+        await Channels.WakeSchedulerAsync(_connection, _transaction, _stop);
+        await EventLog.AddAsync(_connection, _transaction, "run", Run.Id, row.Summary(), _stop);
+        if (_noted)
+        {
+            await EventLog.AddAsync(_connection, _transaction, "note", Run.Id, null, _stop);
+        }
+
+        await _transaction.CommitAsync(_stop);
+    }
+
+    public async ValueTask DisposeAsync() => await CloseAsync(_connection, _transaction);
+
+    private static string Name<T>(T state)
+        where T : struct, Enum => state.ToString().ToLowerInvariant();
+
+    private static async Task CloseAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction)
+    {
+        if (transaction is not null)
+        {
+            await transaction.DisposeAsync();
+        }
+
+        await connection.DisposeAsync();
+    }
+
+    private async Task ApplyAsync(EndDecision decision, long step, string? trace)
+    {
+        await ExecuteAsync(
+            """
+            update runs set losses = @Losses, errors = @Errors, micro_batch_limit = coalesce(@MicroBatchLimit, micro_batch_limit), trace = coalesce(@trace, trace),
+                step = @step, not_before = case when @seconds > 0 then now() + make_interval(secs => @seconds) end
+            where id = @Id
+            """,
+            new { Run.Id, decision.Losses, decision.Errors, decision.MicroBatchLimit, trace, step, seconds = decision.BackOff.TotalSeconds });
+        if (decision.Next != Run.State)
+        {
+            await MoveAsync(decision.Next, decision.Reason);
+        }
+
+        if (decision.NoteKind is not null)
+        {
+            await NoteAsync(decision.NoteKind, decision.Note!, step);
+        }
+    }
+
+    private Task<int> ExecuteAsync(string sql, object parameters) =>
+        _connection.ExecuteAsync(new CommandDefinition(sql, parameters, _transaction, cancellationToken: _stop));
+}

@@ -1,0 +1,173 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
+using Hearth.Runs;
+using Npgsql;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>What a list of runs is narrowed to.</summary>
+public sealed record RunFilter(IReadOnlyList<RunState> States, string? Family, string? Text);
+
+/// <summary>Outcome of a submission: the run, whether it is new, or that its key stands for another one.</summary>
+public sealed record Submitted(RunSummary? Run, bool IsNew);
+
+/// <summary>Runs as rows. States are changed by <see cref="RunChange"/> alone.</summary>
+public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoints)
+{
+    /// <summary>The run that this caller submitted under a key; null when there is none.</summary>
+    public async Task<Submitted?> FindByKeyAsync(string caller, string key, JsonElement body, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        var found = await connection.QuerySingleOrDefaultAsync<Keyed>(new CommandDefinition(
+            "select id, idempotency_sha256 from runs where created_by = @caller and idempotency_key = @key", new { caller, key }, cancellationToken: stop));
+        return found is null ? null
+            : !found.IdempotencySha256.AsSpan().SequenceEqual(Hash(body)) ? new Submitted(null, false)
+            : new Submitted((await RowAsync(connection, new RunRef(found.Id, null), stop))!.Summary(), false);
+    }
+
+    /// <summary>Queues a checked run.</summary>
+    public async Task<Submitted> AddAsync(RunSpec spec, long parameters, string caller, string? key, JsonElement body, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        var id = Guid.CreateVersion7();
+        int added = await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by)
+            values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller)
+            on conflict (created_by, idempotency_key) do nothing
+            """,
+            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller },
+            transaction,
+            cancellationToken: stop));
+        if (added == 0)
+        {
+            // The same submission came twice at once; the other one won.
+            await transaction.RollbackAsync(stop);
+            return (await FindByKeyAsync(caller, key!, body, stop))!;
+        }
+
+        var summary = (await RowAsync(connection, new RunRef(id, null), stop))!.Summary();
+        await Channels.WakeSchedulerAsync(connection, transaction, stop);
+        await EventLog.AddAsync(connection, transaction, "run", id, summary, stop);
+        await transaction.CommitAsync(stop);
+        return new Submitted(summary, true);
+    }
+
+    public async Task<RunSummary?> FindAsync(RunRef run, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return (await RowAsync(connection, run, stop))?.Summary();
+    }
+
+    /// <summary>Newest first; <paramref name="before"/> is the number that the page before ended with.</summary>
+    public async Task<Page<RunSummary>> ListAsync(RunFilter filter, long? before, int limit, CancellationToken stop)
+    {
+        const string Where =
+            """
+            (cardinality(@states) = 0 or r.state = any(@states)) and (@family::text is null or r.family = @family)
+            and (@text::text is null or r.name ilike @text or 'r-' || r.number ilike @text or r.spec -> 'run' ->> 'tags' ilike @text)
+            """;
+        var values = new
+        {
+            states = filter.States.Select(s => s.ToString().ToLowerInvariant()).ToArray(),
+            family = filter.Family,
+            text = filter.Text is null ? null : $"%{Escape(filter.Text)}%",
+            before = before ?? long.MaxValue,
+            more = limit + 1,
+        };
+        await using var connection = await database.OpenConnectionAsync(stop);
+        long total = await connection.ExecuteScalarAsync<long>(new CommandDefinition($"select count(*) from runs r where {Where}", values, cancellationToken: stop));
+        var rows = (await connection.QueryAsync<RunRow>(new CommandDefinition(
+            $"{RunRow.Select} where {Where} and r.number < @before order by r.number desc limit @more", values, cancellationToken: stop))).ToList();
+        string? next = rows.Count > limit ? rows[limit - 1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
+        return new Page<RunSummary>([.. rows.Take(limit).Select(r => r.Summary())], next, total);
+    }
+
+    /// <summary>Everything of a run except its series; null when there is none.</summary>
+    public async Task<RunDetail?> DetailAsync(RunRef run, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        if (await RowAsync(connection, run, stop) is not { } row)
+        {
+            return null;
+        }
+
+        var spec = await connection.QuerySingleAsync<string>(new CommandDefinition("select spec::text from runs where id = @Id", new { row.Id }, cancellationToken: stop));
+        var attempts = await connection.QueryAsync<AttemptRow>(new CommandDefinition(
+            """
+            select t.id, t.number, t.state, t.epoch, w.name || '/' || t.device_index as device, coalesce(d.value ->> 'model', '') as device_model, t.assigned_at,
+                t.first_heartbeat_at, t.first_step_at, t.ended_at, t.first_step, t.last_step, t.trace, t.message
+            from attempts t join workers w on w.id = t.worker_id
+            left join lateral (select value from jsonb_array_elements(w.devices) where (value ->> 'index')::int = t.device_index limit 1) d on true
+            where t.run_id = @Id order by t.number
+            """,
+            new { row.Id },
+            cancellationToken: stop));
+        var notes = await connection.QueryAsync<RunNote>(new CommandDefinition(
+            "select id, at, kind, text, step from run_notes where run_id = @Id order by id", new { row.Id }, cancellationToken: stop));
+        return new RunDetail
+        {
+            Summary = row.Summary(),
+            Spec = JsonElement.Parse(spec),
+            Attempts = [.. attempts.Select(a => a.View())],
+            Checkpoints = await checkpoints.ListAsync(row.Id, stop),
+            Notes = [.. notes],
+            Trace = row.Trace,
+            Parameters = row.Parameters,
+        };
+    }
+
+    private static async Task<RunRow?> RowAsync(NpgsqlConnection connection, RunRef run, CancellationToken stop) =>
+        await connection.QuerySingleOrDefaultAsync<RunRow>(new CommandDefinition(
+            $"{RunRow.Select} where {RunRef.Is}", new { id = run.Id, number = run.Number }, cancellationToken: stop));
+
+    private static byte[] Hash(JsonElement body) => SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(body)));
+
+    private static string Escape(string text) =>
+        text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
+
+    private sealed record Keyed(Guid Id, byte[] IdempotencySha256);
+
+    private sealed record AttemptRow
+    {
+        public Guid Id { get; init; }
+        public int Number { get; init; }
+        public AttemptState State { get; init; }
+        public long Epoch { get; init; }
+        public string Device { get; init; } = "";
+        public string DeviceModel { get; init; } = "";
+        public DateTimeOffset AssignedAt { get; init; }
+        public DateTimeOffset? FirstHeartbeatAt { get; init; }
+        public DateTimeOffset? FirstStepAt { get; init; }
+        public DateTimeOffset? EndedAt { get; init; }
+        public long FirstStep { get; init; }
+        public long LastStep { get; init; }
+        public string? Trace { get; init; }
+        public string? Message { get; init; }
+
+        internal AttemptView View() => new()
+        {
+            Id = Id,
+            Number = Number,
+            State = State,
+            Epoch = Epoch,
+            Device = Device,
+            DeviceModel = DeviceModel,
+            AssignedAt = AssignedAt,
+            FirstHeartbeatAt = FirstHeartbeatAt,
+            FirstStepAt = FirstStepAt,
+            EndedAt = EndedAt,
+            FirstStep = FirstStep,
+            LastStep = LastStep,
+            Trace = Trace,
+            Message = Message,
+        };
+    }
+}

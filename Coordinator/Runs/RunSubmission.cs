@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text.Json;
+using Hearth.Api;
+using Hearth.Coordinator.Scheduling;
+using Hearth.Coordinator.Workers;
+using Hearth.Models;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>A spec that may be queued, or every error in it; and where it would fit.</summary>
+public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits);
+
+/// <summary>Every check of a submitted run: the spec alone, the dataset, and whether any device of the pool could ever hold one row.</summary>
+public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
+{
+    public async Task<Checked> CheckAsync(JsonElement json, CancellationToken stop)
+    {
+        var run = RunChecks.Validate(json);
+        if (run.Spec is not { } spec || run.Plan is not { } plan)
+        {
+            return new Checked(null, run.Plan, run.Errors, []);
+        }
+
+        var devices = await workers.DevicesAsync(stop);
+        var fits = Fits(spec, plan, devices);
+        var errors = new List<FieldError>();
+        if (await inputs.CheckAsync(spec, stop) is { } missing)
+        {
+            errors.Add(missing);
+        }
+
+        if (Place(spec, plan, devices) is { } nowhere)
+        {
+            errors.Add(nowhere);
+        }
+
+        return new Checked(errors.Count == 0 ? spec : null, plan, errors, fits);
+    }
+
+    /// <summary>How the run would stand on each device of the pool.</summary>
+    internal static IReadOnlyList<DeviceFit> Fits(RunSpec spec, ModelPlan plan, IReadOnlyList<PoolDevice> devices) =>
+    [
+        .. devices.Select(d =>
+        {
+            var fit = RunChecks.Fit(plan, spec, d.MemoryBytes, d.Kind);
+            string reason = !Fit.Allows(spec.Run.Devices, d) ? $"Left out: run.devices is {spec.Run.Devices}."
+                : !fit.Fits ? fit.Reason
+                : !d.Online ? "Would fit; not reachable now."
+                : d.Draining ? "Would fit; it is being drained."
+                : "";
+            return new DeviceFit(d.Name, d.Model, reason.Length == 0, fit.NeededBytes, d.MemoryBytes, fit.MicroBatch, fit.Accumulation, reason);
+        }),
+    ];
+
+    /// <summary>The error of a run that no known device could ever hold. An empty pool takes every run: workers may come.</summary>
+    internal static FieldError? Place(RunSpec spec, ModelPlan plan, IReadOnlyList<PoolDevice> devices)
+    {
+        if (devices.Count == 0)
+        {
+            return null;
+        }
+
+        var allowed = devices.Where(d => Fit.Allows(spec.Run.Devices, d)).ToList();
+        if (allowed.Count == 0)
+        {
+            string names = $"any, gpu, cpu, {string.Join(", ", devices.Select(d => d.Name))}";
+            return new FieldError("run.devices", spec.Run.Devices, names, $"run.devices is {spec.Run.Devices}, and the pool has no such device. Allowed: {names}.");
+        }
+
+        if (allowed.Any(d => RunChecks.Fit(plan, spec, d.MemoryBytes, d.Kind).Fits))
+        {
+            return null;
+        }
+
+        var largest = allowed.MaxBy(d => d.MemoryBytes)!;
+        string room = (largest.MemoryBytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture);
+        return new FieldError(
+            "model.size",
+            spec.Model.Size,
+            $"what {largest.Name} with its {room} GB can hold",
+            $"{plan.Title} fits no device that it may use. {largest.Name}: {RunChecks.Fit(plan, spec, largest.MemoryBytes, largest.Kind).Reason}");
+    }
+}

@@ -1,0 +1,224 @@
+using System.Text.Json;
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Scheduling;
+using Hearth.Hardware;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Npgsql;
+
+namespace Hearth.Coordinator.Workers;
+
+/// <summary>Workers and their devices as rows.</summary>
+public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions options)
+{
+    private const string SelectWorker =
+        """
+        select w.id, w.name, w.agent_version, w.seen_at > now() - make_interval(secs => @lease) as online, w.joined_at, w.seen_at, w.draining,
+            w.devices::text as devices, w.readings::text as readings
+        from workers w
+        """;
+
+    /// <summary>Workers that are not removed, by name.</summary>
+    public async Task<IReadOnlyList<WorkerView>> ListAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await ReadAsync(connection, null, null, stop);
+    }
+
+    /// <summary>Every device of every worker that is not removed.</summary>
+    public async Task<IReadOnlyList<PoolDevice>> DevicesAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await DevicesAsync(connection, null, stop);
+    }
+
+    /// <summary>Spends a join code and adds the worker; null when the code is unknown, used or expired.</summary>
+    public async Task<JoinResponse?> JoinAsync(JoinRequest request, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        int spent = await connection.ExecuteAsync(new CommandDefinition(
+            "update join_codes set used_at = now() where sha256 = @hash and used_at is null and expires_at > now()",
+            new { hash = Secrets.Hash(request.Code.Trim().ToUpperInvariant()) },
+            transaction,
+            cancellationToken: stop));
+        if (spent == 0)
+        {
+            return null;
+        }
+
+        // Names stand in messages and placements, so two workers never share one.
+        await connection.ExecuteAsync(new CommandDefinition("lock table workers in share row exclusive mode", transaction: transaction, cancellationToken: stop));
+        var taken = (await connection.QueryAsync<string>(new CommandDefinition("select name from workers where not removed", transaction: transaction, cancellationToken: stop)))
+            .ToHashSet(StringComparer.Ordinal);
+        string name = Enumerable.Range(1, taken.Count + 1).Select(i => i == 1 ? request.Name : $"{request.Name}-{i}").First(n => !taken.Contains(n));
+        var id = Guid.CreateVersion7();
+        string token = Secrets.NewToken();
+        await connection.ExecuteAsync(new CommandDefinition(
+            "insert into workers (id, name, token_sha256, agent_version, devices) values (@id, @name, @hash, @AgentVersion, @devices)",
+            new { id, name, hash = Secrets.Hash(token), request.AgentVersion, devices = DapperTypes.Jsonb(request.Devices) },
+            transaction,
+            cancellationToken: stop));
+        await Channels.WakeSchedulerAsync(connection, transaction, stop);
+        await TellAsync(connection, transaction, [id], stop);
+        await transaction.CommitAsync(stop);
+        return new JoinResponse(id, name, token);
+    }
+
+    public async Task<JoinCode> CreateCodeAsync(string caller, TimeSpan life, CancellationToken stop)
+    {
+        string code = Secrets.NewJoinCode();
+        await using var connection = await database.OpenConnectionAsync(stop);
+        var expires = await connection.QuerySingleAsync<DateTimeOffset>(new CommandDefinition(
+            """
+            delete from join_codes where expires_at < now() - interval '1 day';
+            insert into join_codes (sha256, created_by, expires_at) values (@hash, @caller, now() + make_interval(secs => @seconds)) returning expires_at
+            """,
+            new { hash = Secrets.Hash(code), caller, seconds = life.TotalSeconds },
+            cancellationToken: stop));
+        return new JoinCode(code, expires);
+    }
+
+    /// <summary>A draining worker finishes what it has and takes nothing new. False when there is no such worker.</summary>
+    public async Task<bool> DrainAsync(Guid id, bool draining, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        int changed = await connection.ExecuteAsync(new CommandDefinition(
+            "update workers set draining = @draining where id = @id and not removed", new { id, draining }, transaction, cancellationToken: stop));
+        await Channels.WakeSchedulerAsync(connection, transaction, stop);
+        await TellAsync(connection, transaction, [id], stop);
+        await transaction.CommitAsync(stop);
+        return changed == 1;
+    }
+
+    /// <summary>Takes a worker out of the pool: its token ends, and its runs go on elsewhere. False when there is no such worker.</summary>
+    public async Task<bool> RemoveAsync(Guid id, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        string? name = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
+            "update workers set removed = true where id = @id and not removed returning name", new { id }, cancellationToken: stop));
+        if (name is null)
+        {
+            return false;
+        }
+
+        var attempts = await connection.QueryAsync<LeasedRun>(new CommandDefinition(
+            "select id, run_id, epoch from attempts where worker_id = @id and ended_at is null", new { id }, cancellationToken: stop));
+        foreach (var attempt in attempts)
+        {
+            await using var change = await RunChange.BeginAsync(database, new RunRef(attempt.RunId, null), stop);
+            if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(attempt.Id, attempt.Epoch), AttemptState.Lost, 0, null, null, $"{name} was removed from the pool.")))
+            {
+                await change.CommitAsync();
+            }
+        }
+
+        await Channels.WakeSchedulerAsync(connection, null, stop);
+        return true;
+    }
+
+    /// <summary>Tells the stream of workers that appeared or disappeared since the last look.</summary>
+    public async Task TellPresenceAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        var changed = (await connection.QueryAsync<Guid>(new CommandDefinition(
+            """
+            update workers set told_online = not told_online
+            where not removed and told_online <> (seen_at > now() - make_interval(secs => @lease)) returning id
+            """,
+            new { lease = options.Lease.TotalSeconds },
+            transaction,
+            cancellationToken: stop))).ToList();
+        await TellAsync(connection, transaction, changed, stop);
+        await transaction.CommitAsync(stop);
+    }
+
+    internal static async Task<IReadOnlyList<PoolDevice>> DevicesAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, double lease, CancellationToken stop) =>
+    [
+        .. (await connection.QueryAsync<WorkerRow>(new CommandDefinition($"{SelectWorker} where not w.removed order by w.name", new { lease }, transaction, cancellationToken: stop)))
+            .SelectMany(w => w.DeviceList().Select(d => new PoolDevice(w.Id, w.Name, d.Index, d.Kind, d.Model, d.MemoryBytes, w.Online, w.Draining))),
+    ];
+
+    /// <summary>Adds a worker event for each; the last statements of a transaction (see <see cref="EventLog"/>).</summary>
+    internal async Task TellAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Guid> ids, CancellationToken stop)
+    {
+        if (ids.Count > 0)
+        {
+            foreach (var worker in await ReadAsync(connection, transaction, ids, stop))
+            {
+                await EventLog.AddAsync(connection, transaction, "worker", null, worker, stop);
+            }
+        }
+    }
+
+    private Task<IReadOnlyList<PoolDevice>> DevicesAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken stop) =>
+        DevicesAsync(connection, transaction, options.Lease.TotalSeconds, stop);
+
+    private async Task<IReadOnlyList<WorkerView>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Guid>? ids, CancellationToken stop)
+    {
+        var workers = (await connection.QueryAsync<WorkerRow>(new CommandDefinition(
+            $"{SelectWorker} where not w.removed and (@ids::uuid[] is null or w.id = any(@ids)) order by w.name",
+            new { lease = options.Lease.TotalSeconds, ids = ids?.ToArray() },
+            transaction,
+            cancellationToken: stop))).ToList();
+        var held = (await connection.QueryAsync<HeldDevice>(new CommandDefinition(
+            """
+            select a.worker_id, a.device_index, r.id as run_id, r.name as run_name, case when r.state = 'running' then r.tokens_per_second end as tokens_per_second,
+                r.step::double precision / r.total_steps as progress
+            from attempts a join runs r on r.id = a.run_id where a.ended_at is null
+            """,
+            transaction: transaction,
+            cancellationToken: stop))).ToDictionary(h => (h.WorkerId, h.DeviceIndex));
+        return [.. workers.Select(w => w.View(held))];
+    }
+
+    private sealed record LeasedRun(Guid Id, Guid RunId, long Epoch);
+
+    private sealed record HeldDevice(Guid WorkerId, int DeviceIndex, Guid RunId, string RunName, double? TokensPerSecond, double Progress);
+
+    private sealed record WorkerRow(Guid Id, string Name, string AgentVersion, bool Online, DateTimeOffset JoinedAt, DateTimeOffset SeenAt, bool Draining, string Devices, string Readings)
+    {
+        internal IReadOnlyList<DeviceInfo> DeviceList() => JsonSerializer.Deserialize<DeviceInfo[]>(Devices, Json.Wire)!;
+
+        internal WorkerView View(Dictionary<(Guid, int), HeldDevice> held)
+        {
+            var readings = JsonSerializer.Deserialize<DeviceReading[]>(Readings, Json.Wire)!;
+            return new WorkerView
+            {
+                Id = Id,
+                Name = Name,
+                AgentVersion = AgentVersion,
+                Online = Online,
+                JoinedAt = JoinedAt,
+                SeenAt = SeenAt,
+                Draining = Draining,
+                Devices =
+                [
+                    .. DeviceList().Select(d =>
+                    {
+                        var run = held.GetValueOrDefault((Id, d.Index));
+                        return new DeviceView
+                        {
+                            Name = $"{Name}/{d.Index}",
+                            Info = d,
+                            Reading = readings.FirstOrDefault(r => r.Index == d.Index),
+                            RunId = run?.RunId,
+                            RunName = run?.RunName,
+                            TokensPerSecond = run?.TokensPerSecond,
+                            Progress = run?.Progress,
+                        };
+                    }),
+                ],
+            };
+        }
+    }
+}
+
+/// <summary>A code that one worker may join with.</summary>
+public sealed record JoinCode(string Code, DateTimeOffset ExpiresAt);

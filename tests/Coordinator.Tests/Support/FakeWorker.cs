@@ -1,0 +1,219 @@
+using System.Collections.Concurrent;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using Hearth.Api;
+using Hearth.Hardware;
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Tests.Support;
+
+/// <summary>One attempt at a fake worker.</summary>
+public sealed class FakeAttempt(Assignment assignment)
+{
+    public Assignment Assignment { get; } = assignment;
+
+    public AttemptState State { get; set; } = AttemptState.Starting;
+
+    public long Step { get; set; }
+
+    public ConcurrentQueue<AttemptCommand> Commands { get; } = new();
+}
+
+/// <summary>
+/// A worker that speaks the real protocol and trains nothing: it takes up assignments, reports them as running from the next sync on,
+/// obeys stop and kill, and falls silent when told to.
+/// </summary>
+public sealed class FakeWorker : IAsyncDisposable
+{
+    private readonly HttpClient _http;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<AttemptEnd> _ended = [];
+    private readonly HashSet<Guid> _known = [];
+    private readonly Lock _gate = new();
+    private Task _loop = Task.CompletedTask;
+    private long _serial;
+
+    private FakeWorker(HttpClient http, JoinResponse joined, IReadOnlyList<DeviceInfo> devices)
+    {
+        (_http, Id, Name, Devices) = (http, joined.WorkerId, joined.Name, devices);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", joined.Token);
+    }
+
+    public Guid Id { get; }
+
+    public string Name { get; }
+
+    public string Token => _http.DefaultRequestHeaders.Authorization!.Parameter!;
+
+    public IReadOnlyList<DeviceInfo> Devices { get; }
+
+    /// <summary>Whether it stops attempts when told to.</summary>
+    public bool Obeys { get; set; } = true;
+
+    public ConcurrentDictionary<Guid, FakeAttempt> Attempts { get; } = new();
+
+    public ConcurrentQueue<Guid> Revoked { get; } = new();
+
+    public ConcurrentQueue<Guid> Acknowledged { get; } = new();
+
+    /// <summary>Joins with a new code, and heartbeats from then on.</summary>
+    public static async Task<FakeWorker> JoinAsync(CoordinatorProcess service, string name, double gigabytes = 8, int devices = 1, bool heartbeats = true)
+    {
+        using var answer = await service.Http.PostAsync(new Uri("/api/v1/workers/join-codes", UriKind.Relative), null);
+        var code = (await answer.Content.ReadFromJsonAsync<JoinCodeView>(Json.Wire))!;
+        DeviceInfo[] list = [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(i, DeviceKind.Simulated, "A card", $"{name}-{i}", (long)(gigabytes * (1L << 30))))];
+        var http = new HttpClient { BaseAddress = service.Address };
+        using var joined = await http.PostAsJsonAsync("/api/worker/join", new JoinRequest(code.Code, name, "test", list), Json.Wire);
+        joined.EnsureSuccessStatusCode();
+        var worker = new FakeWorker(http, (await joined.Content.ReadFromJsonAsync<JoinResponse>(Json.Wire))!, list);
+        if (heartbeats)
+        {
+            worker.Speak();
+        }
+
+        return worker;
+    }
+
+    /// <summary>Goes on at another coordinator of the same database.</summary>
+    public FakeWorker MoveTo(CoordinatorProcess service) =>
+        new(new HttpClient { BaseAddress = service.Address }, new JoinResponse(Id, Name, Token), Devices);
+
+    public void Speak() => _loop = Task.Run(LoopAsync);
+
+    /// <summary>No word from now on, as a machine that lost its network.</summary>
+    public async Task FallSilentAsync()
+    {
+        await _stop.CancelAsync();
+        await _loop;
+    }
+
+    /// <summary>The only live attempt, once there is one in this state.</summary>
+    public async Task<FakeAttempt> AttemptAsync(AttemptState state = AttemptState.Running)
+    {
+        await Eventually.TrueAsync(() => Task.FromResult(Attempts.Values.Any(a => a.State == state)), $"{Name} has an attempt that is {state}");
+        return Attempts.Values.Single(a => a.State == state);
+    }
+
+    public void End(FakeAttempt attempt, AttemptState outcome, long step, string? code = null, string? message = null, string? trace = null)
+    {
+        lock (_gate)
+        {
+            Attempts.TryRemove(attempt.Assignment.Lease.AttemptId, out _);
+            _ended.Add(new AttemptEnd(attempt.Assignment.Lease, outcome, step, trace, code, message));
+        }
+    }
+
+    /// <summary>One sync as it is sent; null when the coordinator does not answer.</summary>
+    public async Task<SyncResponse?> SyncAsync(IReadOnlyList<AttemptReport>? attempts = null, IReadOnlyList<AttemptEnd>? ended = null, int wait = 0)
+    {
+        var request = new SyncRequest
+        {
+            AgentVersion = "test",
+            Devices = Devices,
+            Readings = [.. Devices.Select(d => new DeviceReading(d.Index, TemperatureCelsius: 50))],
+            Attempts = attempts ?? [],
+            Ended = ended ?? [],
+            WaitMilliseconds = wait,
+            SeenSerial = _serial,
+        };
+        try
+        {
+            using var response = await _http.PostAsJsonAsync("/api/worker/sync", request, Json.Wire, _stop.Token);
+            if (!response.IsSuccessStatusCode)
+            {
+                return null;
+            }
+
+            var answer = (await response.Content.ReadFromJsonAsync<SyncResponse>(Json.Wire, _stop.Token))!;
+            _serial = answer.Serial;
+            return answer;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    public Task<HttpResponseMessage> PostAsync<T>(string path, T body) => _http.PostAsJsonAsync(path, body, Json.Wire);
+
+    public async ValueTask DisposeAsync()
+    {
+        await FallSilentAsync();
+        _http.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task LoopAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            AttemptReport[] reports;
+            AttemptEnd[] ended;
+            lock (_gate)
+            {
+                reports = [.. Attempts.Values.Select(a => new AttemptReport(a.Assignment.Lease, a.State, a.State == AttemptState.Starting ? "tokenising" : null, null, a.Step))];
+                ended = [.. _ended];
+            }
+
+            try
+            {
+                if (await SyncAsync(reports, ended, 400) is { } answer)
+                {
+                    Take(answer, reports);
+                }
+                else
+                {
+                    await Task.Delay(50, _stop.Token);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private void Take(SyncResponse answer, AttemptReport[] reports)
+    {
+        lock (_gate)
+        {
+            _ended.RemoveAll(e => answer.Acknowledged.Contains(e.Lease.AttemptId));
+            foreach (var revoked in answer.Revoked)
+            {
+                Attempts.TryRemove(revoked, out _);
+                Revoked.Enqueue(revoked);
+            }
+        }
+
+        foreach (var acknowledged in answer.Acknowledged)
+        {
+            Acknowledged.Enqueue(acknowledged);
+        }
+
+        foreach (var report in reports.Where(r => r.State == AttemptState.Starting))
+        {
+            if (Attempts.TryGetValue(report.Lease.AttemptId, out var attempt))
+            {
+                (attempt.State, attempt.Step) = (AttemptState.Running, attempt.Step + 1);
+            }
+        }
+
+        foreach (var command in answer.Commands)
+        {
+            if (Attempts.TryGetValue(command.AttemptId, out var attempt) && attempt.Commands.All(c => c.Id != command.Id))
+            {
+                attempt.Commands.Enqueue(command);
+                if (Obeys && command.Kind is AttemptCommandKind.Stop or AttemptCommandKind.Kill)
+                {
+                    End(attempt, AttemptState.Stopped, attempt.Step);
+                }
+            }
+        }
+
+        foreach (var assignment in answer.Assignments.Where(a => _known.Add(a.Lease.AttemptId)))
+        {
+            Attempts[assignment.Lease.AttemptId] = new FakeAttempt(assignment);
+        }
+    }
+}
