@@ -1,0 +1,123 @@
+using System.Net;
+using System.Text;
+using Hearth.Agent.Tests.Support;
+using Xunit;
+
+namespace Hearth.Agent.Tests;
+
+public sealed class OutboxTests : IDisposable
+{
+    private static readonly AgentTimings Quick = new() { Batch = TimeSpan.Zero, FirstRetry = TimeSpan.FromMilliseconds(1), LastRetry = TimeSpan.FromMilliseconds(2) };
+    private readonly TempFolder _folder = new();
+    private readonly Kept<string> _sent = new();
+    private readonly StringWriter _log = new();
+    private volatile Func<string, Exception?> _fault = _ => null;
+
+    private string File => _folder.At("box");
+
+    [Fact]
+    public async Task Batches_go_out_in_order_and_the_file_is_empty_afterwards()
+    {
+        var box = Box();
+        var run = box.RunAsync(CancellationToken.None);
+        for (int i = 1; i <= 100; i++)
+        {
+            box.Add(i);
+            await Task.Yield();
+        }
+
+        box.Complete();
+        await run;
+
+        Assert.Equal(Enumerable.Range(1, 100), Items());
+        Assert.Equal(0, new FileInfo(File).Length);
+    }
+
+    [Fact]
+    public async Task While_nobody_answers_batches_wait_on_disk_and_then_go_out_in_order_under_their_first_numbers()
+    {
+        _fault = _ => new CoordinatorException(null, "away");
+        var box = Box();
+        var run = box.RunAsync(CancellationToken.None);
+        for (int i = 1; i <= 20; i++)
+        {
+            long before = Length();
+            box.Add(i);
+            await Eventually.TrueAsync(() => Length() > before, "the batch is on disk", _log.ToString);
+        }
+
+        box.Complete();
+        Assert.Empty(_sent.All);
+        _fault = _ => null;
+        await run;
+
+        Assert.Equal(Enumerable.Range(1, 20), Items());
+        Assert.Equal(Enumerable.Range(1, _sent.All.Count), _sent.All.Select(s => int.Parse(s.Split(':')[0], System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public async Task A_batch_that_is_refused_for_what_it_says_does_not_hold_up_the_others()
+    {
+        _fault = text => text.EndsWith(":2", StringComparison.Ordinal) ? new CoordinatorException(HttpStatusCode.BadRequest, "no") : null;
+        var box = Box();
+        var run = box.RunAsync(CancellationToken.None);
+        for (int i = 1; i <= 3; i++)
+        {
+            int sent = i == 3 ? 1 : i - 1;
+            box.Add(i);
+            await Eventually.TrueAsync(() => i == 2 ? _log.ToString().Contains("batch 2", StringComparison.Ordinal) : _sent.All.Count > sent, "it is handled", _log.ToString);
+        }
+
+        box.Complete();
+        await run;
+
+        Assert.Equal([1, 3], Items());
+    }
+
+    [Fact]
+    public async Task A_fenced_epoch_ends_the_box_at_once_though_nobody_completed_it()
+    {
+        _fault = _ => new CoordinatorException(HttpStatusCode.Conflict, "over");
+        var box = Box();
+        box.Add(1);
+
+        Assert.True((await Assert.ThrowsAsync<CoordinatorException>(() => box.RunAsync(CancellationToken.None))).IsFenced);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_costs_memory_not_points()
+    {
+        Directory.CreateDirectory(_folder.At("box-is-a-folder"));
+        var box = Box(_folder.At("box-is-a-folder", "missing", "box"));
+        box.Add(1);
+        var run = box.RunAsync(CancellationToken.None);
+        box.Complete();
+        await run;
+
+        Assert.Equal([1], Items());
+        Assert.Contains("kept in memory", _log.ToString(), StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private Outbox<int> Box(string? path = null) => new(
+        path ?? File,
+        (sequence, items) => Encoding.UTF8.GetBytes($"{sequence}:{string.Join(',', items)}"),
+        (bytes, _) =>
+        {
+            string text = Encoding.UTF8.GetString(bytes.Span);
+            if (_fault(text) is { } fault)
+            {
+                return Task.FromException(fault);
+            }
+
+            _sent.Add(text);
+            return Task.CompletedTask;
+        },
+        Quick,
+        new AgentLog(_log));
+
+    private long Length() => System.IO.File.Exists(File) ? new FileInfo(File).Length : 0;
+
+    private IEnumerable<int> Items() => _sent.All.SelectMany(s => s.Split(':')[1].Split(',')).Select(n => int.Parse(n, System.Globalization.CultureInfo.InvariantCulture));
+}
