@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Hearth.Agent.Tests.Support;
 using Hearth.Hardware;
 using Xunit;
@@ -24,6 +25,37 @@ public sealed class ProbeTests : IDisposable
     {
         Assert.Null(NvmlProbe.TryOpen(_folder.At("libnothing.so")));
         Assert.Null(NvmlProbe.TryOpen("libc.so.6"));
+    }
+
+    [Fact]
+    public void An_nvidia_card_is_read_by_its_drivers_calls_and_what_fails_is_null()
+    {
+        // The library's own signatures and units; temperature and utilisation answer NVML_ERROR_NOT_SUPPORTED, as some cards do.
+        File.WriteAllText(_folder.At("nvml.c"), """
+            #include <stdio.h>
+            int nvmlInit_v2(void) { return 0; }
+            int nvmlShutdown(void) { return 0; }
+            int nvmlDeviceGetCount_v2(unsigned *n) { *n = 2; return 0; }
+            int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **card) { *card = (void *)(unsigned long)(i + 1); return i == 1 ? 15 : 0; }
+            int nvmlDeviceGetName(void *card, char *text, unsigned length) { snprintf(text, length, "NVIDIA GeForce RTX %d", 3089 + (int)(unsigned long)card); return 0; }
+            int nvmlDeviceGetUUID(void *card, char *text, unsigned length) { snprintf(text, length, "GPU-1234"); return 0; }
+            int nvmlDeviceGetMemoryInfo(void *card, unsigned long long *m) { m[0] = 25769803776ULL; m[1] = 25769802752ULL; m[2] = 1024; return 0; }
+            int nvmlDeviceGetCudaComputeCapability(void *card, int *major, int *minor) { *major = 8; *minor = 6; return 0; }
+            int nvmlDeviceGetUtilizationRates(void *card, unsigned *rates) { return 3; }
+            int nvmlDeviceGetPowerUsage(void *card, unsigned *milliwatts) { *milliwatts = 345500; return 0; }
+            int nvmlDeviceGetEnforcedPowerLimit(void *card, unsigned *milliwatts) { *milliwatts = 350000; return 0; }
+            int nvmlDeviceGetTemperature(void *card, int sensor, unsigned *celsius) { return 3; }
+            """);
+        using (var compiler = Process.Start("gcc", ["-shared", "-fPIC", "-o", _folder.At("libnvml.so"), _folder.At("nvml.c")]))
+        {
+            compiler.WaitForExit();
+            Assert.Equal(0, compiler.ExitCode);
+        }
+
+        using var probe = NvmlProbe.TryOpen(_folder.At("libnvml.so"))!;
+
+        Assert.Equal(new DeviceInfo(0, DeviceKind.Cuda, "NVIDIA GeForce RTX 3090", "GPU-1234", 25769803776, "8.6"), Assert.Single(probe.Devices()));
+        Assert.Equal(new DeviceReading(0, 1024, null, 345.5, 350, null), Assert.Single(probe.Read()));
     }
 
     [Fact]
