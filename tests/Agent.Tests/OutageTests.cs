@@ -28,7 +28,7 @@ public sealed class OutageTests
         Assert.Equal(AttemptState.Succeeded, (await pool.EndAsync(attempt)).Outcome);
         Assert.Equal(Enumerable.Range(1, 800).Select(s => (long)s), attempt.Steps("loss"));
         Assert.Equal(800, attempt.CommittedSteps[^1]);
-        Assert.Contains("answers again after", agent.Output, StringComparison.Ordinal);
+        await pool.UntilAsync(() => agent.Output.Contains("answers again after", StringComparison.Ordinal), "the agent says that the outage is over");
         pool.AssertProtocolKept();
     }
 
