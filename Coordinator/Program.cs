@@ -1,5 +1,6 @@
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
@@ -15,6 +16,7 @@ builder.AddEvents();
 builder.AddStorage();
 builder.AddCheckpoints();
 builder.AddMetrics();
+builder.AddDatasets();
 builder.AddRuns();
 builder.AddWorkers();
 builder.AddScheduler();
@@ -44,6 +46,7 @@ var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
 worker.MapWorkerProtocol();
 CheckpointsApi.MapCheckpoints(api, worker);
 MetricsApi.MapMetrics(api, worker);
+DatasetsApi.MapDatasets(api, worker);
 
 app.MapFallbackToFile("{*path:regex(^(?!api/).*$)}", "index.html");
 

@@ -47,7 +47,7 @@ public sealed class LocalObjectStore : IObjectStore
             File.Move(temporary, path, overwrite: true);
             Folders.Sync(folder);
         }
-        catch (IOException e) when (FullCodes.Contains(e.HResult))
+        catch (IOException e) when (IsFull(e))
         {
             throw new StoreFullException($"The disk of the object store is full: {e.Message}", e);
         }
@@ -104,6 +104,9 @@ public sealed class LocalObjectStore : IObjectStore
     public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null) => Task.FromResult(_signer.Get(sha256, life, fileName));
 
     public Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life) => Task.FromResult(_signer.Put(sha256, bytes, life));
+
+    /// <summary>Whether a write failed because the disk or a quota is full.</summary>
+    internal static bool IsFull(IOException e) => FullCodes.Contains(e.HResult);
 
     /// <summary>The file of a blob, whether it exists or not.</summary>
     internal string PathOf(string sha256) => Path.Combine(_root, BlobNames.Of(sha256));

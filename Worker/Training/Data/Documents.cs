@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Hearth.Data;
 
 namespace Hearth.Training.Data;
 
@@ -52,18 +53,16 @@ public static class Documents
             : throw new DatasetException($"The folder {path} has no text file. Looked for: {string.Join(", ", TextEndings)}.");
     }
 
-    /// <summary>SHA-256 over names and texts, in order: the content of a dataset whatever its files were.</summary>
+    /// <summary>Content of a dataset whatever its files were; see <see cref="DatasetContent"/>.</summary>
     public static string ContentHash(IEnumerable<Document> documents)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var content = new DatasetContent();
         foreach (var document in documents)
         {
-            byte[] text = Encoding.UTF8.GetBytes(document.Text);
-            hash.AppendData(BitConverter.GetBytes((long)text.Length));
-            hash.AppendData(text);
+            content.Add(document.Text);
         }
 
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return content.Finish();
     }
 
     private static IEnumerable<Document> ReadFile(string path, string name)

@@ -1,7 +1,6 @@
-using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using Hearth.Data;
 using Hearth.Protocol;
 
 namespace Hearth.Training.Data;
@@ -19,17 +18,14 @@ public static class PreparedDataset
     public const string TrainName = "train.qpk";
     public const string ValidationName = "validation.qpk";
     public const string ManifestName = "dataset.json";
-    private const int Format = 1;
-
-    // A document longer than this is stored in pieces, so that no single text can make a shard's bookkeeping overflow.
-    private const int LongestDocument = 1 << 26;
+    private const int LongestDocument = DatasetContent.LongestDocument;
 
     /// <summary>Prepares documents under <paramref name="cache"/>, or finds that it was done before.</summary>
     /// <returns>The folder, named by its content key.</returns>
     public static string Prepare(string source, string cache, Preparation how, Action<string, double>? progress = null, CancellationToken stop = default)
     {
         var documents = Documents.Read(source).SelectMany(Split).ToList();
-        string key = Key(Documents.ContentHash(documents), how);
+        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents), how.VocabSize, how.ValidationFraction);
         string folder = Path.Combine(cache, "prepared-" + key);
         if (File.Exists(Path.Combine(folder, ManifestName)))
         {
@@ -80,9 +76,6 @@ public static class PreparedDataset
 
         return manifest;
     }
-
-    private static string Key(string content, Preparation how) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{Format}/{content}/byte_bpe/{how.VocabSize}/{how.ValidationFraction:R}"))))[..32];
 
     private static IEnumerable<Document> Split(Document document)
     {

@@ -1,0 +1,139 @@
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Storage;
+using Hearth.Protocol;
+using Npgsql;
+
+namespace Hearth.Coordinator.Datasets;
+
+/// <summary>A dataset as other parts need it.</summary>
+public sealed record Dataset(Guid Id, string Name, string ContentSha256, string Sha256, long Bytes);
+
+/// <summary>What is asked to become a dataset.</summary>
+public sealed record NewDataset(string Name, string License, string CreatedBy, IReadOnlyList<SourceFile> Files);
+
+/// <summary>Datasets as rows over one canonical blob each.</summary>
+public sealed class DatasetStore(NpgsqlDataSource database, IObjectStore store, BlobLedger blobs, CoordinatorOptions options)
+{
+    private const string Select = "select id, name, kind, license, bytes, files, created_at, content_sha256 from datasets";
+
+    /// <summary>Reads, canonicalises and stores. The same content under the same name again is the dataset that is there.</summary>
+    /// <returns>The dataset, or null when the name stands for other content.</returns>
+    /// <exception cref="DatasetRefusedException">A file cannot be used.</exception>
+    /// <exception cref="StoreFullException">There is no room.</exception>
+    public async Task<DatasetView?> AddAsync(NewDataset wanted, CancellationToken stop)
+    {
+        string folder = Path.Combine(options.DataPath, "imports");
+        Directory.CreateDirectory(folder);
+        await using var temporary = new FileStream(
+            Path.Combine(folder, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+        var blob = await WriteAsync(wanted, temporary, stop);
+
+        // Announced before it is stored, so that no sweep takes it for a stray.
+        await blobs.AnnounceAsync(blob.Sha256, stop);
+        if ((await blobs.MissingAsync([new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes)], stop)).Count > 0)
+        {
+            temporary.Position = 0;
+            await store.PutAsync(blob.Sha256, temporary, stop);
+        }
+
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into datasets (id, name, kind, license, files, documents, content_sha256, sha256, bytes, created_by)
+            values (@id, @name, @kind, @license, @files, @documents, @content, @sha256, @bytes, @createdBy)
+            on conflict (name) do nothing
+            """,
+            new
+            {
+                id = Guid.CreateVersion7(),
+                name = wanted.Name,
+                kind = wanted.Files.All(f => f.IsJsonLines) ? "jsonl" : "text",
+                license = wanted.License,
+                files = wanted.Files.Count,
+                documents = blob.Documents,
+                content = blob.ContentSha256,
+                sha256 = blob.Sha256,
+                bytes = blob.Bytes,
+                createdBy = wanted.CreatedBy,
+            },
+            cancellationToken: stop));
+        return (await ViewsAsync("where name = @name and sha256 = @sha256", new { name = wanted.Name, sha256 = blob.Sha256 }, stop)).SingleOrDefault();
+    }
+
+    public Task<IReadOnlyList<DatasetView>> ListAsync(CancellationToken stop) => ViewsAsync("order by name", new { }, stop);
+
+    public async Task<DatasetView?> GetAsync(Guid id, CancellationToken stop) => (await ViewsAsync("where id = @id", new { id }, stop)).SingleOrDefault();
+
+    /// <summary>The dataset that runs name so; null when there is none.</summary>
+    public async Task<Dataset?> FindAsync(string name, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await connection.QuerySingleOrDefaultAsync<Dataset>(new CommandDefinition(
+            "select id, name, content_sha256, sha256, bytes from datasets where name = @name", new { name }, cancellationToken: stop));
+    }
+
+    /// <summary>The dataset's files with addresses to read them; empty when there is no such dataset.</summary>
+    public async Task<IReadOnlyList<BlobRef>> FilesAsync(Guid id, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await blobs.SignAsync(await connection.QueryAsync<FileRef>(new CommandDefinition(
+            "select @FileName as name, sha256, bytes from datasets where id = @id", new { CanonicalBlob.FileName, id }, cancellationToken: stop)));
+    }
+
+    /// <summary>Removes a dataset and what was prepared of its content, unless a run that has not ended uses it.</summary>
+    /// <returns>Null when there is no such dataset, else the names of the runs that use it; none = it is gone.</returns>
+    public async Task<IReadOnlyList<string>?> DeleteAsync(Guid id, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return (string[]?)await connection.ExecuteScalarAsync(new CommandDefinition(
+            """
+            with wanted as (select id, name, content_sha256 from datasets where id = @id),
+            users as (
+                select r.name from runs r join wanted w on r.spec->'data'->>'dataset' = w.name
+                where r.state not in ('succeeded', 'failed', 'cancelled')),
+            gone as (delete from datasets where id in (select id from wanted) and not exists (select 1 from users) returning content_sha256),
+            unprepared as (
+                delete from prepared p where p.content_sha256 in (select content_sha256 from gone)
+                and not exists (select 1 from datasets d where d.content_sha256 = p.content_sha256 and d.id <> @id))
+            select array(select name from users order by name limit 5) from wanted
+            """,
+            new { id }, cancellationToken: stop));
+    }
+
+    private static async Task<CanonicalBlob> WriteAsync(NewDataset wanted, Stream temporary, CancellationToken stop)
+    {
+        try
+        {
+            return await CanonicalBlob.WriteAsync(wanted.Files, temporary, stop);
+        }
+        catch (IOException e) when (LocalObjectStore.IsFull(e))
+        {
+            throw new StoreFullException($"The coordinator's disk is full: {e.Message}", e);
+        }
+    }
+
+    private async Task<IReadOnlyList<DatasetView>> ViewsAsync(string rest, object parameters, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        var rows = (await connection.QueryAsync<Row>(new CommandDefinition($"{Select} {rest}", parameters, cancellationToken: stop))).ToList();
+        var tokens = (await connection.QueryAsync<(string Content, string VocabSize, long Tokens)>(new CommandDefinition(
+            "select content_sha256, vocab_size::text, max(tokens) from prepared where content_sha256 = any(@contents) group by 1, 2 order by 2",
+            new { contents = rows.Select(r => r.ContentSha256).ToArray() }, cancellationToken: stop))).ToLookup(t => t.Content);
+        return [.. rows.Select(r => new DatasetView
+        {
+            Id = r.Id,
+            Name = r.Name,
+            Kind = r.Kind,
+            License = r.License,
+            Bytes = r.Bytes,
+            Files = r.Files,
+            CreatedAt = r.CreatedAt,
+            Tokens = tokens[r.ContentSha256].ToDictionary(t => t.VocabSize, t => t.Tokens, StringComparer.Ordinal),
+        })];
+    }
+
+    private sealed record Row(Guid Id, string Name, string Kind, string License, long Bytes, int Files, DateTimeOffset CreatedAt, string ContentSha256);
+}

@@ -1,0 +1,126 @@
+using System.Security.Claims;
+using System.Text.RegularExpressions;
+using Hearth.Api;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Storage;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Hearth.Coordinator.Datasets;
+
+/// <summary>Datasets: added by path or upload, listed, removed; and their tokenised form, which workers publish.</summary>
+public static partial class DatasetsApi
+{
+    private const int MostLicenseLetters = 200;
+    private const string AllowedNames = "1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit";
+
+    public static void AddDatasets(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(SourceFiles.Read(builder.Configuration));
+        builder.Services.AddSingleton<DatasetStore>();
+        builder.Services.AddSingleton<PreparedStore>();
+    }
+
+    public static void MapDatasets(RouteGroupBuilder api, RouteGroupBuilder worker)
+    {
+        api.MapGet("/datasets", (DatasetStore store, CancellationToken stop) => store.ListAsync(stop));
+        api.MapGet("/datasets/{id:guid}", async (Guid id, DatasetStore store, CancellationToken stop) =>
+            await store.GetAsync(id, stop) is { } dataset ? Results.Ok(dataset) : NotFound(id));
+        api.MapPost("/datasets", UploadAsync).RequireAuthorization(Policies.Submit);
+        api.MapPost("/datasets/import", ImportAsync).RequireAuthorization(Policies.Admin);
+        api.MapDelete("/datasets/{id:guid}", DeleteAsync).RequireAuthorization(Policies.Submit);
+        worker.MapPost("/prepared", PublishAsync);
+    }
+
+    private static Task<IResult> ImportAsync(ImportDataset import, ClaimsPrincipal caller, SourceFiles sources, DatasetStore store, CancellationToken stop)
+    {
+        var errors = Check(import.Name, import.License);
+        if (import.Paths.Count == 0)
+        {
+            errors.Add(new FieldError("paths", "", "at least one path", "paths is empty. Allowed: at least one path."));
+        }
+
+        return AddAsync(errors, () => new NewDataset(import.Name, import.License.Trim(), caller.CallerName(), sources.Find(import)), store, stop);
+    }
+
+    /// <summary>One file as the body, of any length.</summary>
+    private static Task<IResult> UploadAsync(string? name, string? license, string? kind, HttpRequest request, ClaimsPrincipal caller, DatasetStore store, CancellationToken stop)
+    {
+        var errors = Check(name ?? "", license ?? "");
+        if (kind is not ("text" or "jsonl"))
+        {
+            errors.Add(new FieldError("kind", kind ?? "", "text, jsonl", kind is null ? "kind is missing. Allowed: text, jsonl." : $"kind is {kind}. Allowed: text, jsonl."));
+        }
+
+        request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
+        return AddAsync(
+            errors,
+            () => new NewDataset(name!, license!.Trim(), caller.CallerName(), [new SourceFile($"{name}.{(kind == "jsonl" ? "jsonl" : "txt")}", kind == "jsonl", () => request.Body)]),
+            store,
+            stop);
+    }
+
+    private static async Task<IResult> AddAsync(List<FieldError> errors, Func<NewDataset> wanted, DatasetStore store, CancellationToken stop)
+    {
+        if (errors.Count > 0)
+        {
+            return Problems.Fields(errors);
+        }
+
+        try
+        {
+            var asked = wanted();
+            return await store.AddAsync(asked, stop) is { } dataset
+                ? Results.Ok(dataset)
+                : Problems.Conflict($"A dataset called {asked.Name} is there already, with other content. Remove it first, or choose another name.");
+        }
+        catch (DatasetRefusedException e)
+        {
+            return Problems.Fields([e.Error]);
+        }
+        catch (StoreFullException e)
+        {
+            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status507InsufficientStorage);
+        }
+    }
+
+    private static async Task<IResult> DeleteAsync(Guid id, DatasetStore store, CancellationToken stop) => await store.DeleteAsync(id, stop) switch
+    {
+        null => NotFound(id),
+        [] => Results.NoContent(),
+        var runs => Problems.Conflict($"Runs that have not ended use this dataset: {string.Join(", ", runs)}. Cancel them first."),
+    };
+
+    private static async Task<IResult> PublishAsync(PreparedCommit commit, ClaimsPrincipal caller, PreparedStore store, CancellationToken stop) =>
+        FileChecks.Check("files", commit.Files) is { Count: > 0 } errors
+            ? Problems.Fields(errors)
+            : await store.PublishAsync(commit, caller.WorkerId(), stop) switch
+            {
+                PublishResult.Done => Results.NoContent(),
+                PublishResult.Refused refused => Problems.Fields(refused.Errors),
+                _ => Problems.Fenced(),
+            };
+
+    private static List<FieldError> Check(string name, string license)
+    {
+        var errors = new List<FieldError>();
+        if (!NamePattern().IsMatch(name))
+        {
+            errors.Add(new FieldError("name", name, AllowedNames, $"name is {(name.Length == 0 ? "missing" : name)}. Allowed: {AllowedNames}."));
+        }
+
+        if (license.Trim().Length is 0 or > MostLicenseLetters)
+        {
+            errors.Add(new FieldError("license", license, $"1 to {MostLicenseLetters} letters", $"license is {(license.Trim().Length == 0 ? "missing" : "too long")}. Allowed: 1 to {MostLicenseLetters} letters that say under what terms the text may be used."));
+        }
+
+        return errors;
+    }
+
+    private static IResult NotFound(Guid id) => Problems.NotFound($"There is no dataset {id}.");
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    private static partial Regex NamePattern();
+}

@@ -1,0 +1,34 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Hearth.Data;
+
+/// <summary>What names a dataset's content and its tokenised form: the same on the trainer that makes it and the coordinator that keeps it.</summary>
+public sealed class DatasetContent : IDisposable
+{
+    /// <summary>A document longer than this many UTF-16 units is taken in pieces, so that no single text can make bookkeeping overflow.</summary>
+    public const int LongestDocument = 1 << 26;
+    private const int PreparedFormat = 1;
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    /// <summary>Takes the next document; only texts and their order count, not what their files were called.</summary>
+    public void Add(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        Span<byte> length = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(length, bytes.Length);
+        _hash.AppendData(length);
+        _hash.AppendData(bytes);
+    }
+
+    /// <summary>SHA-256 over length and text of each document, 64 hex digits.</summary>
+    public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+    /// <summary>Key of a prepared dataset, 32 hex digits: its content, its tokenizer and its split.</summary>
+    public static string PreparedKey(string contentSha256, int vocabSize, double validationFraction) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/byte_bpe/{vocabSize}/{validationFraction:R}"))))[..32];
+
+    public void Dispose() => _hash.Dispose();
+}

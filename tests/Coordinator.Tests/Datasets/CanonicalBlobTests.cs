@@ -1,0 +1,117 @@
+using System.Text;
+using Hearth.Api;
+using Hearth.Coordinator.Datasets;
+using Hearth.Data;
+using Hearth.Training.Data;
+using Xunit;
+
+namespace Hearth.Tests.Datasets;
+
+/// <summary>What the coordinator writes, read by the trainer's own code.</summary>
+public sealed class CanonicalBlobTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("hearth-import-").FullName;
+
+    private readonly string _output = Directory.CreateTempSubdirectory("hearth-blob-").FullName;
+
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        Directory.Delete(_output, recursive: true);
+    }
+
+    [Fact]
+    public async Task The_trainer_reads_the_blob_as_it_reads_the_files()
+    {
+        Write("b.txt", "Grüße, \"Welt\" \\ 🌍\n");
+        Write("a/z.md", "\uFEFFa byte order mark stays\r\n");
+        Write("B.rst", "upper case comes first");
+        Write("many.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two \\u0000 \\ud83d\\ude00\", \"more\": 1}\r\n");
+        Write("ignored.bin", "no text");
+
+        var (blob, path) = await ImportAsync(_folder);
+
+        var files = Documents.Read(_folder).ToList();
+        var imported = Documents.Read(path).ToList();
+        Assert.Equal(files.Select(d => d.Text), imported.Select(d => d.Text));
+        Assert.Equal((5, Documents.ContentHash(files)), (blob.Documents, blob.ContentSha256));
+        Assert.Equal(blob.Bytes, new FileInfo(path).Length);
+    }
+
+    [Fact]
+    public async Task The_key_is_the_one_that_the_trainer_prepares_under()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            Write($"{i:D2}.txt", $"The document {i} says something {i * i} times.");
+        }
+
+        var (blob, path) = await ImportAsync(_folder);
+        string prepared = PreparedDataset.Prepare(path, Path.Combine(_output, "cache"), new Preparation(300, 0.2));
+
+        Assert.Equal($"prepared-{DatasetContent.PreparedKey(blob.ContentSha256, 300, 0.2)}", Path.GetFileName(prepared));
+    }
+
+    [Theory]
+    [InlineData("bad.txt", "ab\xFF", "bad.txt is no UTF-8: byte 0xFF at offset 2. Allowed: UTF-8 text.")]
+    [InlineData("empty.txt", "", "empty.txt is empty. Allowed: files with text in them.")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}", "bad.jsonl has no JSON object with a text field on line 2. Allowed: a JSON object with a text field that is not empty.")]
+    [InlineData("bad.jsonl", "{\"text\": \"\"}", "bad.jsonl has no text on line 1. Allowed: a JSON object with a text field that is not empty.")]
+    [InlineData("blank.jsonl", "\n\n", "blank.jsonl is empty. Allowed: a JSON object with a text field on each line.")]
+    [InlineData("one.txt", "one", "The dataset has 1 document; one must train and another validate. Allowed: at least 2 documents, as files or as lines of a .jsonl.")]
+    public async Task A_file_that_cannot_be_used_is_named_with_what_is_allowed(string name, string latin1, string message)
+    {
+        await File.WriteAllBytesAsync(Path.Combine(_folder, name), Encoding.Latin1.GetBytes(latin1));
+
+        var e = await Assert.ThrowsAsync<DatasetRefusedException>(() => ImportAsync(_folder));
+
+        Assert.Equal(message, e.Message);
+    }
+
+    [Fact]
+    public void Only_allowed_folders_are_read_whatever_links_and_dots_say()
+    {
+        Write("open/a.txt", "may be read");
+        Write("closed/b.txt", "may not be read");
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "open", "way-out"), Path.Combine(_folder, "closed"));
+        var sources = new SourceFiles([Path.Combine(_folder, "open")]);
+        IReadOnlyList<SourceFile> Find(string path) => sources.Find(new ImportDataset("d", [path], "mine"));
+
+        Assert.Equal(["a.txt"], Find(Path.Combine(_folder, "open")).Select(f => f.Name));
+        Assert.Equal(["a.txt"], Find(Path.Combine(_folder, "open", "a.txt")).Select(f => f.Name));
+        foreach (string path in new[] { "closed", "open/way-out", "open/../closed/b.txt", "open-too", "" })
+        {
+            var e = Assert.Throws<DatasetRefusedException>(() => Find(Path.Combine(_folder, path)));
+            Assert.Contains("may not be imported", e.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("no absolute path", Assert.Throws<DatasetRefusedException>(() => Find("a.txt")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Several_folders_give_names_in_ordinal_order_and_no_name_twice()
+    {
+        Write("one/b.txt", "b");
+        Write("two/a.txt", "a");
+        var sources = new SourceFiles([]);
+
+        var files = sources.Find(new ImportDataset("d", [Path.Combine(_folder, "two"), Path.Combine(_folder, "one")], "mine"));
+
+        Assert.Equal(["one/b.txt", "two/a.txt"], files.Select(f => f.Name));
+        Assert.Throws<DatasetRefusedException>(() => sources.Find(new ImportDataset("d", [Path.Combine(_folder, "one"), Path.Combine(_folder, "one")], "mine")));
+    }
+
+    private async Task<(CanonicalBlob Blob, string Path)> ImportAsync(string folder)
+    {
+        string path = Path.Combine(_output, CanonicalBlob.FileName);
+        await using var target = File.Create(path);
+        return (await CanonicalBlob.WriteAsync(new SourceFiles([]).Find(new ImportDataset("d", [folder], "mine")), target, default), path);
+    }
+
+    private void Write(string name, string text)
+    {
+        string path = Path.Combine(_folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text, new UTF8Encoding(false));
+    }
+}
