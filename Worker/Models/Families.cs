@@ -9,6 +9,7 @@ public static class Families
     [
         new Qovaryx.QovaryxFamily(),
         new Moa.MoaFamily(),
+        new Positronic.PositronicFamily(),
     ];
 
     public static IFamily? Find(string name) => All.FirstOrDefault(f => f.Name == name);

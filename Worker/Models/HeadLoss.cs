@@ -20,24 +20,29 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
 
     /// <summary>Adds factor · Σ CE over rows whose label is not −100.</summary>
     /// <returns>The unweighted sum, detached.</returns>
-    public Tensor Add(Tensor rows_ND, Tensor labels_N, double factor)
+    public Tensor Add(Tensor rows_ND, Tensor labels_N, double factor) => Add(rows_ND, labels_N, factor, 0).Ce;
+
+    /// <summary>Adds factor · (Σ CE + z · Σ logsumexp²) over rows whose label is not −100 (z-loss: PaLM, arXiv 2204.02311 §5).</summary>
+    /// <returns>Both unweighted sums, detached; the second is 0 where <paramref name="z"/> is.</returns>
+    public (Tensor Ce, Tensor Z) Add(Tensor rows_ND, Tensor labels_N, double factor, double z)
     {
         long rows = rows_ND.size(0);
         var frozen_ND = rows_ND.detach();
         var gradients = new List<Tensor>();
-        Tensor? sum = null;
+        Tensor? sum = null, squares = null;
         using (no_grad())
         {
             for (long first = 0; first < rows; first += SliceRows)
             {
                 long count = Math.Min(SliceRows, rows - first);
-                var (part, grad_SD) = Slice(frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), factor);
+                var (part, square, grad_SD) = Slice(frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), factor, z);
                 sum = sum is null ? part : sum + part;
+                squares = squares is null ? square : squares + square;
                 gradients.Add(grad_SD);
             }
         }
 
-        var weighted = sum! * factor;
+        var weighted = z == 0 ? sum! * factor : (sum! + (squares! * z)) * factor;
         _value = _value is null ? weighted : _value + weighted;
         if (_graph)
         {
@@ -45,7 +50,7 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
             _surrogate = _surrogate is null ? part : _surrogate + part;
         }
 
-        return sum!;
+        return (sum!, squares!);
     }
 
     /// <summary>
@@ -68,22 +73,25 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
     public static Tensor Naive(Tensor rows_ND, Tensor labels_N, Tensor head_VD, ScalarType compute) =>
         Functions.CrossEntropySum(Functions.Linear(rows_ND, head_VD, compute), labels_N);
 
-    private (Tensor Sum, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor)
+    private (Tensor Sum, Tensor Squares, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor, double z)
     {
         using var scope = NewDisposeScope();
         var narrow_SD = rows_SD.to(compute);
         var logits_SV = nn.functional.linear(narrow_SD, head_VD.to(compute));
-        var logp_SV = (logits_SV.dtype == float64 ? logits_SV : logits_SV.to(float32)).log_softmax(-1);
+        var wide_SV = logits_SV.dtype == float64 ? logits_SV : logits_SV.to(float32);
+        var logp_SV = wide_SV.log_softmax(-1);
+        var lse_S1 = z == 0 ? null : wide_SV.logsumexp(-1, true);
         var index_S1 = labels_S.clamp(min: 0).unsqueeze(1);
         var sum = logp_SV.gather(1, index_S1).view(-1).masked_fill(labels_S.lt(0), 0).sum() * -1.0;
+        var squares = lse_S1 is null ? zeros([], sum.dtype, sum.device) : lse_S1.pow(2).view(-1).masked_fill(labels_S.lt(0), 0).sum();
         if (!_graph)
         {
-            return (sum.MoveToOuterDisposeScope(), sum);
+            return (sum.MoveToOuterDisposeScope(), squares.MoveToOuterDisposeScope(), sum);
         }
 
         // Uncounted rows and the factor go on the narrow side [S,D], not on [S,V].
         var weight_S1 = full([rows_SD.size(0)], factor, rows_SD.dtype, rows_SD.device).masked_fill(labels_S.lt(0), 0).unsqueeze(1);
-        var grad_SV = logp_SV.exp();
+        var grad_SV = lse_S1 is null ? logp_SV.exp() : logp_SV.exp() * ((lse_S1 * (2 * z)) + 1);
         grad_SV.scatter_add_(1, index_S1, full([rows_SD.size(0), 1], -1, grad_SV.dtype, grad_SV.device));
         grad_SV = grad_SV.to(compute);
         var grad_SD = grad_SV.mm(head_VD.to(compute)).to(rows_SD.dtype) * weight_S1;
@@ -98,6 +106,6 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
             _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(counted_SD).to(head_VD.dtype), factor);
         }
 
-        return (sum.MoveToOuterDisposeScope(), grad_SD.MoveToOuterDisposeScope());
+        return (sum.MoveToOuterDisposeScope(), squares.MoveToOuterDisposeScope(), grad_SD.MoveToOuterDisposeScope());
     }
 }

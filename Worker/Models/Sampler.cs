@@ -31,12 +31,12 @@ public static class Sampler
     }
 
     /// <summary>The likeliest token of a row of logits [V], in their own precision; of equals the lowest id.</summary>
-    public static int Likeliest(Tensor logits_V) => Best(logits_V.ToArray<double>());
+    public static int Likeliest(Tensor logits_V) => Likeliest(logits_V.ToArray<double>());
 
     /// <summary>One token from a row of logits.</summary>
     public static int Choose(ReadOnlySpan<double> logits, Sampling how, ref ulong state)
     {
-        int best = Best(logits);
+        int best = Likeliest(logits);
         if (how.Temperature <= 0)
         {
             return best;
@@ -71,7 +71,8 @@ public static class Sampler
         return order[kept - 1];
     }
 
-    private static int Best(ReadOnlySpan<double> logits)
+    /// <summary>The likeliest token; of equals the lowest id.</summary>
+    public static int Likeliest(ReadOnlySpan<double> logits)
     {
         int best = 0;
         for (int i = 1; i < logits.Length; i++)

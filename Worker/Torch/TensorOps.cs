@@ -62,6 +62,8 @@ public static partial class torch
         public Tensor tanh() => Ops.Tanh.One(this);
         public Tensor sigmoid() => Ops.Sigmoid.One(this);
         public Tensor relu() => Ops.Relu.One(this);
+        public Tensor erf() => Ops.Erf.One(this);
+        public Tensor gelu() => Ops.Gelu.One(this);
         public Tensor silu() => Ops.Silu.One(this);
         public Tensor pow(Scalar exponent) => Ops.PowScalar.One(this, exponent);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Ops.Clamp.One(this, min is { } a ? a : default(Arg), max is { } b ? b : default(Arg));

@@ -1,4 +1,3 @@
-using System.Numerics;
 using static TorchSharp.torch;
 
 // B batch, T time, S keys, H query heads, K key/value heads, N head width.
@@ -59,71 +58,9 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tenso
             (k_BKTN, v_BKTN) = cache.Append(k_BKTN, v_BKTN);
         }
 
-        // With cached keys the rows no longer start at key 0, so the mask is written out.
-        bool shifted = context.Offset > 0;
-        var mask_TS = shifted && time > 1 ? Mask(time, k_BKTN.size(2), q_BHTN) : null;
-        var y_BHTN = nn.functional.scaled_dot_product_attention(q_BHTN, Repeat(k_BKTN), Repeat(v_BKTN), mask_TS, is_causal: !shifted && time > 1);
+        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BKTN, v_BKTN);
         return Functions.Linear(y_BHTN.transpose(1, 2).reshape(batch, time, config.Dim), _o, context.Compute);
     }
 
     private Tensor Split(Tensor x_BTD, int heads) => x_BTD.view(x_BTD.size(0), x_BTD.size(1), heads, config.HeadDim).transpose(1, 2);
-
-    private Tensor Repeat(Tensor x_BKSN)
-    {
-        int group = config.Heads / config.KvHeads;
-        if (group == 1)
-        {
-            return x_BKSN;
-        }
-
-        long batch = x_BKSN.size(0), keys = x_BKSN.size(2);
-        return x_BKSN.unsqueeze(2).expand(batch, config.KvHeads, group, keys, config.HeadDim).reshape(batch, config.Heads, keys, config.HeadDim);
-    }
-
-    private static Tensor Mask(long time, long keys, Tensor like) =>
-        full([time, keys], double.NegativeInfinity, like.dtype, like.device).triu(keys - time + 1);
-
-    /// <summary>Keys and values so far, in buffers that double when full: n rows cost O(n) copies, not O(n²).</summary>
-    private sealed class KvCache : MixerState
-    {
-        private const long LeastRows = 32;
-        private Tensor? _k_BKSN;
-        private Tensor? _v_BKSN;
-        private long _length;
-
-        internal (Tensor K, Tensor V) Append(Tensor k_BKTN, Tensor v_BKTN)
-        {
-            long time = k_BKTN.size(2), length = _length + time;
-            if (_k_BKSN is null || _v_BKSN is null || length > _k_BKSN.size(2))
-            {
-                long rows = Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)length));
-                (_k_BKSN, _v_BKSN) = (Grow(_k_BKSN, k_BKTN, rows), Grow(_v_BKSN, v_BKTN, rows));
-            }
-
-            _k_BKSN.narrow(2, _length, time).copy_(k_BKTN);
-            _v_BKSN.narrow(2, _length, time).copy_(v_BKTN);
-            _length = length;
-            return (_k_BKSN.narrow(2, 0, length), _v_BKSN.narrow(2, 0, length));
-        }
-
-        public override void Dispose()
-        {
-            _k_BKSN?.Dispose();
-            _v_BKSN?.Dispose();
-        }
-
-        private Tensor Grow(Tensor? old, Tensor like, long rows)
-        {
-            long[] shape = like.shape;
-            shape[2] = rows;
-            var grown = empty(shape, like.dtype, like.device).DetachFromDisposeScope();
-            if (old is not null)
-            {
-                grown.narrow(2, 0, _length).copy_(old.narrow(2, 0, _length));
-                old.Dispose();
-            }
-
-            return grown;
-        }
-    }
 }

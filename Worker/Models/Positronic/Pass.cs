@@ -1,0 +1,68 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, N oscillators, K hash tables.
+namespace Hearth.Models.Positronic;
+
+/// <summary>Key and value caches of one layer: attention, and one for every phase slot.</summary>
+internal sealed class LayerCaches(int phaseSlots) : IDisposable
+{
+    internal KvCache Attention { get; } = new();
+
+    internal KvCache[] Slots { get; } = [.. Enumerable.Range(0, phaseSlots).Select(_ => new KvCache())];
+
+    internal void Truncate(long length)
+    {
+        Attention.Truncate(length);
+        foreach (var slot in Slots)
+        {
+            slot.Truncate(length);
+        }
+    }
+
+    public void Dispose()
+    {
+        Attention.Dispose();
+        foreach (var slot in Slots)
+        {
+            slot.Dispose();
+        }
+    }
+}
+
+/// <summary>What one forward pass carries through the layers.</summary>
+internal sealed class Pass
+{
+    /// <summary>Position of the first row.</summary>
+    internal required long Offset { get; init; }
+
+    /// <summary>Type of matrix products.</summary>
+    internal required ScalarType Compute { get; init; }
+
+    /// <summary>Type of phases and memories: at least fp32.</summary>
+    internal required ScalarType Wide { get; init; }
+
+    internal required RopeTables Rope { get; init; }
+
+    /// <summary>Fractal phases of the tokens [B,T,N]; null when off.</summary>
+    internal Tensor? Seeds_BTN { get; init; }
+
+    /// <summary>Rows of the hash tables laid end to end [B,T,K]; null when slots are off.</summary>
+    internal Tensor? EngramRows_BTK { get; init; }
+
+    /// <summary>Null when off.</summary>
+    internal RingControllers.Trace? Controllers { get; init; }
+
+    /// <summary>Per layer; null when nothing is cached.</summary>
+    internal LayerCaches[]? Caches { get; init; }
+
+    /// <summary>Per layer; each block leaves the memory after its rows. Empty when specialists are off.</summary>
+    internal required RingMemory[] Memories { get; init; }
+
+    internal required bool Writing { get; init; }
+
+    /// <summary>Per layer, what the rows wrote.</summary>
+    internal MemoryRows?[] Written { get; init; } = [];
+
+    internal ForwardContext Attention => new(Offset, Compute, Rope);
+}

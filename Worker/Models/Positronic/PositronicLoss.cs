@@ -1,0 +1,122 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, N = rows of one head.
+namespace Hearth.Models.Positronic;
+
+/// <summary>
+/// L = CE + z·mean logsumexp² + mtp·L_mtp + jepa·L_jepa + balance·L_lb. The further heads' losses are means over their own
+/// targets, and their mean counts; the last two are means over micro-batches and exist in training only.
+/// </summary>
+public sealed partial class PositronicModel
+{
+    private const double EarlyShare = 0.7;
+
+    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+
+    /// <summary>The further heads' weight falls to a third for the last 30 % of a run (as DeepSeek-V3 lowers it).</summary>
+    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
+        step is { TotalSteps: > 0 } at && at.Step >= EarlyShare * at.TotalSteps ? ListTerms(_config.MtpWeight / 3) : Terms;
+
+    /// <summary>Counts of the terms in their order, then those of every head for further tokens.</summary>
+    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
+    {
+        long[] heads = new long[_mtp.Length + 1];
+        for (int i = 0; i < labels.Length; i++)
+        {
+            // The label at column c is the target of head k from row c − k − 1, where that row exists.
+            for (int k = 0; labels[i] >= 0 && k < heads.Length && (i % rowLength) - k - 1 >= 0; k++)
+            {
+                heads[k]++;
+            }
+        }
+
+        return new LossTotals([.. Terms.Select(t => t.Name is "ce" or "z" ? heads[0] : 1), .. heads[1..]]);
+    }
+
+    /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
+    public override LossResult Loss(LossInput input)
+    {
+        var (ids_BT, labels_BT, totals) = input;
+        if (ids_BT.size(1) < 2)
+        {
+            throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
+        }
+
+        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true));
+        var weights = TermsAt(input.Step).ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
+        var heads = new HeadLoss(_embedding_VD, _compute);
+        var (ce, z) = Add(heads, hidden_BTD, 0, labels_BT, 1.0 / Math.Max(1, totals.Counts[0]), weights["z"])!.Value;
+        var sums = new Dictionary<string, Tensor>(StringComparer.Ordinal) { ["ce"] = ce, ["z"] = z };
+        if (_mtp.Length > 0)
+        {
+            sums["mtp"] = FurtherLoss(heads, hidden_BTD, labels_BT, totals, weights["mtp"]);
+        }
+
+        var total = heads.Total();
+        foreach (var (name, value) in Means(input.Step, hidden_BTD, routing))
+        {
+            total = total + (value * (weights[name] / totals.MicroBatches));
+            sums[name] = value.detach() / (double)totals.MicroBatches;
+        }
+
+        return new LossResult(total, [.. Terms.Select(t => sums.GetValueOrDefault(t.Name) ?? zeros([], _wide, Device))]);
+    }
+
+    private (string Name, double Weight)[] ListTerms(double further) =>
+    [
+        ("ce", 1),
+        ("z", _config.ZWeight),
+        .. _config.UseMtp ? [("mtp", further)] : Array.Empty<(string, double)>(),
+        .. _config.UseJepa ? [("jepa", _config.JepaWeight)] : Array.Empty<(string, double)>(),
+        .. _config.UseMoe ? [("balance", _config.BalanceWeight)] : Array.Empty<(string, double)>(),
+    ];
+
+    // Only training has them: they shape the weights and say nothing of a text.
+    private IEnumerable<(string Name, Tensor Value)> Means(TrainingStep? step, Tensor hidden_BTD, Routing? routing)
+    {
+        if (step is null)
+        {
+            yield break;
+        }
+
+        if (_jepa is not null)
+        {
+            yield return ("jepa", _jepa.Loss(hidden_BTD, _wide, _compute));
+        }
+
+        if (routing is not null)
+        {
+            yield return ("balance", Experts.LoadBalance(routing));
+        }
+    }
+
+    private Tensor FurtherLoss(HeadLoss heads, Tensor hidden_BTD, Tensor labels_BT, LossTotals totals, double weight)
+    {
+        var mean = zeros([], _wide, Device);
+        for (int k = 1; k <= _mtp.Length; k++)
+        {
+            double share = 1.0 / _mtp.Length / Math.Max(1, totals.Counts[Terms.Count + k - 1]);
+            if (Add(heads, hidden_BTD, k, labels_BT, weight * share, 0) is { } added)
+            {
+                mean = mean + (added.Ce * share);
+            }
+        }
+
+        return mean;
+    }
+
+    // Head k over the rows that have a target in so short a row; null where none has.
+    private (Tensor Ce, Tensor Z)? Add(HeadLoss heads, Tensor hidden_BTD, int k, Tensor labels_BT, double factor, double z)
+    {
+        long targets = labels_BT.size(1) - k - 1;
+        if (targets < 1)
+        {
+            return null;
+        }
+
+        var rows_BTD = hidden_BTD.narrow(1, 0, targets);
+        var read_ND = (k == 0 ? rows_BTD : Further(rows_BTD, k)) * _scale;
+        return heads.Add(read_ND.reshape(-1, _config.DModel), labels_BT.narrow(1, k + 1, targets).reshape(-1), factor, z);
+    }
+}

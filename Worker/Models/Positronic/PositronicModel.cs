@@ -1,0 +1,155 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, V vocabulary, K hash tables; stores [L,B,R,E,S] by layer, row, ring, specialist and width.
+namespace Hearth.Models.Positronic;
+
+/// <summary>The model that a <see cref="PositronicConfig"/> describes.</summary>
+public sealed partial class PositronicModel : LanguageModel
+{
+    private readonly PositronicConfig _config;
+    private readonly ScalarType _compute;
+    private readonly ScalarType _wide;
+    private readonly RopeTables _rope;
+    private readonly Block[] _layers;
+    private readonly RingControllers? _controllers;
+    private readonly Reasoner? _reasoner;
+    private readonly SharedMoe? _moe;
+    private readonly Tensor[] _mtp;
+    private readonly StatePredictor? _jepa;
+    private readonly EngramCodes? _codes;
+    private readonly Tensor? _seeds_VN;
+    private readonly Tensor _embedding_VD;
+    private readonly Tensor _scale;
+    private readonly Tensor _finalNorm_D;
+
+    internal PositronicModel(ModelPlan plan, PositronicConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
+        : base(plan, dtype, device, seed)
+    {
+        _config = config;
+        _compute = compute;
+        _wide = dtype == float64 ? float64 : float32;
+        _rope = new RopeTables(dtype, device);
+        var rings = new RingLayout(config.Rings, _wide, device);
+        _layers = [.. Enumerable.Range(0, config.NLayer).Select(l => new Block(config, rings, Weight, $"layers.{l}"))];
+        _controllers = config.UseRingControllers ? new RingControllers(Weight, config.NRing) : null;
+        _reasoner = config.UseHrm ? new Reasoner(config, Weight) : null;
+        _moe = config.UseMoe ? new SharedMoe(config, Weight) : null;
+        _mtp = config.UseMtp ? [.. Enumerable.Range(1, config.MtpHeads).Select(k => Weight($"mtp.{k}"))] : [];
+        _jepa = config.UseJepa ? new StatePredictor(config, Weight) : null;
+        _codes = config.UseRings ? new EngramCodes(config.VocabSize, config.EngramOrders, config.EngramHeads, config.EngramTable) : null;
+        _seeds_VN = config.UseFractalPhaseSeed ? FractalTable.Make(config.VocabSize, config.Oscillators, _wide, device) : null;
+        (_embedding_VD, _scale, _finalNorm_D) = (Weight("tok_emb"), Weight("logit_scale"), Weight("final_norm"));
+        Terms = ListTerms(config.MtpWeight);
+        StartCoupling();
+    }
+
+    /// <summary>Logits of one text that begins with empty memories and leaves none behind.</summary>
+    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true)).Hidden_BTD);
+
+    /// <summary>Logits of every head for further tokens, [heads,B,T,V]: head k, counted from 1, at row t predicts token t+1+k.</summary>
+    public Tensor MtpLogits(Tensor ids_BT)
+    {
+        var (hidden_BTD, _) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true));
+        return stack([.. Enumerable.Range(1, _mtp.Length).Select(k => Head(Further(hidden_BTD, k)))]);
+    }
+
+    /// <summary>Normed states of the trunk [B,T,D], and the experts' choices where there are experts.</summary>
+    internal (Tensor Hidden_BTD, Routing? Routing) Trunk(Tensor ids_BT, Pass pass)
+    {
+        var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
+        for (int l = 0; l < _layers.Length; l++)
+        {
+            x_BTD = _layers[l].Forward(x_BTD, pass, l);
+        }
+
+        if (_reasoner is not null)
+        {
+            x_BTD = _reasoner.Forward(x_BTD, _compute);
+        }
+
+        Routing? routing = null;
+        if (_moe is not null)
+        {
+            (x_BTD, routing) = _moe.Forward(x_BTD, _compute);
+        }
+
+        return (Functions.RmsNorm(x_BTD, _finalNorm_D, _config.NormEps), routing);
+    }
+
+    /// <summary>A pass over <paramref name="ids_BT"/> that starts at <paramref name="offset"/>.</summary>
+    /// <param name="ids_BT">New tokens.</param>
+    /// <param name="offset">Tokens before them.</param>
+    /// <param name="before_BP">The last of those, as many as hashes reach back; null where there are none.</param>
+    /// <param name="memories">Per layer; replaced by those after the pass.</param>
+    /// <param name="writing">Whether specialists write.</param>
+    /// <param name="caches">Per layer; null when nothing is cached.</param>
+    internal Pass NewPass(Tensor ids_BT, long offset, Tensor? before_BP, RingMemory[] memories, bool writing, LayerCaches[]? caches = null) => new()
+    {
+        Offset = offset,
+        Compute = _compute,
+        Wide = _wide,
+        Rope = _rope,
+        Seeds_BTN = _seeds_VN is null ? null : nn.functional.embedding(ids_BT, _seeds_VN),
+        EngramRows_BTK = _codes is null ? null : EngramRows(ids_BT, before_BP),
+        Controllers = _controllers?.Begin(),
+        Caches = caches,
+        Memories = memories,
+        Writing = writing,
+        Written = new MemoryRows?[_layers.Length],
+    };
+
+    internal RingMemory[] EmptyMemories(long batch) => _config.UseRingSpecialists
+        ? [.. _layers.Select(_ => RingMemory.Empty(batch, _config, _wide, Device))]
+        : [];
+
+    /// <summary>logit_scale · h Eᵀ.</summary>
+    internal Tensor Head(Tensor hidden_BTD) => Functions.Linear(hidden_BTD * _scale, _embedding_VD, _compute);
+
+    /// <summary>What head <paramref name="k"/> = 1.. for further tokens reads: h + P_k h.</summary>
+    internal Tensor Further(Tensor hidden_BTD, int k) => hidden_BTD + Functions.Linear(hidden_BTD, _mtp[k - 1], _compute);
+
+    private Tensor EngramRows(Tensor ids_BT, Tensor? before_BP)
+    {
+        var all = before_BP is null ? ids_BT : cat([before_BP, ids_BT], 1);
+        long batch = all.size(0), length = all.size(1);
+        int time = (int)ids_BT.size(1), width = time * _codes!.Tables;
+        long[] ids = all.ToArray<long>(), rows = new long[batch * width];
+        for (int b = 0; b < batch; b++)
+        {
+            _codes.Rows_TK(ids.AsSpan((int)(b * length), (int)length), time, rows.AsSpan(b * width, width));
+        }
+
+        for (int i = 0; i < rows.Length; i++)
+        {
+            rows[i] += i % _codes.Tables * _codes.Rows;
+        }
+
+        return tensor(rows, batch, time, _codes.Tables).to(Device);
+    }
+
+    // The bands of K; a loaded checkpoint overwrites them.
+    private void StartCoupling()
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        for (int l = 0; l < _layers.Length; l++)
+        {
+            Weight($"layers.{l}.osc.K").copy_(Kuramoto.StartingGain(_config.NRing, Dtype));
+        }
+    }
+
+    private sealed class Block(PositronicConfig config, RingLayout rings, Func<string, Tensor> weight, string prefix)
+    {
+        private readonly Tensor _norm1_D = weight(prefix + ".norm1");
+        private readonly Tensor _norm2_D = weight(prefix + ".norm2");
+        private readonly LatentAttention _attention = new(config, weight, prefix + ".attn");
+        private readonly QuazimotoBlock _mixer = new(config, rings, weight, prefix);
+
+        internal Tensor Forward(Tensor x_BTD, Pass pass, int layer)
+        {
+            x_BTD = x_BTD + _attention.Forward(Functions.RmsNorm(x_BTD, _norm1_D, config.NormEps), pass.Attention, pass.Caches?[layer].Attention);
+            return x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _norm2_D, config.NormEps), pass, layer);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, N oscillators of all rings, R rings.
+namespace Hearth.Models.Positronic;
+
+/// <summary>
+/// The channel mixer: a token's state sets phases and frequencies of coupled oscillators in rings, a few Euler steps move them
+/// under each other, a rotating centre and what context injects, and a network reads their cosines and sines.
+/// </summary>
+internal sealed class QuazimotoBlock
+{
+    private readonly PositronicConfig _config;
+    private readonly RingLayout _rings;
+    private readonly OscillatorWeights _w;
+    private readonly PhaseAttention?[] _phase;
+    private readonly Engram?[] _engram;
+    private readonly RingSpecialists? _specialists;
+
+    internal QuazimotoBlock(PositronicConfig config, RingLayout rings, Func<string, Tensor> weight, string layer)
+    {
+        (_config, _rings, _w) = (config, rings, new OscillatorWeights(weight, layer + ".osc"));
+        int slots = config.UseRings ? config.NRing - 1 : 0;
+        _phase = [.. Enumerable.Range(0, slots).Select(s => s % 2 == 0 ? new PhaseAttention(config, weight, $"{layer}.slot{s}") : null)];
+        _engram = [.. Enumerable.Range(0, slots).Select(s => s % 2 == 1 ? new Engram(config, weight, $"{layer}.slot{s}") : null)];
+        _specialists = config.UseRingSpecialists ? new RingSpecialists(config, weight, layer) : null;
+    }
+
+    /// <summary>x [B,T,D], normed, to [B,T,D]; entries of every output are within ±10.</summary>
+    internal Tensor Forward(Tensor x_BTD, Pass pass, int layer)
+    {
+        var theta_BTN = Wide(Functions.Linear(x_BTD, _w.Theta, pass.Compute), pass);
+        if (pass.Seeds_BTN is { } seeds)
+        {
+            theta_BTN = theta_BTN + Gates.NoOp(seeds, _w.FractalGate);
+        }
+
+        var omega_BTN = Wide(Functions.Linear(x_BTD, _w.Omega, pass.Compute), pass).tanh();
+        theta_BTN = Integrate(theta_BTN, omega_BTN, Injection(x_BTD, theta_BTN, pass, layer), pass.Controllers);
+        var hidden = Functions.Linear(cat([theta_BTN.cos(), theta_BTN.sin()], -1), _w.Read1, pass.Compute).gelu();
+        return Gates.SoftClamp(_w.Gate.tanh() * Wide(Functions.Linear(hidden, _w.Read2, pass.Compute), pass));
+    }
+
+    /// <summary>Explicit Euler: everything on the right of a step is from before it.</summary>
+    internal Tensor Integrate(Tensor theta_BTN, Tensor omega_BTN, Tensor? injection_BTN, RingControllers.Trace? controllers)
+    {
+        var frequency_BTR = controllers is null ? null : omega_BTN.detach().matmul(_rings.Means_NR);
+        for (int s = 0; s < _config.OscSteps; s++)
+        {
+            var (cos_BTN, sin_BTN) = (theta_BTN.cos(), theta_BTN.sin());
+            var (re_BTR, im_BTR) = (cos_BTN.matmul(_rings.Means_NR), sin_BTN.matmul(_rings.Means_NR));
+            var tuned_BTRO = controllers?.Observe(re_BTR, im_BTR, frequency_BTR!);
+            var pull_BTN = Kuramoto.Fast(cos_BTN, sin_BTN, re_BTR, im_BTR, CouplingAt(s, tuned_BTRO), _rings);
+            var speed_BTN = omega_BTN + pull_BTN;
+            if (injection_BTN is not null)
+            {
+                speed_BTN = speed_BTN + (tuned_BTRO is null ? injection_BTN : injection_BTN * (tuned_BTRO.select(-1, 3) + 1).matmul(_rings.Spread_RN));
+            }
+
+            theta_BTN = theta_BTN + (speed_BTN * _config.OscDt);
+        }
+
+        return theta_BTN;
+    }
+
+    /// <summary>The layer's coupling at Euler step <paramref name="step"/>, tuned by tanh m [..,R,4] where given.</summary>
+    internal Coupling CouplingAt(int step, Tensor? tuned_BTRO)
+    {
+        var centre = _w.CenterPhase + (_w.CenterOmega * (step * _config.OscDt));
+        return tuned_BTRO is null
+            ? new Coupling(_w.K_RR, null, _w.Alpha_R, _w.CenterGain_R, centre)
+            : new Coupling(
+                _w.K_RR,
+                tuned_BTRO.select(-1, 0) + 1,
+                (tuned_BTRO.select(-1, 1) * (Math.PI / 4)) + _w.Alpha_R,
+                (tuned_BTRO.select(-1, 2) + 1) * _w.CenterGain_R,
+                centre);
+    }
+
+    // What slots and specialists drive the rings with: constant over the steps. Every slot reads the phases before them.
+    private Tensor? Injection(Tensor x_BTD, Tensor theta_BTN, Pass pass, int layer)
+    {
+        var drive = new Tensor?[_config.NRing];
+        if (_phase.Length > 0)
+        {
+            Slots(x_BTD, theta_BTN, pass, layer, drive);
+        }
+
+        if (_specialists is not null)
+        {
+            var (currents, memory, rows) = _specialists.Forward(x_BTD, pass.Memories[layer], pass.Offset, pass.Writing, (pass.Wide, pass.Compute));
+            pass.Memories[layer] = memory;
+            pass.Written[layer] = rows;
+            for (int r = 0; r < drive.Length; r++)
+            {
+                drive[r] = Plus(drive[r], currents[r]);
+            }
+        }
+
+        return drive[0] is null ? null : cat([.. drive.Select((d, r) => d ?? zeros([x_BTD.size(0), x_BTD.size(1), _rings.Sizes[r]], pass.Wide, x_BTD.device))], -1);
+    }
+
+    private void Slots(Tensor x_BTD, Tensor theta_BTN, Pass pass, int layer, Tensor?[] drive)
+    {
+        var (cos_BTN, sin_BTN) = (theta_BTN.cos(), theta_BTN.sin());
+        for (int s = 0; s < _phase.Length; s++)
+        {
+            int inner = _rings.Sizes[s], outer = _rings.Sizes[s + 1];
+            Tensor current;
+            if (_phase[s] is { } attention)
+            {
+                Tensor[] phases =
+                [
+                    cos_BTN.narrow(-1, _rings.Starts[s], inner), sin_BTN.narrow(-1, _rings.Starts[s], inner),
+                    cos_BTN.narrow(-1, _rings.Starts[s + 1], outer), sin_BTN.narrow(-1, _rings.Starts[s + 1], outer),
+                ];
+                current = attention.Forward(cat(phases, -1), pass.Compute, pass.Caches?[layer].Slots[s / 2]);
+            }
+            else
+            {
+                current = _engram[s]!.Forward(x_BTD, pass.EngramRows_BTK!, pass.Wide, pass.Compute);
+            }
+
+            drive[s] = Plus(drive[s], current.narrow(-1, 0, inner));
+            drive[s + 1] = Plus(drive[s + 1], current.narrow(-1, inner, outer));
+        }
+    }
+
+    private static Tensor Plus(Tensor? sum, Tensor part) => sum is null ? part : sum + part;
+
+    private static Tensor Wide(Tensor x, Pass pass) => x.to(pass.Wide);
+
+    private sealed class OscillatorWeights(Func<string, Tensor> weight, string prefix)
+    {
+        internal Tensor Theta { get; } = weight(prefix + ".theta");
+
+        internal Tensor Omega { get; } = weight(prefix + ".omega");
+
+        internal Tensor K_RR { get; } = weight(prefix + ".K");
+
+        internal Tensor Alpha_R { get; } = weight(prefix + ".alpha");
+
+        internal Tensor CenterPhase { get; } = weight(prefix + ".center_phase");
+
+        internal Tensor CenterOmega { get; } = weight(prefix + ".center_omega");
+
+        internal Tensor CenterGain_R { get; } = weight(prefix + ".center_gain");
+
+        internal Tensor Read1 { get; } = weight(prefix + ".read1");
+
+        internal Tensor Read2 { get; } = weight(prefix + ".read2");
+
+        internal Tensor Gate { get; } = weight(prefix + ".gate");
+
+        internal Tensor FractalGate { get; } = weight(prefix + ".fractal_gate");
+    }
+}
