@@ -43,7 +43,7 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
 
     protected override IEnumerable<TensorSpec> ListTensors() =>
     [
-        new TensorSpec("tok_emb", [c.VocabSize, c.DModel], ParameterGroup.Embed, Small),
+        Table("tok_emb", c.VocabSize, c.DModel),
         Vector("logit_scale", Init.Ones, 1),
         TensorSpec.Norm("final_norm", c.DModel),
         .. Enumerable.Range(0, c.NLayer).SelectMany(l => Layer($"layers.{l}")),
@@ -126,7 +126,7 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         int width = c.EngramTables * c.EngramDim;
         return
         [
-            new TensorSpec($"{prefix}.tables", [c.EngramTables, c.EngramTable, c.EngramDim], ParameterGroup.Embed, Small),
+            Table($"{prefix}.tables", c.EngramTables, c.EngramTable, c.EngramDim),
             Muon($"{prefix}.proj", c.Rings[slot] + c.Rings[slot + 1], width, FanIn(width)),
             Vector($"{prefix}.ctx", Small, 1, c.DModel),
             Vector($"{prefix}.derf_a", Init.Ones, 1),
@@ -163,8 +163,12 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         _ => true,
     };
 
-    // Of the group that Muon takes, whatever its sides.
-    private static TensorSpec Muon(string name, long rows, long columns, Init init) => TensorSpec.Matrix(name, rows, columns, init);
+    // Muon takes every one of them, whatever its sides.
+    private static TensorSpec Muon(string name, long rows, long columns, Init init) =>
+        TensorSpec.Matrix(name, rows, columns, init) with { MuonRows = [rows] };
+
+    // A batch touches few of their rows; the others keep weights and moments.
+    private static TensorSpec Table(string name, params long[] shape) => new(name, shape, ParameterGroup.Embed, Small) { SkipsEmptyRows = true };
 
     private static TensorSpec Vector(string name, Init init, params long[] shape) => new(name, shape, ParameterGroup.Vector, init);
 
