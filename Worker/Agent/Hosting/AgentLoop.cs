@@ -192,10 +192,22 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         _live.TryRemove(attempt.Lease, out _);
         if (_live.IsEmpty)
         {
-            services.Blobs.Trim(services.Options.CacheBytes);
+            TrimCache();
         }
 
         Tell();
+    }
+
+    private void TrimCache()
+    {
+        try
+        {
+            services.Blobs.Trim(services.Options.CacheBytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            services.Log.Warn($"the cache could not be trimmed: {e.Message}");
+        }
     }
 
     private void Ended(AttemptEnd end)
