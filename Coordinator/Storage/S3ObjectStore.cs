@@ -4,13 +4,11 @@ using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
-using Amazon.S3.Transfer;
 
 namespace Hearth.Coordinator.Storage;
 
 /// <summary>
-/// Blobs in one bucket. Agents write with a single signed PUT, which S3 allows up to 5 GiB; what the coordinator writes itself goes in
-/// parts. S3 does not compare a blob with its name, so readers do, and a damaged one is reported and uploaded again.
+/// Blobs in one bucket, each written with a single PUT, which S3 allows up to 5 GiB. S3 does not compare a blob with its name, so readers do, and a damaged one is reported and uploaded again.
 /// </summary>
 public sealed class S3ObjectStore : IObjectStore, IDisposable
 {
@@ -43,11 +41,11 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         }
 
         content.Position = 0;
-        using var transfer = new TransferUtility(_s3);
         try
         {
-            await transfer.UploadAsync(
-                new TransferUtilityUploadRequest { BucketName = _options.Bucket, Key = BlobNames.Of(sha256), InputStream = content, AutoCloseStream = false }, stop);
+            // The SDK's chunk encoding is AWS's own; a store that does not know it would keep the chunk headers as content.
+            await _s3.PutObjectAsync(
+                new PutObjectRequest { BucketName = _options.Bucket, Key = BlobNames.Of(sha256), InputStream = content, AutoCloseStream = false, UseChunkEncoding = false }, stop);
         }
         catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.InsufficientStorage)
         {

@@ -106,7 +106,7 @@ public sealed class PlacedAttempt : IDisposable
         {
             if (wanted.TryGetValue(File(name, content).Sha256, out string? url))
             {
-                using var put = await http.PutAsync(new Uri(url, UriKind.Relative), new ByteArrayContent(Encoding.UTF8.GetBytes(content)));
+                using var put = await http.PutAsync(new Uri(url, UriKind.RelativeOrAbsolute), new ByteArrayContent(Encoding.UTF8.GetBytes(content)));
                 put.EnsureSuccessStatusCode();
             }
         }
