@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Database;
+using Hearth.Models;
 using Hearth.Tests.Support;
 using Npgsql;
 using Xunit;
@@ -42,7 +43,7 @@ public sealed class ServiceTests(PostgresServer postgres)
     [Theory]
     [InlineData("data", "seq_len", 512, "data.seq_len", "512 is over Qovaryx nano's longest, 256. Allowed: 8 to 256.")]
     [InlineData("model", "size", "2b", "model.size", "Qovaryx has no size 2b. Allowed: nano, 50m, 350m, 1b.")]
-    [InlineData("model", "family", "gpt", "model.family", "No family is called gpt. Allowed: qovaryx.")]
+    [InlineData("model", "family", "gpt", "model.family", "No family is called gpt. Allowed: {families}.")]
     [InlineData("model", "d_modle", 64, "model.d_modle", "No field is called model.d_modle. Nearest: model.d_model.")]
     [InlineData("model", "n_head", 5, "model.n_head", "model.n_head 5 does not divide model.d_model 64.")]
     [InlineData("model", "vocab_size", 100, "model.vocab_size", "A byte-level tokenizer has 256 bytes and an end token; 100 entries do not hold them. Allowed: at least 257.")]
@@ -62,6 +63,7 @@ public sealed class ServiceTests(PostgresServer postgres)
 
         var validation = await response.Content.ReadFromJsonAsync<Validation>(Json.Wire);
         var error = Assert.Single(validation!.Errors);
-        Assert.Equal((field, message), (error.Field, error.Message));
+        string families = string.Join(", ", Families.All.Select(f => f.Name));
+        Assert.Equal((field, message.Replace("{families}", families, StringComparison.Ordinal)), (error.Field, error.Message));
     }
 }

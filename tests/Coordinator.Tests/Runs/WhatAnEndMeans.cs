@@ -1,0 +1,90 @@
+using Hearth.Coordinator.Runs;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Xunit;
+
+namespace Hearth.Tests.Runs;
+
+public sealed class WhatAnEndMeans
+{
+    private static readonly Lease Lease = new(Guid.Empty, 1);
+    private static readonly EndedAttempt Training = new(RunState.Running, Losses: 0, Errors: 0, MaxRestarts: 2, BatchRows: 48, MicroBatch: 16, FirstStep: 100, Resumed: true, "studio/0");
+
+    [Theory]
+    [InlineData(RunState.Running, AttemptState.Succeeded, RunState.Succeeded)]
+    [InlineData(RunState.Pausing, AttemptState.Succeeded, RunState.Succeeded)]
+    [InlineData(RunState.Preempting, AttemptState.Stopped, RunState.Queued)]
+    [InlineData(RunState.Pausing, AttemptState.Stopped, RunState.Paused)]
+    [InlineData(RunState.Running, AttemptState.Stopped, RunState.Queued)]
+    [InlineData(RunState.Starting, AttemptState.Lost, RunState.Queued)]
+    [InlineData(RunState.Preempting, AttemptState.Lost, RunState.Queued)]
+    [InlineData(RunState.Pausing, AttemptState.Lost, RunState.Paused)]
+    [InlineData(RunState.Cancelled, AttemptState.Stopped, RunState.Cancelled)]
+    [InlineData(RunState.Cancelled, AttemptState.Failed, RunState.Cancelled)]
+    [InlineData(RunState.Pausing, AttemptState.Failed, RunState.Paused)]
+    [InlineData(RunState.Running, AttemptState.Failed, RunState.Queued)]
+    public void The_runs_state_follows_from_its_own_and_the_outcome(RunState before, AttemptState outcome, RunState after)
+    {
+        var decision = Decide(Training with { State = before }, outcome, FailureCodes.Crashed);
+
+        Assert.Equal(after, decision.Next);
+        Assert.True(after == before || RunStates.CanMove(before, after));
+    }
+
+    [Theory]
+    [InlineData(0, 100, 1, 0)]
+    [InlineData(1, 100, 2, 2)]
+    [InlineData(2, 100, 3, 4)]
+    [InlineData(9, 100, 10, 60)]
+    [InlineData(9, 101, 1, 0)]
+    public void Losses_back_off_until_there_is_progress(int before, long step, int after, double seconds)
+    {
+        var decision = Decide(Training with { Losses = before }, AttemptState.Lost, null, step);
+
+        Assert.Equal((after, TimeSpan.FromSeconds(seconds)), (decision.Losses, decision.BackOff));
+        Assert.Equal(0, decision.Errors);
+    }
+
+    [Theory]
+    [InlineData(FailureCodes.Crashed, 0, RunState.Queued, 1)]
+    [InlineData(FailureCodes.NotFinite, 1, RunState.Queued, 2)]
+    [InlineData(FailureCodes.Crashed, 2, RunState.Failed, 3)]
+    [InlineData(FailureCodes.BadInput, 0, RunState.Failed, 1)]
+    public void Own_failures_are_tried_again_as_often_as_allowed_and_bad_input_never(string code, int before, RunState after, int errors)
+    {
+        var decision = Decide(Training with { Errors = before }, AttemptState.Failed, code);
+
+        Assert.Equal((after, errors), (decision.Next, decision.Errors));
+        Assert.Equal(after == RunState.Failed ? "Why." : null, decision.Reason);
+    }
+
+    [Theory]
+    [InlineData(48, 16, 8)]
+    [InlineData(48, 12, 6)]
+    [InlineData(45, 15, 5)]
+    [InlineData(7, 7, 1)]
+    [InlineData(7, 1, null)]
+    public void A_halved_micro_batch_still_divides_the_batch(int batch, int micro, int? halved) => Assert.Equal(halved, AttemptEnds.Halve(batch, micro));
+
+    [Fact]
+    public void Out_of_memory_costs_no_retry_while_the_micro_batch_can_shrink()
+    {
+        var halved = Decide(Training with { Errors = 2 }, AttemptState.Failed, FailureCodes.OutOfMemory);
+        var smallest = Decide(Training with { Errors = 2, MicroBatch = 1 }, AttemptState.Failed, FailureCodes.OutOfMemory);
+
+        Assert.Equal((RunState.Queued, 8, 2), (halved.Next, halved.MicroBatchLimit, halved.Errors));
+        Assert.Equal((RunState.Failed, null), (smallest.Next, smallest.MicroBatchLimit));
+    }
+
+    [Fact]
+    public void A_corrupt_checkpoint_costs_no_retry_but_is_the_runs_own_failure_when_it_had_none()
+    {
+        Assert.Equal((RunState.Queued, 2), Pick(Decide(Training with { Errors = 2 }, AttemptState.Failed, FailureCodes.CorruptCheckpoint)));
+        Assert.Equal((RunState.Failed, 3), Pick(Decide(Training with { Errors = 2, Resumed = false }, AttemptState.Failed, FailureCodes.CorruptCheckpoint)));
+
+        static (RunState, int) Pick(EndDecision d) => (d.Next, d.Errors);
+    }
+
+    private static EndDecision Decide(EndedAttempt run, AttemptState outcome, string? code, long step = 100) =>
+        AttemptEnds.Decide(run, new AttemptEnd(Lease, outcome, step, null, code, "Why."));
+}
