@@ -23,14 +23,16 @@ public static class CheckpointsApi
 
     public static void MapCheckpoints(RouteGroupBuilder api, RouteGroupBuilder worker)
     {
-        api.MapGet("/runs/{id:guid}/checkpoints", (Guid id, CheckpointStore store, CancellationToken stop) => store.ListAsync(id, stop));
-        api.MapGet("/runs/{id:guid}/checkpoints/{checkpoint:guid}/files/{name}", DownloadAsync);
-        worker.MapPost("/uploads", UploadsAsync);
-        worker.MapPost("/checkpoints", CommitAsync);
+        api.MapGet("/runs/{id:guid}/checkpoints", (Guid id, CheckpointStore store, CancellationToken stop) => store.ListAsync(id, stop)).WithSummary("Checkpoints of a run, newest first.");
+        api.MapGet("/runs/{id:guid}/checkpoints/{checkpoint:guid}/files/{name}", DownloadAsync).Produces(StatusCodes.Status302Found).WithSummary("Sends on to the store, for one file of a checkpoint.");
+        worker.MapPost("/uploads", UploadsAsync).Produces<UploadsResponse>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Where to put blobs; those that are stored already get no address.");
+        worker.MapPost("/checkpoints", CommitAsync).Produces<CheckpointCommitted>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Makes a checkpoint exist.");
         worker.MapPost("/checkpoints/failed", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
-            Answer(await faults.FailedAsync(problem, caller.WorkerId(), stop)));
+            Answer(await faults.FailedAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Notes that a checkpoint did not come to be.");
         worker.MapPost("/checkpoints/corrupt", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
-            Answer(await faults.CorruptAsync(problem, caller.WorkerId(), stop)));
+            Answer(await faults.CorruptAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Takes a checkpoint that cannot be read out of use.");
     }
 
     /// <summary>Sends the browser to the store under the file's own name.</summary>

@@ -25,13 +25,13 @@ public static partial class DatasetsApi
 
     public static void MapDatasets(RouteGroupBuilder api, RouteGroupBuilder worker)
     {
-        api.MapGet("/datasets", (DatasetStore store, CancellationToken stop) => store.ListAsync(stop));
+        api.MapGet("/datasets", (DatasetStore store, CancellationToken stop) => store.ListAsync(stop)).WithSummary("All datasets, by name.");
         api.MapGet("/datasets/{id:guid}", async (Guid id, DatasetStore store, CancellationToken stop) =>
-            await store.GetAsync(id, stop) is { } dataset ? Results.Ok(dataset) : NotFound(id));
-        api.MapPost("/datasets", UploadAsync).RequireAuthorization(Policies.Submit);
-        api.MapPost("/datasets/import", ImportAsync).RequireAuthorization(Policies.Admin);
-        api.MapDelete("/datasets/{id:guid}", DeleteAsync).RequireAuthorization(Policies.Submit);
-        worker.MapPost("/prepared", PublishAsync);
+            await store.GetAsync(id, stop) is { } dataset ? Results.Ok(dataset) : NotFound(id)).Produces<DatasetView>().WithSummary("One dataset.");
+        api.MapPost("/datasets", UploadAsync).RequireAuthorization(Policies.Submit).Produces<DatasetView>().WithSummary("Makes a dataset of one file, the body.");
+        api.MapPost("/datasets/import", ImportAsync).RequireAuthorization(Policies.Admin).Produces<DatasetView>().WithSummary("Makes a dataset of files that the coordinator's machine holds.");
+        api.MapDelete("/datasets/{id:guid}", DeleteAsync).RequireAuthorization(Policies.Submit).Produces(StatusCodes.Status204NoContent).WithSummary("Removes a dataset that no unfinished run uses.");
+        worker.MapPost("/prepared", PublishAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Publishes a tokenised dataset under its content key.");
     }
 
     private static Task<IResult> ImportAsync(ImportDataset import, ClaimsPrincipal caller, SourceFiles sources, DatasetStore store, CancellationToken stop)

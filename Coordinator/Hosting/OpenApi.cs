@@ -13,6 +13,7 @@ public static class OpenApi
     public static void AddDescription(this WebApplicationBuilder builder) => builder.Services.AddOpenApi(Document, options =>
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.ShouldInclude = route => route.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true;
         options.AddDocumentTransformer((document, _, _) =>
         {
             document.Info = new OpenApiInfo { Title = "Hearth", Version = Document, Description = "One pool out of the GPUs of a home." };

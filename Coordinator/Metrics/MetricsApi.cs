@@ -25,13 +25,15 @@ public static class MetricsApi
 
     public static void MapMetrics(RouteGroupBuilder api, RouteGroupBuilder worker)
     {
-        api.MapGet("/runs/{id:guid}/metrics", ReadAsync);
-        api.MapGet("/runs/{id:guid}/samples", SamplesAsync);
-        api.MapGet("/runs/{id:guid}/logs", ReadLogsAsync);
+        api.MapGet("/runs/{id:guid}/metrics", ReadAsync).Produces<MetricsResponse>().WithSummary("Series of a run, in buckets where there are more points than asked for.");
+        api.MapGet("/runs/{id:guid}/samples", SamplesAsync).WithSummary("Texts that a run sampled.");
+        api.MapGet("/runs/{id:guid}/logs", ReadLogsAsync).Produces<LogsResponse>().WithSummary("Log lines of a run after an id, forward.");
         worker.MapPost("/metrics", async (MetricsRequest request, ClaimsPrincipal caller, MetricStore store, CancellationToken stop) =>
-            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop)));
+            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Takes in a batch of points and samples of a live attempt, once.");
         worker.MapPost("/logs", async (LogsRequest request, ClaimsPrincipal caller, LogStore store, CancellationToken stop) =>
-            Answer(await store.AddAsync(request, caller.WorkerId(), stop)));
+            Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Takes in a batch of log lines of a live attempt, once.");
     }
 
     private static async Task<IResult> ReadAsync(Guid id, MetricReader reader, string? keys, long? from, long? to, int? points, CancellationToken stop)

@@ -13,7 +13,7 @@ public static class ModelsApi
         [.. RunSpecFields.All.Select(Field)],
         [.. Presets()]);
 
-    public static void MapModels(this RouteGroupBuilder api) => api.MapGet("/models", () => Response);
+    public static void MapModels(this RouteGroupBuilder api) => api.MapGet("/models", () => Response).WithSummary("Families, sizes, fields and presets: what a submit form needs.");
 
     private static FamilyView Family(IFamily family) => new(
         family.Name,

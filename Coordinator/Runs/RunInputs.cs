@@ -1,4 +1,5 @@
 using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Datasets;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -13,13 +14,29 @@ public sealed record RunData(IReadOnlyList<BlobRef> Dataset, IReadOnlyList<BlobR
 public sealed record RunCheckpoint(Guid Id, long Step, IReadOnlyList<BlobRef> Files);
 
 /// <summary>The run side's one door to datasets and checkpoints.</summary>
-public sealed class RunInputs(CheckpointStore checkpoints)
+public sealed class RunInputs(DatasetStore datasets, PreparedStore prepared, CheckpointStore checkpoints)
 {
+    private const int MostNames = 10;
+
     /// <summary>The error of a dataset that is not in the pool, or null.</summary>
-    public Task<FieldError?> CheckAsync(RunSpec spec, CancellationToken stop) => Task.FromResult<FieldError?>(null);
+    public async Task<FieldError?> CheckAsync(RunSpec spec, CancellationToken stop)
+    {
+        string name = spec.Data.Dataset;
+        if (await datasets.FindAsync(name, stop) is not null)
+        {
+            return null;
+        }
+
+        var names = (await datasets.ListAsync(stop)).Select(d => d.Name).ToList();
+        string allowed = names.Count == 0 ? "a dataset of the pool, which has none yet" : string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? ", …" : "");
+        return new FieldError("data.dataset", name, allowed, $"No dataset is called {name}. Allowed: {allowed}.");
+    }
 
     /// <summary>What the attempt reads; null when the dataset is gone.</summary>
-    public Task<RunData?> FindDataAsync(RunSpec spec, CancellationToken stop) => Task.FromResult<RunData?>(new RunData([], null));
+    public async Task<RunData?> FindDataAsync(RunSpec spec, CancellationToken stop) =>
+        await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset ? null
+            : await prepared.FindForAsync(spec, stop) is { } files ? new RunData([], files)
+            : new RunData(await datasets.FilesAsync(dataset.Id, stop), null);
 
     /// <summary>The newest checkpoint that is good, or null.</summary>
     public async Task<RunCheckpoint?> FindCheckpointAsync(Guid run, CancellationToken stop) =>

@@ -12,7 +12,11 @@ public sealed class EventStreamTests(PostgresServer postgres) : IAsyncLifetime
     private string _database = "";
     private CoordinatorProcess _service = null!;
 
-    public async Task InitializeAsync() => _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync());
+    public async Task InitializeAsync()
+    {
+        _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync());
+        await _service.AddDatasetAsync();
+    }
 
     public async Task DisposeAsync() => await _service.DisposeAsync();
 

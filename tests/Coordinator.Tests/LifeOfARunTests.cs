@@ -13,7 +13,11 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
     private string _database = "";
     private CoordinatorProcess _service = null!;
 
-    public async Task InitializeAsync() => _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync(), null, Lease);
+    public async Task InitializeAsync()
+    {
+        _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync(), null, Lease);
+        await _service.AddDatasetAsync();
+    }
 
     public async Task DisposeAsync() => await _service.DisposeAsync();
 
@@ -30,6 +34,8 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
 
         Assert.Equal((run.Id, "a-run", 1, 0, 16), (attempt.Assignment.RunId, attempt.Assignment.RunName, attempt.Assignment.Number, attempt.Assignment.DeviceIndex, attempt.Assignment.MicroBatch));
         Assert.Equal("nano", attempt.Assignment.Spec.Model.Size);
+        Assert.Equal("dataset.jsonl", Assert.Single(attempt.Assignment.Dataset).Name);
+        Assert.Null(attempt.Assignment.Prepared);
         Assert.Equal(("studio/0", "A card"), (running.Summary.Device, running.Summary.DeviceModel));
         Assert.Equal((100, "00000000deadbeef"), (done.Summary.Step, done.Trace));
         Assert.NotNull(done.Summary.EndedAt);
@@ -60,6 +66,29 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         var late = await back.SyncAsync([new AttemptReport(lost.Assignment.Lease, AttemptState.Running, null, null, 9)], [], 0);
         Assert.Equal([lost.Assignment.Lease.AttemptId], late!.Revoked);
         await first.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_lost_run_goes_on_from_its_newest_checkpoint_and_a_corrupt_one_makes_it_take_the_one_before()
+    {
+        await using var worker = await FakeWorker.JoinAsync(_service, "studio");
+        var run = await _service.SubmitAsync(Pool.Spec());
+        var first = await worker.AttemptAsync();
+        await _service.WaitAsync(run, RunState.Running);
+        var early = await worker.CheckpointAsync(first.Assignment.Lease, 10, "ten");
+        var late = await worker.CheckpointAsync(first.Assignment.Lease, 20, "twenty");
+
+        worker.End(first, AttemptState.Lost, 25, message: "The trainer was killed.");
+        var second = await worker.AttemptAsync();
+        worker.End(second, AttemptState.Failed, 20, FailureCodes.CorruptCheckpoint, "model.safetensors does not match its digest.");
+        var third = await worker.AttemptAsync();
+
+        Assert.Equal((late, early), (second.Assignment.CheckpointId, third.Assignment.CheckpointId));
+        Assert.Equal("model.safetensors", Assert.Single(third.Assignment.Checkpoint!).Name);
+        var detail = await _service.WaitAsync(run, RunState.Running);
+        Assert.Equal([0, 20, 10], detail.Attempts.Select(a => a.FirstStep));
+        Assert.Equal(["corrupt", "kept"], detail.Checkpoints.Select(c => c.Status));
+        Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at step 25.");
     }
 
     [Fact]

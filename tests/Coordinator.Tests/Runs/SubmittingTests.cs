@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Hearth.Api;
+using Hearth.Runs;
 using Hearth.Tests.Support;
 using Xunit;
 
@@ -12,7 +13,11 @@ public sealed class SubmittingTests(PostgresServer postgres) : IAsyncLifetime
 {
     private CoordinatorProcess _service = null!;
 
-    public async Task InitializeAsync() => _service = await CoordinatorProcess.StartAsync(await postgres.CreateDatabaseAsync());
+    public async Task InitializeAsync()
+    {
+        _service = await CoordinatorProcess.StartAsync(await postgres.CreateDatabaseAsync());
+        await _service.AddDatasetAsync();
+    }
 
     public async Task DisposeAsync() => await _service.DisposeAsync();
 
@@ -45,6 +50,17 @@ public sealed class SubmittingTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
         Assert.Equal(["model.size", "optimizer.lr", "train.steps", "typo"], (await response.ErrorsAsync()).Select(e => e.Field).Order(StringComparer.Ordinal));
         Assert.Equal(0, (await ListAsync("")).Total);
+    }
+
+    [Fact]
+    public async Task A_dataset_that_is_not_there_is_named_with_those_that_are()
+    {
+        var spec = Pool.Spec();
+        spec["data"]!["dataset"] = "dosc";
+
+        using var response = await SubmitAsync(spec, null);
+
+        Assert.Equal(new FieldError("data.dataset", "dosc", "docs", "No dataset is called dosc. Allowed: docs."), Assert.Single(await response.ErrorsAsync()));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
 using Hearth.Api;
 using Hearth.Hardware;
 using Hearth.Protocol;
@@ -133,6 +135,20 @@ public sealed class FakeWorker : IAsyncDisposable
         {
             return null;
         }
+    }
+
+    /// <summary>Uploads one file and commits it as the checkpoint of a step; its id.</summary>
+    public async Task<Guid> CheckpointAsync(Lease lease, long step, string content)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(content);
+        var file = new FileRef("model.safetensors", Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length);
+        using var tickets = await PostAsync("/api/worker/uploads", new UploadsRequest(lease, [file]));
+        using var put = await _http.PutAsync(new Uri((await tickets.Content.ReadFromJsonAsync<UploadsResponse>(Json.Wire))!.Tickets[0].Url!, UriKind.RelativeOrAbsolute), new ByteArrayContent(bytes));
+        put.EnsureSuccessStatusCode();
+        var manifest = new CheckpointManifest { Step = step, Tokens = step, Trace = $"{step:x16}", TokenizerSha256 = new string('0', 64), Files = [file] };
+        using var commit = await PostAsync("/api/worker/checkpoints", new CheckpointCommit(lease, manifest, 0, 0));
+        commit.EnsureSuccessStatusCode();
+        return (await commit.Content.ReadFromJsonAsync<CheckpointCommitted>(Json.Wire))!.CheckpointId;
     }
 
     public Task<HttpResponseMessage> PostAsync<T>(string path, T body) => _http.PostAsJsonAsync(path, body, Json.Wire);

@@ -19,6 +19,13 @@ internal static class Pool
         }
         """)!;
 
+    /// <summary>The dataset that <see cref="Spec"/> names.</summary>
+    internal static async Task AddDatasetAsync(this CoordinatorProcess service, string name = "docs")
+    {
+        using var response = await service.Http.PostAsync(new Uri($"/api/v1/datasets?name={name}&license=ours&kind=text", UriKind.Relative), new StringContent("Some text to train on."));
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
+    }
+
     internal static async Task<RunSummary> SubmitAsync(this CoordinatorProcess service, JsonObject spec)
     {
         using var response = await service.PostAsync("/api/v1/runs", new { spec });
