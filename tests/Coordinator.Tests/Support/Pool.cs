@@ -22,7 +22,7 @@ internal static class Pool
     /// <summary>The dataset that <see cref="Spec"/> names.</summary>
     internal static async Task AddDatasetAsync(this CoordinatorProcess service, string name = "docs")
     {
-        using var response = await service.Http.PostAsync(new Uri($"/api/v1/datasets?name={name}&license=ours&kind=text", UriKind.Relative), new StringContent("Some text to train on."));
+        using var response = await service.Http.PostAsync(new Uri($"/api/v1/datasets?name={name}&license=ours&kind=jsonl", UriKind.Relative), new StringContent("{\"text\": \"the first\"}\n{\"text\": \"the second\"}\n"));
         Assert.True(response.StatusCode == HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
     }
 
