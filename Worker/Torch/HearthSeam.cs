@@ -20,6 +20,23 @@ public static class HearthSeam
     public static (Tensor Y, Tensor State)? SsdScan(Tensor x, Tensor logA, Tensor b, Tensor c, Tensor state) =>
         HasScan(x) ? Two(Ops.SsdScan.Many(x, logA, b, c, state)) : null;
 
+    /// <summary>Causal depthwise convolution of [B,T+J−1,C] by taps [C,J]; null where only the naive form exists (other than fp32 and fp64 on the CPU).</summary>
+    public static Tensor? CausalConv(Tensor padded_BRC, Tensor taps_CJ) =>
+        OnCpu(padded_BRC, taps_CJ) ? Ops.CausalConv.One(padded_BRC, taps_CJ) : null;
+
+    /// <summary>x [B,H,T,N] turned by learned angles [H or 1,T,N/2]; null where only the naive form exists, as above.</summary>
+    public static Tensor? Rotate(Tensor x_BHTN, Tensor cos_HTP, Tensor sin_HTP) =>
+        OnCpu(x_BHTN, cos_HTP) ? Ops.Rotate.One(x_BHTN, cos_HTP, sin_HTP) : null;
+
+    /// <summary>
+    /// softmax(q kᵀ) v, unscaled, where row t sees keys 0..t; null where only the naive form exists, as above, and where libtorch
+    /// has a kernel of its own.
+    /// </summary>
+    public static Tensor? CausalAttention(Tensor q_BHTN, Tensor k_BHTN, Tensor v_BHTN) =>
+        HasCausalAttention(q_BHTN) ? Ops.CausalAttention.One(q_BHTN, k_BHTN, v_BHTN) : null;
+
+    public static bool HasCausalAttention(Tensor q) => OnCpu(q, q) && !Ops.Sdpa.Exists;
+
     /// <summary>One AdamW step over all tensors at once; false where only the naive form exists.</summary>
     public static bool AdamW(Tensor[] weights, Tensor[] grads, Tensor[] first, Tensor[] second, AdamWStep step)
     {
@@ -36,6 +53,8 @@ public static class HearthSeam
         Ops.AdamW.Do(weights, grads, first, second, step.Lr, step.Beta1, step.Beta2, step.Eps, step.WeightDecay, step.Step, step.Scale);
         return true;
     }
+
+    private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 
     private static bool HasScan(Tensor x_BTHN) =>
         x_BTHN.device.index < 0 && x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64;

@@ -17,6 +17,8 @@ internal static class Ops
     internal static readonly Op Backward = new("aten::_backward");
     internal static readonly Op Bmm = new("aten::bmm");
     internal static readonly Op Cat = new("aten::cat");
+    internal static readonly Op CausalAttention = new("hearth::causal_attention");
+    internal static readonly Op CausalConv = new("hearth::causal_conv");
     internal static readonly Op Clamp = new("aten::clamp");
     internal static readonly Op Clone = new("aten::clone");
     internal static readonly Op Contiguous = new("aten::contiguous");
@@ -72,6 +74,7 @@ internal static class Ops
     internal static readonly Op Relu = new("aten::relu");
     internal static readonly Op Reshape = new("aten::reshape");
     internal static readonly Op RmsNorm = new("hearth::rms_norm");
+    internal static readonly Op Rotate = new("hearth::rotate");
     internal static readonly Op Rsqrt = new("aten::rsqrt");
     internal static readonly Op ScatterAdd = new("aten::scatter_add_");
     internal static readonly Op Sdpa = new("aten::scaled_dot_product_attention");

@@ -1,3 +1,4 @@
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 // B batch, H heads of this rope (1 when heads share), T time, N head width, P = N/2 pairs, M Fourier terms.
@@ -39,7 +40,10 @@ internal sealed class BlackHoleRope(MoaConfig config, FourierTables tables, Func
     }
 
     /// <summary>x [B,·,T,N] turned pair by pair, (p, p + N/2); its norm stays.</summary>
-    internal static Tensor Rotate(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn)
+    internal static Tensor Rotate(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn) =>
+        HearthSeam.Rotate(x_BHTN, turn.Cos_HTP, turn.Sin_HTP) ?? Naive(x_BHTN, turn);
+
+    internal static Tensor Naive(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn)
     {
         long half = x_BHTN.size(-1) / 2;
         var a = x_BHTN.narrow(-1, 0, half);

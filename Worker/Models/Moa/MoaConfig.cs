@@ -34,6 +34,7 @@ public sealed record MoaConfig
     public double ThetaBase { get; init; } = 10000;
     public double RouterTemperature { get; init; } = 1;
     public int RouterTopk { get; init; }
+    public int RouterSoftSteps { get; init; } = 300;
     public bool UseBalls { get; init; }
     public bool DiscrepancyModulation { get; init; } = true;
     public double LayerScaleInit { get; init; } = 0.2;

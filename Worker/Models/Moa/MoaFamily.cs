@@ -70,6 +70,7 @@ public sealed class MoaFamily : IFamily
         new("theta_base", ModelFieldKind.Number, "Base of the rotary frequencies.", 1, 1e9),
         new("router_temperature", ModelFieldKind.Number, "Softness of the path router.", 1e-3, 1000),
         new("router_topk", ModelFieldKind.Integer, "Paths kept per token: 2, or 0 for all.", 0, 2),
+        new("router_soft_steps", ModelFieldKind.Integer, "Steps of training before only two paths are kept.", 0, 1 << 30),
         new("use_balls", ModelFieldKind.Flag, "Keys outside a learned ball are not attended to."),
         new("discrepancy_modulation", ModelFieldKind.Flag, "A change of input moves the gain of values."),
         new("layer_scale_init", ModelFieldKind.Number, "Starting scale of both residual branches.", 0, 10),
@@ -92,10 +93,11 @@ public sealed class MoaFamily : IFamily
         ["mqa_heads"] = "mqa_q_heads",
     };
 
-    // A run's advice, not part of the model that cases describe.
+    // Advice for runs, not part of the model that cases describe.
     public IReadOnlyDictionary<string, JsonElement> CaseDefaults { get; } = new Dictionary<string, JsonElement>(StringComparer.Ordinal)
     {
         ["freq_lr_mult"] = JsonSerializer.SerializeToElement(1),
+        ["router_soft_steps"] = JsonSerializer.SerializeToElement(0),
     };
 
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)

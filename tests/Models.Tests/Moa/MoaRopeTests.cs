@@ -120,6 +120,19 @@ public sealed class MoaRopeTests : IDisposable
     }
 
     [Fact]
+    public void Training_routes_softly_before_it_keeps_two()
+    {
+        var model = MoaSmall.Tiny(new { router_topk = 2, router_soft_steps = 5, ti_weight = 0 });
+        var soft = MoaSmall.Tiny(new { router_topk = 0, ti_weight = 0 });
+        var ids = Small.Ids(2, 12, 40);
+        using var quiet = no_grad();
+        double Ce(MoaModel of, int step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Sums[0].item<double>();
+
+        Assert.Equal(Ce(soft, 4), Ce(model, 4));
+        Assert.NotEqual(Ce(soft, 5), Ce(model, 5));
+    }
+
+    [Fact]
     public void A_convolution_weighs_the_rows_before_by_its_taps()
     {
         var x = tensor(new[] { 1.0, 10, 2, 20, 3, 30 }, 1, 3, 2);

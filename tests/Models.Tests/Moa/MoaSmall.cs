@@ -33,6 +33,7 @@ internal static class MoaSmall
             r_basis = 3,
             max_position_embeddings = 64,
             ti_samples = 8,
+            router_soft_steps = 0,
         }).EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
         foreach (var (name, value) in Small.Model(overrides).Overrides)
         {
