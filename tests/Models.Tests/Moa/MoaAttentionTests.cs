@@ -110,7 +110,10 @@ public sealed class MoaAttentionTests : IDisposable
         var (off, on) = (MoaSmall.Tiny(new { metric }), MoaSmall.Tiny(new { metric, use_balls = true }));
         using var quiet = no_grad();
         Radius(on, 1e9);
+        MoaSmall.Near(off.Logits(ids), on.Logits(ids), 1e-12);
+        (off.Form, on.Form) = (AttentionForm.Explicit, AttentionForm.Explicit);
         Assert.Equal(0.0, Small.Difference(off.Logits(ids), on.Logits(ids)));
+        (off.Form, on.Form) = (AttentionForm.Augmented, AttentionForm.Augmented);
 
         Radius(on, -50);
         var closed = on.Logits(ids);
