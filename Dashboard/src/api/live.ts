@@ -3,7 +3,7 @@ import { useSyncExternalStore } from "react";
 import { connection, EMPTY_LIVE, reduceLive } from "../model/live";
 import type { Connection, LiveEvent, LiveState } from "../model/live";
 
-const KINDS = ["run", "progress", "worker", "note", "checkpoint", "log", "ping"] as const;
+const KINDS = ["run", "progress", "worker", "note", "checkpoint", "log", "ping", "reset"] as const;
 const PAINT_MS = 250;
 const HIDDEN_PAINT_MS = 5000;
 const RETRY_MS = 2000;
@@ -96,7 +96,7 @@ class LiveStore {
   }
 
   private readAgain(events: readonly LiveEvent[], returned: boolean): void {
-    if (returned) {
+    if (returned || events.some((e) => e.kind === "reset")) {
       void this.client?.invalidateQueries();
       return;
     }
