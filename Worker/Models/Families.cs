@@ -10,6 +10,7 @@ public static class Families
         new Qovaryx.QovaryxFamily(),
         new Moa.MoaFamily(),
         new Positronic.PositronicFamily(),
+        new Hybrid.HybridFamily(),
     ];
 
     public static IFamily? Find(string name) => All.FirstOrDefault(f => f.Name == name);

@@ -8,7 +8,10 @@ namespace Hearth.Models;
 /// (softmax − one-hot) is used while they do, so memory does not grow with rows × vocabulary × heads.
 /// <see cref="Naive"/> is the same in plain operators.
 /// </summary>
-public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
+/// <param name="head_VD">The head's weight.</param>
+/// <param name="compute">Type of the matrix products.</param>
+/// <param name="softcap">C bends logits to C·tanh(z/C), whose derivative is 1 − tanh²; 0 is off.</param>
+public sealed class HeadLoss(Tensor head_VD, ScalarType compute, double softcap = 0)
 {
     /// <summary>Rows whose logits exist together.</summary>
     public const int SliceRows = 512;
@@ -70,8 +73,8 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
     }
 
     /// <summary>Sum of cross entropies, every logit at once, by autograd.</summary>
-    public static Tensor Naive(Tensor rows_ND, Tensor labels_N, Tensor head_VD, ScalarType compute) =>
-        Functions.CrossEntropySum(Functions.Linear(rows_ND, head_VD, compute), labels_N);
+    public static Tensor Naive(Tensor rows_ND, Tensor labels_N, Tensor head_VD, ScalarType compute, double softcap = 0) =>
+        Functions.CrossEntropySum(Functions.Softcap(Functions.Linear(rows_ND, head_VD, compute), softcap), labels_N);
 
     private (Tensor Sum, Tensor Squares, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor, double z)
     {
@@ -79,6 +82,8 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
         var narrow_SD = rows_SD.to(compute);
         var logits_SV = nn.functional.linear(narrow_SD, head_VD.to(compute));
         var wide_SV = logits_SV.dtype == float64 ? logits_SV : logits_SV.to(float32);
+        var bent_SV = softcap > 0 ? (wide_SV / softcap).tanh() : null;
+        wide_SV = bent_SV is null ? wide_SV : bent_SV * softcap;
         var logp_SV = wide_SV.log_softmax(-1);
         var lse_S1 = z == 0 ? null : wide_SV.logsumexp(-1, true);
         var index_S1 = labels_S.clamp(min: 0).unsqueeze(1);
@@ -93,6 +98,11 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute)
         var weight_S1 = full([rows_SD.size(0)], factor, rows_SD.dtype, rows_SD.device).masked_fill(labels_S.lt(0), 0).unsqueeze(1);
         var grad_SV = lse_S1 is null ? logp_SV.exp() : logp_SV.exp() * ((lse_S1 * (2 * z)) + 1);
         grad_SV.scatter_add_(1, index_S1, full([rows_SD.size(0), 1], -1, grad_SV.dtype, grad_SV.device));
+        if (bent_SV is not null)
+        {
+            grad_SV = grad_SV * ((bent_SV.pow(2) * -1.0) + 1);
+        }
+
         grad_SV = grad_SV.to(compute);
         var grad_SD = grad_SV.mm(head_VD.to(compute)).to(rows_SD.dtype) * weight_S1;
         _headGrad_VD ??= zeros(head_VD.shape, head_VD.dtype, head_VD.device).MoveToOuterDisposeScope();

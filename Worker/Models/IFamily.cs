@@ -32,6 +32,7 @@ public enum ModelFieldKind
     Number,
     Flag,
     Choice,
+    IntegerList,
 }
 
 /// <summary>A field that may stand under <c>model:</c>.</summary>
@@ -41,6 +42,7 @@ public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, d
     {
         ModelFieldKind.Choice => string.Join(", ", Choices!),
         ModelFieldKind.Flag => "true, false",
+        ModelFieldKind.IntegerList => $"a list of whole numbers, {Words.Number(Min)} to {Words.Number(Max)}",
         _ => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
     };
 
@@ -49,9 +51,13 @@ public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, d
     {
         ModelFieldKind.Flag => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
         ModelFieldKind.Choice => value.ValueKind == JsonValueKind.String && Choices!.Contains(value.GetString()),
-        ModelFieldKind.Integer => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int whole) && whole >= Min && whole <= Max,
+        ModelFieldKind.Integer => AcceptsInteger(value),
+        ModelFieldKind.IntegerList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(AcceptsInteger),
         _ => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= Min && number <= Max,
     };
+
+    private bool AcceptsInteger(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int whole) && whole >= Min && whole <= Max;
 
     /// <summary>Checks every override against a family's fields.</summary>
     public static void Check(IReadOnlyList<ModelField> fields, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)

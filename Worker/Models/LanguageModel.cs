@@ -121,6 +121,9 @@ internal static class WeightInit
             case InitKind.Constant:
                 draw.fill_(spec.Init.Scale);
                 break;
+            case InitKind.FirstRow:
+                draw.zero_().narrow(0, 0, 1).fill_(1);
+                break;
             case InitKind.Orthogonal:
                 draw = Orthogonal(shape[0], shape[1]) * spec.Init.Scale;
                 break;
@@ -162,6 +165,20 @@ public static class Functions
     /// <summary>x [..., in] times weight [out, in] transposed, in the compute type when that is narrower than the master's.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute) =>
         compute == weight.dtype ? nn.functional.linear(x, weight) : nn.functional.linear(x.to(compute), weight.to(compute));
+
+    /// <summary>C·tanh(z/C) on at least fp32: logits within ±C (Gemma 2, arXiv 2408.00118). A C of 0 is off.</summary>
+    public static Tensor Softcap(Tensor logits, double limit)
+    {
+        var wide = logits.dtype == float64 ? logits : logits.to(float32);
+        return limit > 0 ? (wide / limit).tanh() * limit : logits;
+    }
+
+    /// <summary>x (mean(x²)+ε)^−½ over the last dimension, without a weight.</summary>
+    public static Tensor RmsNorm(Tensor x_BTD, double eps)
+    {
+        var wide = x_BTD.dtype == float64 ? x_BTD : x_BTD.to(float32);
+        return wide * (wide.pow(2).mean([-1], true) + eps).rsqrt();
+    }
 
     /// <summary>Sum of cross entropies over rows whose label is not −100: logsumexp(z) − z_y on at least fp32.</summary>
     public static Tensor CrossEntropySum(Tensor logits_NV, Tensor labels_N)

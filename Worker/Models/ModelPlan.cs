@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Hearth.Runs;
 using TorchSharp;
 
 namespace Hearth.Models;
@@ -25,6 +26,9 @@ public abstract class ModelPlan
     public abstract int MaxSeqLen { get; }
 
     public IReadOnlyList<TensorSpec> Tensors => _tensors ??= [.. ListTensors()];
+
+    /// <summary>Whether training can run on quantised weights (<see cref="TrainingStep.Quantize"/>).</summary>
+    public virtual bool Quantizes => false;
 
     public long Parameters => Tensors.Sum(t => t.Count);
 
@@ -63,7 +67,8 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     /// <param name="rows">Rows of one micro-batch.</param>
     /// <param name="seqLen">Tokens per row.</param>
     /// <param name="precision">fp32, bf16 or fp64; masters and moments are fp32 but in fp64 runs.</param>
-    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision)
+    /// <param name="optimizer">Null = AdamW without an average.</param>
+    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null)
     {
         long master = precision == "fp64" ? 8 : 4;
         long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
@@ -71,9 +76,16 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
         return new MemoryForecast(
             plan.Parameters * master,
             plan.Parameters * master,
-            plan.Parameters * 2 * master,
+            StateValues(plan, optimizer ?? new OptimizerSpec()) * master,
             (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
             (long)(plan.LogitValues(tokens) * master),
             RuntimeBytes);
+    }
+
+    // Two moments of Adam, one momentum of Muon, one average.
+    private static long StateValues(ModelPlan plan, OptimizerSpec optimizer)
+    {
+        long muon = optimizer.Name == "muon" ? plan.Tensors.Sum(t => t.MuonRows.Sum() * t.Shape[^1]) : 0;
+        return (2 * plan.Parameters) - muon + (optimizer.Ema > 0 ? plan.Parameters : 0);
     }
 }

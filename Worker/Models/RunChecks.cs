@@ -38,7 +38,7 @@ public static class RunChecks
     public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind)
     {
         int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
-        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision).Total;
+        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer).Total;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
         {
             return new FitResult(false, 0, 0, least, "fp64 runs on a CPU only.");
@@ -50,7 +50,7 @@ public static class RunChecks
             : Divisors(rows);
         foreach (int micro in candidates)
         {
-            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision).Total;
+            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer).Total;
             if (bytes <= usable)
             {
                 return new FitResult(true, micro, rows / micro, bytes, "");

@@ -22,8 +22,12 @@ public readonly record struct Init(InitKind Kind, double Scale = 1)
     /// <summary>A constant in every element.</summary>
     public static Init Constant(double value) => new(InitKind.Constant, value);
 
+    /// <summary>1 in the first row of a matrix, 0 in the others.</summary>
+    public static Init FirstRow => new(InitKind.FirstRow);
+
     /// <summary>gain · Q of a Gaussian matrix, uniform over orthogonal ones (Saxe et al., arXiv 1312.6120).</summary>
     public static Init Orthogonal(double gain = 1) => new(InitKind.Orthogonal, gain);
+
     /// <summary>Taps [channels,taps] of a causal convolution that starts near the identity: 1 on the present row, N(0,std) on those before.</summary>
     public static Init FirstTap(double std) => new(InitKind.FirstTap, std);
 }
@@ -37,6 +41,7 @@ public enum InitKind
     Constant,
     Orthogonal,
     FirstTap,
+    FirstRow,
 }
 
 /// <summary>A parameter before it exists: name, shape ([out,in] for matrices), group and start.</summary>

@@ -53,6 +53,14 @@ public static partial class torch
         public Tensor mm(Tensor other) => Ops.Mm.One(this, other);
         public Tensor bmm(Tensor other) => Ops.Bmm.One(this, other);
 
+        public Tensor abs() => Ops.Abs.One(this);
+        public Tensor maximum(Tensor other) => Ops.Maximum.One(this, other);
+        public Tensor minimum(Tensor other) => Ops.Minimum.One(this, other);
+        public Tensor round() => Ops.Round.One(this);
+        public Tensor relu() => Ops.Relu.One(this);
+        public Tensor leaky_relu(double negative_slope) => Ops.LeakyRelu.One(this, negative_slope);
+        public Tensor remainder(Scalar other) => Ops.RemainderScalar.One(this, other);
+        public Tensor bitwise_xor(Tensor other) => Ops.BitwiseXor.One(this, other);
         public Tensor exp() => Ops.Exp.One(this);
         public Tensor log() => Ops.Log.One(this);
         public Tensor sqrt() => Ops.Sqrt.One(this);

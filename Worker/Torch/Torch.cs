@@ -23,6 +23,8 @@ public static partial class torch
     public const ScalarType uint8 = ScalarType.Byte;
     public const ScalarType int32 = ScalarType.Int32;
     public const ScalarType int64 = ScalarType.Int64;
+    public const ScalarType int8 = ScalarType.Int8;
+    public const ScalarType float16 = ScalarType.Float16;
     public const ScalarType float32 = ScalarType.Float32;
     public const ScalarType float64 = ScalarType.Float64;
     public const ScalarType bfloat16 = ScalarType.BFloat16;

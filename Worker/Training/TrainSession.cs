@@ -16,6 +16,7 @@ public sealed class TrainSession : IDisposable
 {
     private readonly HostTensors _hostWeights = new();
     private readonly HostTensors _hostOptimizer = new();
+    private readonly HostTensors _hostAverage = new();
     private readonly byte[] _config;
 
     private TrainSession(TrainerJob job, ModelPlan plan, ITrainingData data)
@@ -28,6 +29,7 @@ public sealed class TrainSession : IDisposable
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
+        Average = job.Spec.Optimizer.Ema > 0 ? new Ema(Model, job.Spec.Optimizer) : null;
         BatchRows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch;
         MicroRows = asked > 0 ? Math.Min(asked, BatchRows) : BatchRows;
@@ -41,6 +43,9 @@ public sealed class TrainSession : IDisposable
     public ITrainingData Data { get; }
     public LanguageModel Model { get; }
     public Optimizer Optimizer { get; }
+
+    /// <summary>The weights' average, where the run keeps one: what is evaluated, sampled and exported.</summary>
+    public Ema? Average { get; }
     public Device Device { get; }
 
     /// <summary>Rows of the whole batch, and at most of one micro-batch.</summary>
@@ -94,6 +99,7 @@ public sealed class TrainSession : IDisposable
     public double? Evaluate(TrainerControl control)
     {
         using var quiet = torch.no_grad();
+        using var averaged = Average?.Use();
         var (ids, labels) = Data.Validation(Spec.Eval.Rows);
         int rows = ids.Length / Spec.Data.SeqLen;
         if (rows == 0)
@@ -119,6 +125,7 @@ public sealed class TrainSession : IDisposable
     {
         _hostWeights.Take(Model.named_parameters());
         _hostOptimizer.Take(Optimizer.State);
+        _hostAverage.Take(Average?.State ?? []);
     }
 
     /// <summary>The checkpoint of the last <see cref="Snapshot"/>.</summary>
@@ -128,6 +135,7 @@ public sealed class TrainSession : IDisposable
         Data.TokenizerJson,
         _hostWeights.Write,
         _hostOptimizer.Write,
+        Average is null ? null : _hostAverage.Write,
         pauseSeconds);
 
     /// <summary>Puts weights, optimizer and state back to those of a verified checkpoint.</summary>
@@ -156,6 +164,7 @@ public sealed class TrainSession : IDisposable
         TensorFile.Load(Path.Combine(path, CheckpointFolder.WeightsName), [.. Model.named_parameters()]);
         TensorFile.Load(Path.Combine(path, CheckpointFolder.OptimizerName), Optimizer.State);
         Optimizer.Steps = then.Step;
+        LoadAverage(path, manifest);
         var now = NewState();
         foreach (string difference in then.DifferencesTo(now))
         {
@@ -165,6 +174,21 @@ public sealed class TrainSession : IDisposable
         return then with { Threads = now.Threads, MicroBatch = now.MicroBatch, Device = now.Device, Precision = now.Precision };
     }
 
+    private void LoadAverage(string path, CheckpointManifest manifest)
+    {
+        if (Average is null)
+        {
+            return;
+        }
+
+        if (!manifest.Files.Any(f => f.Name == CheckpointFolder.AverageName))
+        {
+            throw new BadInputException($"optimizer.ema is {Spec.Optimizer.Ema}, but the checkpoint {path} holds no average. Allowed: 0, or a run that had it from its start.");
+        }
+
+        TensorFile.Load(Path.Combine(path, CheckpointFolder.AverageName), Average.State);
+    }
+
     /// <summary>Bytes of the device in use; of the process on a CPU.</summary>
     public long MemoryBytes() => Device.index >= 0 ? torch.cuda.memory(Device).Allocated : Environment.WorkingSet;
 
@@ -172,6 +196,8 @@ public sealed class TrainSession : IDisposable
     {
         _hostWeights.Dispose();
         _hostOptimizer.Dispose();
+        _hostAverage.Dispose();
+        Average?.Dispose();
         Optimizer.Dispose();
         Data.Dispose();
         foreach (var parameter in Model.parameters())

@@ -31,6 +31,9 @@ public sealed record TrainState
     /// <summary>Step at which the last regular sample was written.</summary>
     public long SampleStep { get; init; }
 
+    /// <summary>Quantised training has begun; it never ends again.</summary>
+    public bool Quantizing { get; init; }
+
     /// <summary>Compute threads: another number splits sums differently, so the trace may differ in last bits.</summary>
     public int Threads { get; init; }
 

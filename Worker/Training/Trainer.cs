@@ -85,7 +85,8 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         using var sums = new LossSums();
         var (ids, labels) = session.Data.Batch(state.Step);
         var totals = session.Model.Count(labels, _spec.Data.SeqLen) with { MicroBatches = session.Accumulation };
-        var at = new TrainingStep(state.Seed, state.Step, _spec.Train.Steps, factor, 0);
+        bool quantize = state.Quantizing || (session.Plan.Quantizes && Schedules.StartsQuantizing(_spec.Optimizer, state.Step, _spec.Train.Steps));
+        var at = new TrainingStep(state.Seed, state.Step, _spec.Train.Steps, factor, 0) { Quantize = quantize };
         for (int first = 0; first < session.BatchRows; first += session.MicroRows)
         {
             control.ThrowIfStopped();
@@ -105,9 +106,16 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         }
 
         session.Optimizer.Step(factor);
+        session.Average?.Update(state.Step);
+        if (quantize && !state.Quantizing)
+        {
+            sink.Emit(new LogEvent(LogLevel.Info, $"Training with quantised weights from step {state.Step + 1} on."));
+        }
+
         state = state with
         {
             Step = state.Step + 1,
+            Quantizing = quantize,
             Tokens = state.Tokens + _spec.Train.BatchTokens,
             Trace = TraceHash.Parse(state.Trace).Fold(total).ToString(),
             LastLoss = main,
@@ -142,6 +150,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private void Sample(TrainState state, SampleSpec how)
     {
         long seed = SeedMix.Of(state.Seed, RandomStream.Sample, state.Step);
+        using var averaged = session.Average?.Use();
         string text = Generation.Text(session.Model, session.Data, how, seed, control);
         sink.Emit(new SampleEvent(state.Step, how.Prompt, text));
     }

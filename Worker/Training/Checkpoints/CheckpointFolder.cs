@@ -18,6 +18,9 @@ public static class CheckpointFolder
     public const string ManifestName = "manifest.json";
     public const string WeightsName = "weights.safetensors";
     public const string OptimizerName = "optimizer.safetensors";
+
+    /// <summary>The weights' moving average; only of runs that keep one.</summary>
+    public const string AverageName = "ema.safetensors";
     public const string StateName = "state.json";
     public const string ConfigName = "config.json";
     public const string TokenizerName = "tokenizer.json";
@@ -130,6 +133,13 @@ public static class CheckpointFolder
         }
 
         return manifest;
+    }
+
+    /// <summary>The file with the weights to use: the average where the run kept one.</summary>
+    public static string ExportPath(string path)
+    {
+        string average = Path.Combine(path, AverageName);
+        return File.Exists(average) ? average : Path.Combine(path, WeightsName);
     }
 
     /// <summary>Reads one JSON file of a checkpoint.</summary>

@@ -11,6 +11,7 @@ namespace Hearth.Training.Checkpoints;
 /// <param name="Tokenizer"><c>tokenizer.json</c>, byte for byte as the tokenizer's hash was taken.</param>
 /// <param name="WriteWeights">Streams <c>weights.safetensors</c>.</param>
 /// <param name="WriteOptimizer">Streams <c>optimizer.safetensors</c>.</param>
+/// <param name="WriteAverage">Streams <c>ema.safetensors</c>; null where the run keeps no average.</param>
 /// <param name="PauseSeconds">How long training stood still for the copy.</param>
 public sealed record CheckpointContent(
     TrainState State,
@@ -18,6 +19,7 @@ public sealed record CheckpointContent(
     byte[] Tokenizer,
     Action<Stream> WriteWeights,
     Action<Stream> WriteOptimizer,
+    Action<Stream>? WriteAverage,
     double PauseSeconds);
 
 /// <summary>
@@ -66,6 +68,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
                 new(CheckpointFolder.StateName, s => JsonSerializer.Serialize(s, state, Json.Pretty)),
                 new(CheckpointFolder.ConfigName, s => s.Write(content.Config)),
                 new(CheckpointFolder.TokenizerName, s => s.Write(content.Tokenizer)),
+                .. content.WriteAverage is { } average ? [new(CheckpointFolder.AverageName, average)] : Array.Empty<CheckpointFile>(),
             ];
             string path = CheckpointFolder.Write(root, state.Step, files, refs => Manifest(content, refs), open);
             _last = new CheckpointPlace(path, state.Step, state.Trace);

@@ -29,7 +29,7 @@ internal static class GenerateCommand
         var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         using var scope = torch.NewDisposeScope();
         var model = plan.Build(torch.float32, torch.device(arguments.Text("--device") ?? "cpu"), 0);
-        TensorFile.Load(Path.Combine(folder, CheckpointFolder.WeightsName), [.. model.named_parameters()]);
+        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
         var tokenizer = BpeTokenizer.Load(Path.Combine(folder, CheckpointFolder.TokenizerName));
         int[] ids = tokenizer.Encode(prompt);
         if (ids.Length == 0)

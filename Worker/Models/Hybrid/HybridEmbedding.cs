@@ -1,0 +1,78 @@
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, E width of all key/value heads.
+namespace Hearth.Models.Hybrid;
+
+/// <summary>
+/// The first rows of the residual stream: token plus hashed token pair, normed, then smeared with the row before by a gate
+/// per channel; and the value embedding beside them.
+/// </summary>
+internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> weight)
+{
+    private const long CurrentFactor = 36313;
+    private const long PreviousFactor = 27191;
+    private readonly Tensor _tokens_VD = weight("tok_emb");
+    private readonly Tensor _pairs = weight("bigram.embed");
+    private readonly Tensor _pairsProj = weight("bigram.proj");
+    private readonly Tensor _pairsScale_1 = weight("bigram.scale");
+    private readonly Tensor _gate_D = weight("smear.gate");
+    private readonly Tensor _values = weight("ve.embed");
+    private readonly Tensor _valuesProj = weight("ve.proj");
+
+    /// <summary>The stream's first rows [B,T,D]; <paramref name="state"/> goes on after the rows it has seen.</summary>
+    internal Tensor Forward(Tensor ids_BT, HybridContext context, EmbeddingState? state)
+    {
+        var rows_BT = PairRows(ids_BT, state?.TakeIds(ids_BT), config.BigramVocab);
+        var pairs_BTD = context.Linear(nn.functional.embedding(rows_BT, _pairs), _pairsProj);
+        var x_BTD = nn.functional.embedding(ids_BT, _tokens_VD) + (pairs_BTD * _pairsScale_1);
+        x_BTD = Functions.RmsNorm(x_BTD, config.NormEps);
+        var before_BTD = LastRow.Shift(x_BTD, state?.Row);
+        return x_BTD + ((before_BTD - x_BTD) * _gate_D.sigmoid());
+    }
+
+    /// <summary>The value embedding [B,T,E].</summary>
+    internal Tensor Values(Tensor ids_BT, HybridContext context) => context.Linear(nn.functional.embedding(ids_BT, _values), _valuesProj);
+
+    /// <summary>
+    /// Rows of the pair table, int64 [B,T]: ((36313·id_t) xor (27191·id_{t−1})) mod (rows − 1), and the last row at position 0.
+    /// </summary>
+    /// <param name="ids_BT">int64.</param>
+    /// <param name="before_B1">The token before the first column; null at the start of a text.</param>
+    /// <param name="rows">Of the table.</param>
+    internal static Tensor PairRows(Tensor ids_BT, Tensor? before_B1, int rows)
+    {
+        long batch = ids_BT.size(0), time = ids_BT.size(1);
+        var first_B1 = before_B1 ?? zeros([batch, 1], int64, ids_BT.device);
+        var previous_BT = cat([first_B1, ids_BT.narrow(1, 0, time - 1)], 1);
+        var hashed_BT = (ids_BT * CurrentFactor).bitwise_xor(previous_BT * PreviousFactor).remainder(rows - 1);
+        if (before_B1 is null)
+        {
+            hashed_BT.narrow(1, 0, 1).fill_(rows - 1);
+        }
+
+        return hashed_BT;
+    }
+}
+
+/// <summary>The last token and the last row before smearing.</summary>
+internal sealed class EmbeddingState : IDisposable
+{
+    private Tensor? _last_B1;
+
+    internal LastRow Row { get; } = new();
+
+    /// <summary>The token before these, and keeps their last; null at the start. Valid until the surrounding scope ends.</summary>
+    internal Tensor? TakeIds(Tensor ids_BT)
+    {
+        var before_B1 = _last_B1?.clone();
+        _last_B1?.Dispose();
+        _last_B1 = ids_BT.narrow(1, ids_BT.size(1) - 1, 1).clone().DetachFromDisposeScope();
+        return before_B1;
+    }
+
+    public void Dispose()
+    {
+        _last_B1?.Dispose();
+        Row.Dispose();
+    }
+}

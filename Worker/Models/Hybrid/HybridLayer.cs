@@ -1,0 +1,111 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, F feed-forward width.
+namespace Hearth.Models.Hybrid;
+
+/// <summary>What mixes over time in a layer: a shift by one token, or attention.</summary>
+internal abstract class HybridMixer
+{
+    /// <summary>x [B,T,D] to [B,T,D]; with a state, rows go on after those the state holds.</summary>
+    public abstract Tensor Forward(Tensor x_BTD, HybridContext context, MixerState? state);
+
+    public abstract MixerState NewState();
+}
+
+/// <summary>
+/// <c>u = m₀⊙x + m₁⊙x₀</c>, <c>u' = u + a⊙Mix(RMS(u)·ρ)</c>, <c>x = u' + b⊙MLP(RMS(u')·ρ)</c> with x₀ the embedding's rows;
+/// ρ = 1/√(i+1) in attention layers, 1 elsewhere. The MLP is <c>proj(leaky(fc x)²)</c>.
+/// </summary>
+internal sealed class HybridLayer
+{
+    private readonly HybridConfig _config;
+    private readonly HybridMixer _mixer;
+    private readonly double _damping;
+    private readonly Tensor _residMix_2D;
+    private readonly Tensor _attnScale_D;
+    private readonly Tensor _mlpScale_D;
+    private readonly Tensor _fc_FD;
+    private readonly Tensor _proj_DF;
+
+    internal HybridLayer(HybridConfig config, int index, Func<string, Tensor> weight)
+    {
+        string prefix = $"blocks.{index}";
+        _config = config;
+        _mixer = config.Attends(index) ? new WindowAttention(config, index, weight) : new TokenShift(weight, prefix);
+        _damping = config.Attends(index) ? 1 / Math.Sqrt(index + 1) : 1;
+        _residMix_2D = weight(prefix + ".resid_mix");
+        _attnScale_D = weight(prefix + ".attn_scale");
+        _mlpScale_D = weight(prefix + ".mlp_scale");
+        _fc_FD = weight(prefix + ".fc");
+        _proj_DF = weight(prefix + ".mlp_proj");
+    }
+
+    internal MixerState NewState() => _mixer.NewState();
+
+    internal Tensor Forward(Tensor x_BTD, Tensor first_BTD, HybridContext context, MixerState? state)
+    {
+        var u_BTD = (x_BTD * _residMix_2D.select(0, 0)) + (first_BTD * _residMix_2D.select(0, 1));
+        u_BTD = u_BTD + (_mixer.Forward(Norm(u_BTD), context, state) * _attnScale_D);
+        return u_BTD + (Mlp(Norm(u_BTD), context) * _mlpScale_D);
+    }
+
+    private Tensor Norm(Tensor x_BTD)
+    {
+        var normed_BTD = Functions.RmsNorm(x_BTD, _config.NormEps);
+        return _damping == 1 ? normed_BTD : normed_BTD * _damping;
+    }
+
+    private Tensor Mlp(Tensor x_BTD, HybridContext context) =>
+        context.Linear(context.Linear(x_BTD, _fc_FD).leaky_relu(_config.MlpSlope).pow(2), _proj_DF);
+}
+
+/// <summary>The last row of a text so far, for what looks one token back.</summary>
+internal sealed class LastRow : MixerState
+{
+    private Tensor? _row_B1D;
+
+    /// <summary>x [B,T,D] shifted by a token: zeros, or the row kept in <paramref name="state"/>, come first.</summary>
+    internal static Tensor Shift(Tensor x_BTD, LastRow? state)
+    {
+        long time = x_BTD.size(1);
+        var before_B1D = state?._row_B1D ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
+        var shifted_BTD = time == 1 ? before_B1D + 0 : cat([before_B1D, x_BTD.narrow(1, 0, time - 1)], 1);
+        state?.Keep(x_BTD.narrow(1, time - 1, 1));
+        return shifted_BTD;
+    }
+
+    public override void Dispose() => _row_B1D?.Dispose();
+
+    private void Keep(Tensor row_B1D)
+    {
+        var kept = row_B1D.clone().DetachFromDisposeScope();
+        _row_B1D?.Dispose();
+        _row_B1D = kept;
+    }
+}
+
+/// <summary>
+/// <c>x_r = σ(μ_r)⊙x + (1−σ(μ_r))⊙x₋₁</c>, the same with μ_k; <c>σ(W_r x_r) ⊙ W_v(relu(W_k x_k)²)</c>: RWKV's channel mix
+/// (Peng et al., arXiv 2305.13048 §3.1) as the mixer over time. One token back, no further.
+/// </summary>
+internal sealed class TokenShift(Func<string, Tensor> weight, string prefix) : HybridMixer
+{
+    private readonly Tensor _mixR_D = weight(prefix + ".mix_r");
+    private readonly Tensor _mixK_D = weight(prefix + ".mix_k");
+    private readonly Tensor _r_DD = weight(prefix + ".W_r");
+    private readonly Tensor _k_DD = weight(prefix + ".W_k");
+    private readonly Tensor _v_DD = weight(prefix + ".W_v");
+
+    public override MixerState NewState() => new LastRow();
+
+    public override Tensor Forward(Tensor x_BTD, HybridContext context, MixerState? state)
+    {
+        var before_BTD = LastRow.Shift(x_BTD, state as LastRow);
+        var gate_BTD = context.Linear(Mix(x_BTD, before_BTD, _mixR_D), _r_DD).sigmoid();
+        var key_BTD = context.Linear(Mix(x_BTD, before_BTD, _mixK_D), _k_DD).relu().pow(2);
+        return gate_BTD * context.Linear(key_BTD, _v_DD);
+    }
+
+    private static Tensor Mix(Tensor x_BTD, Tensor before_BTD, Tensor mix_D) => before_BTD + ((x_BTD - before_BTD) * mix_D.sigmoid());
+}

@@ -1,0 +1,125 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, V vocabulary, N rows.
+namespace Hearth.Models.Hybrid;
+
+/// <summary>The model that a <see cref="HybridConfig"/> describes: embedding, layers, weight-free norm, tied head with softcap.</summary>
+public sealed class HybridModel : LanguageModel
+{
+    private readonly HybridConfig _config;
+    private readonly ScalarType _compute;
+    private readonly RopeTables _rope;
+    private readonly HybridEmbedding _embedding;
+    private readonly HybridLayer[] _layers;
+    private readonly Tensor _head_VD;
+
+    internal HybridModel(HybridPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
+        : base(plan, dtype, device, seed)
+    {
+        _config = plan.Shape;
+        _compute = compute;
+        _rope = new RopeTables(dtype, device);
+        _embedding = new HybridEmbedding(_config, Weight);
+        _layers = [.. Enumerable.Range(0, _config.NLayer).Select(i => new HybridLayer(_config, i, Weight))];
+        _head_VD = Weight("tok_emb");
+    }
+
+    public override IReadOnlyList<(string Name, double Weight)> Terms { get; } = [("ce", 1.0)];
+
+    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
+    {
+        long counted = 0;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            counted += i % rowLength > 0 && labels[i] >= 0 ? 1 : 0;
+        }
+
+        return new LossTotals([counted]);
+    }
+
+    /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
+    public override LossResult Loss(LossInput input)
+    {
+        var (ids_BT, labels_BT, totals) = input;
+        long targets = ids_BT.size(1) - 1;
+        if (targets < 1)
+        {
+            throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(input));
+        }
+
+        // The last column only has a target in another row; shifting, windows and the rest look back, so it may be left out.
+        double? kappa = input.Step is { Quantize: true } ? _config.QuantKappa : null;
+        var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), null).Last().reshape(-1, _config.DModel);
+        var loss = new HeadLoss(_head_VD, _compute, _config.LogitSoftcap);
+        var sum = loss.Add(rows_ND, labels_BT.narrow(1, 1, targets).reshape(-1), 1.0 / Math.Max(1, totals.Counts[0]));
+        return new LossResult(loss.Total(), [sum]);
+    }
+
+    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Context(0, null), null).Last());
+
+    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
+    {
+        var ids_BT = inputs.Ids("input.ids");
+        yield return new CaseResult("logits", "expect.logits", Logits(ids_BT));
+        int i = 0;
+        foreach (var stream_BTD in Trunk(ids_BT.narrow(0, 0, 1), Context(0, null), null).SkipLast(1))
+        {
+            yield return new CaseResult("stream", $"expect.debug.stream.{i++}", stream_BTD);
+        }
+    }
+
+    public override IDecodeSession StartDecode() => new Session(this);
+
+    /// <summary>The residual stream before the first layer and after each, then the head's normed input; all [B,T,D].</summary>
+    private IEnumerable<Tensor> Trunk(Tensor ids_BT, HybridContext context, Session? session)
+    {
+        var first_BTD = _embedding.Forward(ids_BT, context, session?.Embedding);
+        context = context with { Values_BTE = _embedding.Values(ids_BT, context) };
+        var x_BTD = first_BTD;
+        yield return x_BTD;
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            x_BTD = _layers[i].Forward(x_BTD, first_BTD, context, session?.Layers[i]);
+            yield return x_BTD;
+        }
+
+        yield return Functions.RmsNorm(x_BTD, _config.NormEps);
+    }
+
+    private Tensor Head(Tensor normed_BTD) => Functions.Softcap(Functions.Linear(normed_BTD, _head_VD, _compute), _config.LogitSoftcap);
+
+    private HybridContext Context(long offset, double? kappa) => new(offset, _compute, _rope, kappa);
+
+    private sealed class Session(HybridModel model) : IDecodeSession
+    {
+        private long _length;
+
+        internal EmbeddingState Embedding { get; } = new();
+
+        internal MixerState[] Layers { get; } = [.. model._layers.Select(l => l.NewState())];
+
+        public Tensor Step(Tensor ids_BT)
+        {
+            if (_length + ids_BT.size(1) > model.Plan.MaxSeqLen)
+            {
+                throw new ArgumentException($"The text would have {_length + ids_BT.size(1)} tokens; {model.Plan.Title}'s longest is {model.Plan.MaxSeqLen}.", nameof(ids_BT));
+            }
+
+            using var quiet = no_grad();
+            using var scope = NewDisposeScope();
+            var logits = model.Head(model.Trunk(ids_BT, model.Context(_length, null), this).Last());
+            _length += ids_BT.size(1);
+            return logits.MoveToOuterDisposeScope();
+        }
+
+        public void Dispose()
+        {
+            Embedding.Dispose();
+            foreach (var state in Layers)
+            {
+                state.Dispose();
+            }
+        }
+    }
+}
