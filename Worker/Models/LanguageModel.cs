@@ -145,7 +145,7 @@ internal static class WeightInit
         var tall = empty([Math.Max(rows, columns), Math.Min(rows, columns)], float64).normal_();
         var (q, r) = linalg.qr(tall);
         var signed = (q * r.diagonal().sign()).to(float32);
-        return rows < columns ? signed.transpose(0, 1).contiguous() : signed;
+        return (rows < columns ? signed.transpose(0, 1) : signed).contiguous();
     }
 }
 

@@ -88,16 +88,6 @@ public sealed class DecoderTests : IDisposable
     }
 
     [Fact]
-    public void A_row_alone_is_the_row_in_a_batch()
-    {
-        var model = Model("block", true, false, 2);
-        var ids = Small.Ids(3, 17, 40);
-        using var quiet = no_grad();
-
-        Assert.InRange(Small.Difference(model.Logits(ids).narrow(0, 1, 1), model.Logits(ids.narrow(0, 1, 1))), 0, 1e-12);
-    }
-
-    [Fact]
     public void Grouped_heads_equal_plain_heads_with_repeated_weights()
     {
         var grouped = Small.Tiny(new { n_kv_head = 2, mtp_k = 1 });

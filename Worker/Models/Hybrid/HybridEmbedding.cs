@@ -9,8 +9,6 @@ namespace Hearth.Models.Hybrid;
 /// </summary>
 internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> weight)
 {
-    private const long CurrentFactor = 36313;
-    private const long PreviousFactor = 27191;
     private readonly Tensor _tokens_VD = weight("tok_emb");
     private readonly Tensor _pairs = weight("bigram.embed");
     private readonly Tensor _pairsProj = weight("bigram.proj");
@@ -22,7 +20,7 @@ internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> 
     /// <summary>The stream's first rows [B,T,D]; <paramref name="state"/> goes on after the rows it has seen.</summary>
     internal Tensor Forward(Tensor ids_BT, HybridContext context, EmbeddingState? state)
     {
-        var rows_BT = PairRows(ids_BT, state?.TakeIds(ids_BT), config.BigramVocab);
+        var rows_BT = BigramHash.Rows(ids_BT, state?.TakeIds(ids_BT), config.BigramVocab);
         var pairs_BTD = context.Linear(nn.functional.embedding(rows_BT, _pairs), _pairsProj);
         var x_BTD = nn.functional.embedding(ids_BT, _tokens_VD) + (pairs_BTD * _pairsScale_1);
         x_BTD = Functions.RmsNorm(x_BTD, config.NormEps);
@@ -32,26 +30,6 @@ internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> 
 
     /// <summary>The value embedding [B,T,E].</summary>
     internal Tensor Values(Tensor ids_BT, HybridContext context) => context.Linear(nn.functional.embedding(ids_BT, _values), _valuesProj);
-
-    /// <summary>
-    /// Rows of the pair table, int64 [B,T]: ((36313·id_t) xor (27191·id_{t−1})) mod (rows − 1), and the last row at position 0.
-    /// </summary>
-    /// <param name="ids_BT">int64.</param>
-    /// <param name="before_B1">The token before the first column; null at the start of a text.</param>
-    /// <param name="rows">Of the table.</param>
-    internal static Tensor PairRows(Tensor ids_BT, Tensor? before_B1, int rows)
-    {
-        long batch = ids_BT.size(0), time = ids_BT.size(1);
-        var first_B1 = before_B1 ?? zeros([batch, 1], int64, ids_BT.device);
-        var previous_BT = cat([first_B1, ids_BT.narrow(1, 0, time - 1)], 1);
-        var hashed_BT = (ids_BT * CurrentFactor).bitwise_xor(previous_BT * PreviousFactor).remainder(rows - 1);
-        if (before_B1 is null)
-        {
-            hashed_BT.narrow(1, 0, 1).fill_(rows - 1);
-        }
-
-        return hashed_BT;
-    }
 }
 
 /// <summary>The last token and the last row before smearing.</summary>
