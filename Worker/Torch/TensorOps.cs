@@ -57,7 +57,6 @@ public static partial class torch
         public Tensor maximum(Tensor other) => Ops.Maximum.One(this, other);
         public Tensor minimum(Tensor other) => Ops.Minimum.One(this, other);
         public Tensor round() => Ops.Round.One(this);
-        public Tensor relu() => Ops.Relu.One(this);
         public Tensor leaky_relu(double negative_slope) => Ops.LeakyRelu.One(this, negative_slope);
         public Tensor remainder(Scalar other) => Ops.RemainderScalar.One(this, other);
         public Tensor bitwise_xor(Tensor other) => Ops.BitwiseXor.One(this, other);
