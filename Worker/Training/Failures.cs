@@ -1,3 +1,4 @@
+using Hearth.Models.Hybrid.Artifact;
 using Hearth.Protocol;
 
 namespace Hearth.Training;
@@ -33,7 +34,7 @@ public static class Failures
         _ when IsOutOfMemory(e) => (FailureCodes.OutOfMemory, ExitCodes.OutOfMemory),
         CorruptCheckpointException => (FailureCodes.CorruptCheckpoint, ExitCodes.BadInput),
         NotFiniteException => (FailureCodes.NotFinite, ExitCodes.Crashed),
-        BadInputException or FileNotFoundException or DirectoryNotFoundException => (FailureCodes.BadInput, ExitCodes.BadInput),
+        BadInputException or ArtifactException or FileNotFoundException or DirectoryNotFoundException => (FailureCodes.BadInput, ExitCodes.BadInput),
         _ => (FailureCodes.Crashed, ExitCodes.Crashed),
     };
 

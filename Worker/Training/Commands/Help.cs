@@ -14,6 +14,10 @@ internal static class Help
           models                         families, sizes, parameters, memory
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
+          artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N]
+          artifact unpack FILE.hyb6 --out FILE.safetensors
+          artifact bpb --checkpoint DIR --text FILE [--stride N]
+                                         the 16 MB file of a Hybrid checkpoint, and bits per byte
           bench step [--family F] [--size S] [--optimizer adamw|muon] [--rows N] [--seq-len N] [--steps N] [--threads N]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.

@@ -18,6 +18,7 @@ public sealed class BpeTokenizer
     private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges;
     private readonly byte[]?[] _bytes;
     private readonly string[] _added;
+    private readonly HashSet<int> _addedIds;
     private readonly int[] _byteIds = new int[256];
     private readonly Dictionary<string, int[]> _cache = new(StringComparer.Ordinal);
 
@@ -27,6 +28,7 @@ public sealed class BpeTokenizer
         Sha256 = Convert.ToHexStringLower(SHA256.HashData(json));
         VocabSize = ids.Values.DefaultIfEmpty(-1).Max() + 1;
         _bytes = new byte[]?[VocabSize];
+        _addedIds = [.. added.Select(a => ids[a])];
         var special = added.ToHashSet(StringComparer.Ordinal);
         foreach (var (entry, id) in ids)
         {
@@ -105,14 +107,16 @@ public sealed class BpeTokenizer
         return [.. ids];
     }
 
+    /// <summary>Bytes of text that an id stands for; an added token stands for none.</summary>
+    public int ByteCount(int id) => id >= 0 && id < _bytes.Length && _bytes[id] is { } known && !_addedIds.Contains(id) ? known.Length : 0;
+
     /// <summary>The text of ids; added tokens are left out unless asked for, broken UTF-8 becomes U+FFFD.</summary>
     public string Decode(IEnumerable<int> ids, bool withAdded = false)
     {
-        var special = _added.Select(a => _ids[a]).ToHashSet();
         using var bytes = new MemoryStream();
         foreach (int id in ids)
         {
-            if (id >= 0 && id < _bytes.Length && _bytes[id] is { } known && (withAdded || !special.Contains(id)))
+            if (id >= 0 && id < _bytes.Length && _bytes[id] is { } known && (withAdded || !_addedIds.Contains(id)))
             {
                 bytes.Write(known);
             }

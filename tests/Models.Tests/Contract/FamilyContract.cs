@@ -36,6 +36,9 @@ internal sealed record FamilyContract(IFamily Family)
             {
                 Recipe = new OptimizerSpec { Name = "muon", MatrixLr = 0.03, EmbedLr = 0.035, VectorLr = 0.025, WeightDecay = 0.04, GradClip = 0.3, WarmupSteps = 0, Schedule = "constant" },
             },
+
+            // A closed gate passes a gradient that is not the slope of its value, on purpose: nothing would open it otherwise.
+            "positronic" => new(family) { Differentiable = false },
             _ => new(family),
         };
     }
