@@ -39,6 +39,24 @@ public sealed class HeadLossTests : IDisposable
     }
 
     [Fact]
+    public void Slices_under_a_softcap_give_the_value_and_gradients_of_all_bent_logits_at_once()
+    {
+        // Logits of standard deviation 3.5 under a cap of 2: most are bent hard.
+        var (x, labels, head) = Inputs(HeadLoss.SliceRows + 77, ScalarType.Float64);
+        var naive = HeadLoss.Naive(x, labels, head, ScalarType.Float64, softcap: 2) * 0.01;
+        naive.backward();
+        var (dx, dhead) = (Take(x), Take(head));
+
+        var loss = new HeadLoss(head, ScalarType.Float64, softcap: 2);
+        loss.Add(x, labels, 0.01);
+        loss.Total().backward();
+
+        Assert.Equal(naive.item<double>(), loss.Total().item<double>(), 1e-9);
+        Assert.InRange(Small.Difference(dx, x.grad!), 0, 1e-12);
+        Assert.InRange(Small.Difference(dhead, head.grad!), 0, 1e-11);
+    }
+
+    [Fact]
     public void Narrow_products_give_gradients_near_the_full_ones()
     {
         var (x, labels, head) = Inputs(700, ScalarType.Float32);
