@@ -13,7 +13,7 @@ internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--optimizer"], []);
+        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer"], []);
         if (arguments.Words is not ["step"])
         {
             throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step.");
@@ -29,69 +29,119 @@ internal static class BenchCommand
         var errors = new List<FieldError>();
         var plan = Families.Plan(spec, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         int length = Math.Min(plan.MaxSeqLen, arguments.Integer("--seq-len", 256, 8, 1 << 20));
-        string optimizer = arguments.Text("--optimizer") ?? "adamw";
         int rows = arguments.Integer("--rows", 8, 1, 1 << 16);
         int steps = arguments.Integer("--steps", 10, 1, 1 << 20);
-        var (step, floor) = (Steps(plan, optimizer, rows, length, steps), Floor(plan, rows * length, steps));
+        var run = new BenchRun(plan, new OptimizerSpec { Name = arguments.Text("--optimizer") ?? "adamw", Lr = 1e-4 }, rows, length, steps, device(arguments.Text("--device") ?? "cpu"), Compute(arguments.Text("--precision") ?? "fp32"));
+        double step = run.Step(), floor = run.Floor();
+        double flops = plan.FlopsPerToken(length) * rows * length;
+        double peak = arguments.Number("--peak-tflops", 0, 0, 1e6) * 1e12;
         Console.WriteLine(JsonSerializer.Serialize(
-            new { plan.Family, plan.Size, optimizer, rows, seq_len = length, threads = torch.get_num_threads(), tokens_per_second = rows * length / step, floor_tokens_per_second = rows * length / floor, share_of_floor = floor / step },
+            new
+            {
+                plan.Family,
+                plan.Size,
+                optimizer = arguments.Text("--optimizer") ?? "adamw",
+                rows,
+                seq_len = length,
+                device = run.Device.ToString(),
+                precision = arguments.Text("--precision") ?? "fp32",
+                threads = torch.get_num_threads(),
+                tokens_per_second = rows * length / step,
+                floor_tokens_per_second = rows * length / floor,
+                share_of_floor = floor / step,
+                model_flops_per_second = flops / step,
+                model_flops_utilization = peak > 0 ? flops / step / peak : (double?)null,
+                peak_memory_bytes = run.PeakBytes,
+            },
             Json.Wire));
         return ExitCodes.Done;
     }
 
-    private static double Steps(ModelPlan plan, string name, int rows, int length, int steps)
+    private static ScalarType Compute(string precision) => precision switch
     {
-        var model = plan.Build(float32, CPU, 1);
-        using var optimizer = Optimizer.Create(model, new OptimizerSpec { Name = name, Lr = 1e-4 });
-        var random = new Random(1);
-        int[] ids = [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(plan.VocabSize))];
-        var totals = model.Count(ids, length);
-        return Median(steps, () =>
-        {
-            using var scope = NewDisposeScope();
-            optimizer.zero_grad();
-            var ids_BT = tensor(ids, rows, length).to(int64);
-            model.Loss(ids_BT, ids_BT, totals).Total.backward();
-            optimizer.ClipGradNorm(1);
-            optimizer.Step(1);
-        });
-    }
+        "fp32" => float32,
+        "bf16" => bfloat16,
+        _ => throw new BadInputException($"--precision is {precision}. Allowed: fp32, bf16."),
+    };
 
-    // Forward and both backward products of every matrix, nothing else; the tied head runs once per prediction head.
-    private static double Floor(ModelPlan plan, int tokens, int steps)
+    /// <summary>One model on one device, stepped on random ids; masters are fp32, products in the compute type.</summary>
+    private sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int length, int steps, Device on, ScalarType compute)
     {
-        using var outer = NewDisposeScope();
-        int heads = (int)Math.Round(plan.LogitsPerToken / plan.VocabSize);
-        var shapes = plan.Tensors.Where(t => t.Group == ParameterGroup.Matrix).Select(t => (Rows: t.Shape[0], Columns: t.Shape[1]))
-            .Concat(Enumerable.Repeat((Rows: (long)plan.VocabSize, Columns: plan.Tensors[0].Shape[1]), heads)).ToArray();
-        var weights = shapes.Distinct().ToDictionary(s => s, s => empty([s.Rows, s.Columns]).normal_());
-        var widths = shapes.SelectMany(s => new[] { s.Rows, s.Columns }).Distinct().ToDictionary(w => w, w => empty([tokens, w]).normal_());
-        return Median(steps, () =>
+        public Device Device => on;
+
+        /// <summary>Most bytes that tensors held during <see cref="Step"/>; null on a CPU.</summary>
+        public long? PeakBytes { get; private set; }
+
+        /// <summary>Median seconds of a whole training step: forward, backward, clip, AdamW.</summary>
+        public double Step()
         {
-            using var quiet = no_grad();
-            foreach (var shape in shapes)
+            var model = plan.Build(float32, on, 1, compute);
+            using var optimizer = Optimizer.Create(model, how);
+            var random = new Random(1);
+            int[] ids = [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(plan.VocabSize))];
+            var totals = model.Count(ids, length);
+            double seconds = Median(() =>
             {
                 using var scope = NewDisposeScope();
-                var weight = weights[shape];
-                nn.functional.linear(widths[shape.Columns], weight);
-                widths[shape.Rows].mm(weight);
-                widths[shape.Rows].transpose(0, 1).mm(widths[shape.Columns]);
-            }
-        });
-    }
-
-    private static double Median(int times, Action action)
-    {
-        action();
-        var seconds = new double[times];
-        for (int i = 0; i < times; i++)
-        {
-            long began = Stopwatch.GetTimestamp();
-            action();
-            seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                optimizer.zero_grad();
+                var ids_BT = tensor(ids, rows, length).to(int64).to(on);
+                model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) }).Total.backward();
+                optimizer.ClipGradNorm(1);
+                optimizer.Step(1);
+            });
+            PeakBytes = on.index >= 0 ? cuda.memory(on).Peak : null;
+            return seconds;
         }
 
-        Array.Sort(seconds);
-        return seconds[times / 2];
+        /// <summary>Forward and both backward products of every matrix, nothing else; the head runs once per prediction head.</summary>
+        public double Floor()
+        {
+            using var outer = NewDisposeScope();
+            int heads = (int)Math.Round(plan.LogitsPerToken / plan.VocabSize);
+            int tokens = rows * length;
+            var shapes = plan.Tensors.Where(t => t.Group == ParameterGroup.Matrix && t.Shape.Count == 2).Select(t => (Rows: t.Shape[0], Columns: t.Shape[1]))
+                .Concat(Enumerable.Repeat((Rows: (long)plan.VocabSize, Columns: plan.Tensors[0].Shape[1]), heads)).ToArray();
+            var weights = shapes.Distinct().ToDictionary(s => s, s => Random(s.Rows, s.Columns));
+            var widths = shapes.SelectMany(s => new[] { s.Rows, s.Columns }).Distinct().ToDictionary(w => w, w => Random(tokens, w));
+            return Median(() =>
+            {
+                using var quiet = no_grad();
+                foreach (var shape in shapes)
+                {
+                    using var scope = NewDisposeScope();
+                    var weight = weights[shape];
+                    nn.functional.linear(widths[shape.Columns], weight);
+                    widths[shape.Rows].mm(weight);
+                    widths[shape.Rows].transpose(0, 1).mm(widths[shape.Columns]);
+                }
+            });
+        }
+
+        private Tensor Random(long r, long c) => empty([r, c]).normal_().to(compute).to(on);
+
+        private double Median(Action action)
+        {
+            action();
+            var seconds = new double[steps];
+            for (int i = 0; i < steps; i++)
+            {
+                Wait();
+                long began = Stopwatch.GetTimestamp();
+                action();
+                Wait();
+                seconds[i] = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            }
+
+            Array.Sort(seconds);
+            return seconds[steps / 2];
+        }
+
+        private void Wait()
+        {
+            if (on.index >= 0)
+            {
+                cuda.synchronize(on);
+            }
+        }
     }
 }
