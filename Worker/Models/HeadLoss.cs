@@ -11,9 +11,9 @@ namespace Hearth.Models;
 /// <param name="head_VD">The head's weight.</param>
 /// <param name="compute">Type of the matrix products.</param>
 /// <param name="softcap">C bends logits to C·tanh(z/C), whose derivative is 1 − tanh²; 0 is off.</param>
-public sealed class HeadLoss(Tensor head_VD, ScalarType compute, double softcap = 0)
+public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double softcap = 0)
 {
-    /// <summary>Rows whose logits exist together.</summary>
+    /// <summary>Rows whose logits exist together, where the loss is made of plain operators.</summary>
     public const int SliceRows = 512;
 
     private readonly bool _graph = is_grad_enabled();
@@ -35,10 +35,12 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute, double softcap 
         Tensor? sum = null, squares = null;
         using (no_grad())
         {
-            for (long first = 0; first < rows; first += SliceRows)
+            long most = _fused ? Math.Max(SliceRows, FusedSliceValues / head_VD.size(0)) : SliceRows;
+            for (long first = 0; first < rows; first += most)
             {
-                long count = Math.Min(SliceRows, rows - first);
-                var (part, square, grad_SD) = Slice(frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), factor, z);
+                long count = Math.Min(most, rows - first);
+                var (rows_SD, labels_S) = (frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count));
+                var (part, square, grad_SD) = _fused ? FusedSlice(rows_SD, labels_S, factor, z) : Slice(rows_SD, labels_S, factor, z);
                 sum = sum is null ? part : sum + part;
                 squares = squares is null ? square : squares + square;
                 gradients.Add(grad_SD);
@@ -68,7 +70,7 @@ public sealed class HeadLoss(Tensor head_VD, ScalarType compute, double softcap 
             return value;
         }
 
-        var surrogate = _surrogate! + (head_VD * _headGrad_VD!).sum();
+        var surrogate = _surrogate! + (head_VD * _headGrad_VD!.narrow(0, 0, head_VD.size(0))).sum();
         return value + (surrogate - surrogate.detach());
     }
 

@@ -153,8 +153,11 @@ internal static class WeightInit
 public static class Functions
 {
     /// <summary>x (mean(x²)+ε)^−½ w over the last dimension, reduced in at least fp32; the fast kernel where there is one.</summary>
-    public static Tensor RmsNorm(Tensor x_BTD, Tensor weight_D, double eps) =>
-        HearthSeam.RmsNorm(x_BTD, weight_D, eps) ?? NaiveRmsNorm(x_BTD, weight_D, eps);
+    public static Tensor RmsNorm(Tensor x_BTD, Tensor weight_D, double eps) => RmsNorm(x_BTD, weight_D, eps, weight_D.dtype);
+
+    /// <summary>As <see cref="RmsNorm(Tensor, Tensor, double)"/>, given in the type that the matrix products after it take.</summary>
+    public static Tensor RmsNorm(Tensor x_BTD, Tensor weight_D, double eps, ScalarType output) =>
+        (HearthSeam.RmsNorm(x_BTD, weight_D, eps, output) ?? NaiveRmsNorm(x_BTD, weight_D, eps)).to(output);
 
     public static Tensor NaiveRmsNorm(Tensor x_BTD, Tensor weight_D, double eps)
     {

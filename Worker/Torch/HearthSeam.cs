@@ -5,9 +5,47 @@ namespace Hearth.Torch;
 /// <summary>The one file with what TorchSharp lacks: kernels of our own. A build against TorchSharp swaps it for the naive twins.</summary>
 public static class HearthSeam
 {
-    /// <summary>Root-mean-square norm over the last dimension; null where only the naive form exists (other than fp32 and fp64 on the CPU).</summary>
-    public static Tensor? RmsNorm(Tensor x_BTD, Tensor weight_D, double eps) =>
-        x_BTD.device.index < 0 && x_BTD.dtype == weight_D.dtype && x_BTD.dtype is float32 or float64 ? Ops.RmsNorm.One(x_BTD, weight_D, eps) : null;
+    /// <summary>Set to see the naive twins where kernels exist: tests and benches compare the two.</summary>
+    public static bool NaiveOnly { get; set; }
+
+    /// <summary>
+    /// Root-mean-square norm over the last dimension, in the type <paramref name="output"/> where the kernel can write it, else in
+    /// x's own; null where only the naive form exists (other than fp32, and fp64 on the CPU).
+    /// </summary>
+    public static Tensor? RmsNorm(Tensor x_BTD, Tensor weight_D, double eps, ScalarType output)
+    {
+        if (NaiveOnly || x_BTD.dtype != weight_D.dtype)
+        {
+            return null;
+        }
+
+        if (x_BTD.device.index < 0)
+        {
+            return x_BTD.dtype is float32 or float64 ? Ops.RmsNorm.One(x_BTD, weight_D, eps) : null;
+        }
+
+        return x_BTD.dtype == float32 && output is float32 or bfloat16 ? Ops.RmsNormTo.One(x_BTD, weight_D, eps, output == bfloat16) : null;
+    }
+
+    /// <summary>silu(gate) ⊙ up in one pass; null where only the naive form exists (other than fp32 and bf16 on CUDA).</summary>
+    public static Tensor? SwiGlu(Tensor gate, Tensor up) => OnCuda(gate) && gate.dtype == up.dtype ? Ops.SwiGlu.One(gate, up) : null;
+
+    /// <summary>
+    /// Rotary positions of x [B,H,T,N] by tables [T,P], pairs (p, p+P) of the first 2P values; null where only the naive form
+    /// exists.
+    /// </summary>
+    public static Tensor? Rope(Tensor x_BHTN, Tensor cos_TP, Tensor sin_TP) =>
+        OnCuda(x_BHTN) && cos_TP.dtype == float32 ? Ops.Rope.One(x_BHTN.transpose(1, 2), cos_TP, sin_TP).transpose(1, 2) : null;
+
+    /// <summary>
+    /// Cross entropies [S] of logits [S,P] whose first <paramref name="vocab"/> columns count; the logits become their gradient,
+    /// softmax − one-hot, 0 in rows of a negative label. Null where only the naive form exists.
+    /// </summary>
+    public static Tensor? CrossEntropy_(Tensor logits_SP, Tensor labels_S, long vocab) =>
+        OnCuda(logits_SP) ? Ops.CrossEntropy.One(logits_SP, labels_S, vocab) : null;
+
+    /// <summary>Whether <see cref="CrossEntropy_"/> has a kernel for logits of this type there.</summary>
+    public static bool HasCrossEntropy(Device device, ScalarType compute) => !NaiveOnly && device.index >= 0 && compute is float32 or bfloat16;
 
     /// <summary>
     /// The delta-rule scan: outputs and last state; null where only the naive form exists (other than fp32 and fp64 on the CPU with
@@ -45,7 +83,12 @@ public static class HearthSeam
             return true;
         }
 
-        if (weights[0].device.index >= 0 || weights[0].dtype is not (float32 or float64))
+        if (weights[0].device.index >= 0)
+        {
+            return !NaiveOnly && weights[0].dtype == float32 && AdamWOnCuda(weights, grads, first, second, step);
+        }
+
+        if (weights[0].dtype is not (float32 or float64))
         {
             return false;
         }
@@ -57,9 +100,39 @@ public static class HearthSeam
     private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 
     private static bool HasScan(Tensor x_BTHN) =>
-        x_BTHN.device.index < 0 && x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64;
+        !NaiveOnly && x_BTHN.device.index < 0 && x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64;
 
     private static (Tensor Y, Tensor State) Two(Tensor[] both) => (both[0], both[1]);
+
+    private static bool OnCuda(Tensor x) => !NaiveOnly && x.device.index >= 0 && x.dtype is float32 or bfloat16;
+
+    // The library's own multi-tensor kernel. It divides gradients by a scale where ours multiplies.
+    private static bool AdamWOnCuda(Tensor[] weights, Tensor[] grads, Tensor[] first, Tensor[] second, AdamWStep step)
+    {
+        if (!Ops.FusedAdamW.Exists)
+        {
+            return false;
+        }
+
+        var count = full([], step.Step, float32, weights[0].device);
+        var divisor = step.Scale == 1 ? null : full([], 1 / step.Scale, float32, weights[0].device);
+        Ops.FusedAdamW.Do(
+            weights,
+            grads,
+            first,
+            second,
+            Array.Empty<Tensor>(),
+            Enumerable.Repeat(count, weights.Length).ToArray(),
+            step.Lr,
+            step.Beta1,
+            step.Beta2,
+            step.WeightDecay,
+            step.Eps,
+            false,
+            false,
+            divisor);
+        return true;
+    }
 }
 
 /// <param name="Step">Counts from 1.</param>

@@ -26,6 +26,7 @@ internal static class Ops
     internal static readonly Op Contiguous = new("aten::contiguous");
     internal static readonly Op Copy = new("aten::copy_");
     internal static readonly Op Cos = new("aten::cos");
+    internal static readonly Op CrossEntropy = new("hearth::cross_entropy_");
     internal static readonly Op Cumsum = new("aten::cumsum");
     internal static readonly Op DeltaScan = new("hearth::delta_scan");
     internal static readonly Op Detach = new("aten::detach");
@@ -43,6 +44,7 @@ internal static class Ops
     internal static readonly Op Fill = new("aten::fill_", "Scalar");
     internal static readonly Op Flatten = new("aten::flatten", "using_ints");
     internal static readonly Op ForeachNorm = new("aten::_foreach_norm", "Scalar");
+    internal static readonly Op FusedAdamW = new("aten::_fused_adamw_");
     internal static readonly Op Full = new("aten::full");
     internal static readonly Op Gather = new("aten::gather");
     internal static readonly Op Ge = new("aten::ge", "Scalar");
@@ -80,6 +82,8 @@ internal static class Ops
     internal static readonly Op RemainderScalar = new("aten::remainder", "Scalar");
     internal static readonly Op Reshape = new("aten::reshape");
     internal static readonly Op RmsNorm = new("hearth::rms_norm");
+    internal static readonly Op RmsNormTo = new("hearth::rms_norm_to");
+    internal static readonly Op Rope = new("hearth::rope");
     internal static readonly Op Rotate = new("hearth::rotate");
     internal static readonly Op Round = new("aten::round");
     internal static readonly Op Rsqrt = new("aten::rsqrt");
@@ -100,6 +104,7 @@ internal static class Ops
     internal static readonly Op SubScalar = new("aten::sub", "Scalar");
     internal static readonly Op Sum = new("aten::sum");
     internal static readonly Op SumDim = new("aten::sum", "dim_IntList");
+    internal static readonly Op SwiGlu = new("hearth::swiglu");
     internal static readonly Op Tanh = new("aten::tanh");
     internal static readonly Op ToDevice = new("aten::to", "device");
     internal static readonly Op ToDtype = new("aten::to", "dtype");

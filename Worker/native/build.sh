@@ -41,14 +41,17 @@ links=(-L"$libraries" -Wl,-rpath,"$libraries" -ltorch_cpu -lc10)
 if [ "$root" != /usr ] && strings -a "$libraries/libc10.so" 2>/dev/null | grep -q 'pre-cxx11'; then flags+=(-D_GLIBCXX_USE_CXX11_ABI=0); fi
 if [ "$root" != /usr ] && compgen -G "$libraries/libtorch_cuda.so" >/dev/null; then
   flags+=(-DHEARTH_CUDA -I/usr/local/cuda/include)
+  # The headers of the runtime also come with PyTorch's own wheels, where there is no toolkit.
+  for include in "$root"/../nvidia/*/include; do [ ! -d "$include" ] || flags+=("-I$include"); done
   links+=(-Wl,--no-as-needed -ltorch_cuda -lc10_cuda)
+  sources+=("$here"/cuda/*.cpp)
 fi
 objects=()
 pids=()
 for source in "${sources[@]}"; do
   object=$out/$(basename "${source%.cpp}").o
   objects+=("$object")
-  if [ ! -f "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$here" -newer "$object" \( -name '*.h' -o -name build.sh \) -print -quit)" ] ||
+  if [ ! -f "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$here" -newer "$object" \( -name '*.h' -o -name '*.cu' -o -name build.sh \) -print -quit)" ] ||
       [ "$(cat "$out/libtorch" 2>/dev/null)" != "${HEARTH_LIBTORCH:-}" ]; then
     own=()
     if [[ $source == *_avx2.cpp && $(uname -m) == x86_64 ]]; then own=(-mavx2 -mfma); fi

@@ -10,14 +10,14 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 stage=$out/hearth-worker
 rm -rf "$stage"
-mkdir -p "$stage/native/ops"
+mkdir -p "$stage/native"
 
 for part in Training; do
   dotnet publish "$root/Worker/$part" -c Release -o "$stage/app" --no-self-contained -p:DebugType=none -nologo -v q
 done
 rm -f "$stage"/app/*.xml
 cp "$root"/Worker/native/*.{cpp,h,sh} "$stage/native/"
-cp -r "$root/Worker/native/ops/." "$stage/native/ops/"
+cp -r "$root"/Worker/native/{ops,cuda} "$stage/native/"
 cp "$here/hearth-worker" "$stage/"
 
 # The runtime that the programs were built for: host, hostfxr and the base framework, nothing of ASP.NET or the SDK.

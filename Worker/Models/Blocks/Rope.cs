@@ -1,4 +1,5 @@
 using System.Numerics;
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 // B batch, H heads, T time, N head width, P = N/2 pairs.
@@ -21,6 +22,11 @@ public sealed class RopeTables(ScalarType dtype, Device device)
         var (cos, sin) = Table(width, theta, offset + time);
         var cos_TP = cos.narrow(0, offset, time);
         var sin_TP = sin.narrow(0, offset, time);
+        if (HearthSeam.Rope(x_BHTN, cos_TP, sin_TP) is { } turned_BHTN)
+        {
+            return turned_BHTN;
+        }
+
         var a = x_BHTN.narrow(-1, 0, half);
         var b = x_BHTN.narrow(-1, half, half);
         return cat([(a * cos_TP) - (b * sin_TP), (a * sin_TP) + (b * cos_TP)], -1).to(x_BHTN.dtype);

@@ -1,3 +1,4 @@
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 namespace Hearth.Models.Blocks;
@@ -27,8 +28,9 @@ public sealed record SwiGluConfig(int Dim, int Hidden, double DownScale) : FeedF
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {
-            var gate_BTF = Functions.Linear(x_BTD, _gate_FD, context.Compute).silu();
-            return Functions.Linear(gate_BTF * Functions.Linear(x_BTD, _up_FD, context.Compute), _down_DF, context.Compute);
+            var gate_BTF = Functions.Linear(x_BTD, _gate_FD, context.Compute);
+            var up_BTF = Functions.Linear(x_BTD, _up_FD, context.Compute);
+            return Functions.Linear(HearthSeam.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context.Compute);
         }
     }
 }
