@@ -23,7 +23,7 @@ public sealed partial class HeadLoss
         _narrowHead_PD ??= cat([head_VD.to(compute), zeros([padded - vocab, head_VD.size(1)], compute, head_VD.device)]).MoveToOuterDisposeScope();
         var narrow_SD = rows_SD.to(compute);
         var grad_SP = nn.functional.linear(narrow_SD, _narrowHead_PD);
-        var (losses_S, squares_S) = HearthSeam.CrossEntropy_(grad_SP, labels_S, vocab, z);
+        var (losses_S, squares_S) = HearthSeam.CrossEntropy_(grad_SP, labels_S, vocab, z, softcap);
         var (sum, squares) = (losses_S.sum().MoveToOuterDisposeScope(), squares_S.sum().MoveToOuterDisposeScope());
         if (!_graph)
         {

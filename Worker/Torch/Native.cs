@@ -78,6 +78,9 @@ internal static unsafe partial class Native
     internal static partial int ht_threads(int set, int* now);
 
     [LibraryImport(Library)]
+    internal static partial int ht_deterministic(int set, int* now);
+
+    [LibraryImport(Library)]
     internal static partial int ht_cuda_count(int* devices);
 
     [LibraryImport(Library)]

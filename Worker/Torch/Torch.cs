@@ -99,6 +99,16 @@ public static partial class torch
         return now;
     }
 
+    /// <summary>
+    /// Makes operators choose algorithms that give the same bits each time; one that has none warns. Call it before the first product
+    /// on CUDA.
+    /// </summary>
+    public static unsafe void use_deterministic_algorithms(bool mode)
+    {
+        int now;
+        Native.Check(Native.ht_deterministic(mode ? 1 : 0, &now));
+    }
+
     /// <summary>Until disposed, nothing on this thread records a graph.</summary>
     public static IDisposable no_grad() => new GradMode(false);
 

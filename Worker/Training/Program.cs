@@ -12,10 +12,11 @@ try
         ["generate", .. var rest] => GenerateCommand.Run(rest),
         ["models", .. var rest] => ModelsCommand.Run(rest),
         ["parity", .. var rest] => ParityCommand.Run(rest),
+        ["selftest", .. var rest] => SelfTestCommand.Run(rest),
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, models, parity, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, models, parity, selftest, artifact, bench, help."),
     };
 }
 catch (Exception e)

@@ -64,6 +64,12 @@ public sealed class TrainSession : IDisposable
             torch.set_num_threads(job.Threads);
         }
 
+        // Exact resume needs the same bits from the same step on the same card.
+        if (torch.device(job.Device).index >= 0)
+        {
+            torch.use_deterministic_algorithms(true);
+        }
+
         using var json = JsonSerializer.SerializeToDocument(job.Spec, Json.Wire);
         var run = RunChecks.Validate(json.RootElement);
         if (run.Spec is null)

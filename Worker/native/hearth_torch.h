@@ -62,6 +62,7 @@ HT_API int32_t ht_grad_mode(int32_t set, int32_t* before);
 HT_API int32_t ht_rng_seed(int32_t device, uint64_t seed);                                       // device: -1 = CPU
 HT_API int32_t ht_rng_state(int32_t device, ht_tensor set, ht_tensor* state);                    // new
 HT_API int32_t ht_threads(int32_t set, int32_t* now);
+HT_API int32_t ht_deterministic(int32_t set, int32_t* now);                                      // set: -1 reads, 0/1 writes; 1 = as far as operators can, else a warning
 HT_API int32_t ht_cuda_count(int32_t* devices);
 HT_API int32_t ht_cuda_sync(int32_t device);
 HT_API int32_t ht_cuda_memory(int32_t device, int64_t* allocated, int64_t* peak);

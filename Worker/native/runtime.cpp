@@ -1,9 +1,11 @@
 // Everything of the border that is no operator: lifetime, data, autograd, generators, devices.
 #include "border.h"
 
+#include <ATen/Context.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
+#include <cstdlib>
 #include <torch/version.h>
 #ifdef HEARTH_CUDA
 #include <ATen/cuda/CUDAContext.h>
@@ -125,6 +127,18 @@ HT_API int32_t ht_threads(int32_t set, int32_t* now) {
     require(now && set >= 0, "ht_threads: null or negative");
     if (set > 0) at::set_num_threads(set);
     *now = at::get_num_threads();
+  });
+}
+
+HT_API int32_t ht_deterministic(int32_t set, int32_t* now) {
+  return guarded([&] {
+    require(now && set >= -1 && set <= 1, "ht_deterministic: null or not -1, 0, 1");
+#ifdef HEARTH_CUDA
+    // cuBLAS repeats its bits only with workspaces of its own; it reads this before the first product.
+    if (set == 1) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+#endif
+    if (set >= 0) at::globalContext().setDeterministicAlgorithms(set == 1, /*warn_only=*/true);
+    *now = at::globalContext().deterministicAlgorithms() ? 1 : 0;
   });
 }
 

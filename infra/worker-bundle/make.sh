@@ -12,7 +12,7 @@ stage=$out/hearth-worker
 rm -rf "$stage"
 mkdir -p "$stage/native"
 
-for part in Training; do
+for part in Agent Training; do
   dotnet publish "$root/Worker/$part" -c Release -o "$stage/app" --no-self-contained -p:DebugType=none -nologo -v q
 done
 rm -f "$stage"/app/*.xml

@@ -12,6 +12,7 @@ internal static class Help
                                          tokenise a dataset once
           generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
           models                         families, sizes, parameters, memory
+          selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
           artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N]

@@ -1,0 +1,184 @@
+using System.Globalization;
+using Hearth.Models;
+using Hearth.Runs;
+using Hearth.Torch;
+using Hearth.Training.Optim;
+using static TorchSharp.torch;
+
+namespace Hearth.Training.Commands;
+
+/// <summary>
+/// <c>selftest</c>: on the device at hand, every kernel against its naive twin (outputs and gradients, odd sizes), every family
+/// against the CPU over 50 steps, and the same steps twice for equal bits. Ends with <c>N passed, N failed</c>.
+/// </summary>
+internal static class SelfTestCommand
+{
+    private const int Steps = 50;
+    private static int s_passed;
+    private static int s_failed;
+
+    public static int Run(ReadOnlySpan<string> args)
+    {
+        var arguments = Arguments.Parse(args, ["--device"], []);
+        var on = device(arguments.Text("--device") ?? (cuda.is_available() ? "cuda:0" : "cpu"));
+        use_deterministic_algorithms(true);
+        Kernels(on);
+        foreach (var family in Families.All)
+        {
+            Guard($"{family.Name}: fp32 losses of {Steps} steps equal the CPU's", () => AgainstCpu(family, on), 2e-3);
+            Guard($"{family.Name}: the same {Steps} steps twice, fp32", () => Twice(family, on, float32), 0);
+            Guard($"{family.Name}: the same {Steps} steps twice, bf16", () => Twice(family, on, bfloat16), 0);
+        }
+
+        Console.WriteLine($"{s_passed} passed, {s_failed} failed");
+        return s_failed == 0 ? ExitCodes.Done : ExitCodes.Crashed;
+    }
+
+    private static void Kernels(Device on)
+    {
+        foreach (var type in new[] { float32, bfloat16 })
+        {
+            double allowed = type == float32 ? 2e-5 : 2e-2;
+            Guard($"rms_norm to {type}", () => Twins(on, type, [[3, 7, 129], [129]], x => Functions.RmsNorm(x[0], x[1], 1e-6, type), inputs: float32), allowed);
+            Guard($"swiglu in {type}", () => Twins(on, type, [[5, 131], [5, 131]], x => HearthSeam.SwiGlu(x[0], x[1]) ?? (x[0].silu() * x[1]), type), allowed);
+            var rope = new Models.Blocks.RopeTables(float32, on);
+            Guard($"rope in {type}", () => Twins(on, type, [[2, 3, 17, 10]], x => rope.Turn(x[0], 1e4, 3), type), allowed);
+            Guard($"head and cross entropy in {type}", () => HeadLoss(on, type), allowed);
+        }
+
+        Guard("adamw", () => OptimizerTwins(on), 1e-5);
+    }
+
+    /// <summary>Largest difference of output and gradients with and without kernels, relative to 1 + |v|.</summary>
+    private static double Twins(Device on, ScalarType type, long[][] shapes, Func<Tensor[], Tensor> op, ScalarType inputs)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(7);
+        Tensor[] values = [.. shapes.Select(s => empty(s).normal_().to(inputs).to(on))];
+        double worst = 0;
+        Tensor[]? first = null;
+        foreach (bool naive in new[] { true, false })
+        {
+            HearthSeam.NaiveOnly = naive;
+            Tensor[] leaves = [.. values.Select(v => nn.Parameter(v.clone()))];
+            var y = op(leaves).to(type);
+            (y.to(float32) * arange(0, y.numel(), float32).to(on).view(y.shape).cos()).sum().backward();
+            Tensor[] all = [y.detach(), .. leaves.Select(l => l.grad!)];
+            worst = first is null ? 0 : all.Zip(first, Difference).Max();
+            first = all;
+        }
+
+        return worst;
+    }
+
+    private static double HeadLoss(Device on, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(7);
+        var values = (Rows: empty([77, 40]).normal_().to(on), Head: (empty([1003, 40]).normal_() * 0.1).to(on));
+        long[] targets = [.. Enumerable.Range(0, 77).Select(i => i % 5 == 0 ? -100L : i * 13 % 1003)];
+        var labels = tensor(targets, 77).to(on);
+        var results = new List<Tensor[]>();
+        foreach (bool naive in new[] { true, false })
+        {
+            HearthSeam.NaiveOnly = naive;
+            var (rows, head) = (nn.Parameter(values.Rows.clone()), nn.Parameter(values.Head.clone()));
+            var loss = new HeadLoss(head, type);
+            loss.Add(rows, labels, 0.25);
+            var total = loss.Total();
+            total.backward();
+            results.Add([total.detach(), rows.grad!, head.grad!]);
+        }
+
+        return results[0].Zip(results[1], Difference).Max();
+    }
+
+    private static double OptimizerTwins(Device on)
+    {
+        using var scope = NewDisposeScope();
+        var plan = Plan(Families.All[0]);
+        var weights = new List<Tensor[]>();
+        foreach (bool naive in new[] { true, false })
+        {
+            HearthSeam.NaiveOnly = naive;
+            var model = plan.Build(float32, on, 1);
+            using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-2 });
+            for (int step = 0; step < 3; step++)
+            {
+                foreach (var parameter in model.parameters())
+                {
+                    parameter.grad = (parameter * (step + 1.0)).detach();
+                }
+
+                optimizer.ClipGradNorm(1);
+                optimizer.Step(1);
+            }
+
+            weights.Add([.. model.parameters()]);
+        }
+
+        return weights[0].Zip(weights[1], Difference).Max();
+    }
+
+    private static double AgainstCpu(IFamily family, Device on)
+    {
+        double[] cpu = Losses(family, CPU, float32), device = Losses(family, on, float32);
+        return cpu.Zip(device, (a, b) => Math.Abs(a - b) / (1 + Math.Abs(a))).Max();
+    }
+
+    private static double Twice(IFamily family, Device on, ScalarType compute) =>
+        Losses(family, on, compute).Zip(Losses(family, on, compute), (a, b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) ? 0.0 : Math.Abs(a - b) + double.Epsilon).Max();
+
+    private static double[] Losses(IFamily family, Device on, ScalarType compute)
+    {
+        HearthSeam.NaiveOnly = false;
+        using var scope = NewDisposeScope();
+        var plan = Plan(family);
+        int length = Math.Min(64, plan.MaxSeqLen);
+        var model = plan.Build(float32, on, 1, compute);
+        using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-3 });
+        var losses = new double[Steps];
+        for (int step = 0; step < Steps; step++)
+        {
+            using var inner = NewDisposeScope();
+            optimizer.zero_grad();
+            int[] ids = [.. Enumerable.Range(0, 4 * length).Select(i => (i * 7 % 31 + (i * i + step) % 11) % plan.VocabSize)];
+            var ids_BT = tensor(ids, 4, length).to(int64).to(on);
+            var loss = model.Loss(new LossInput(ids_BT, ids_BT, model.Count(ids, length)) { Step = new TrainingStep(1, step, Steps, 1, 0) });
+            losses[step] = loss.Total.item<double>();
+            loss.Total.backward();
+            optimizer.ClipGradNorm(1);
+            optimizer.Step(1);
+        }
+
+        return losses;
+    }
+
+    private static ModelPlan Plan(IFamily family) => Families.Plan(new ModelSpec { Family = family.Name, Size = "nano" }, new List<FieldError>())!;
+
+    private static double Difference(Tensor a, Tensor b)
+    {
+        double[] x = a.to(float32).cpu().ToArray<double>(), y = b.to(float32).cpu().ToArray<double>();
+        return x.Zip(y, (p, q) => double.IsNaN(p - q) ? double.PositiveInfinity : Math.Abs(p - q) / (1 + Math.Abs(q))).Max();
+    }
+
+    private static void Guard(string name, Func<double> difference, double allowed)
+    {
+        string line;
+        bool good = false;
+        try
+        {
+            double found = difference();
+            good = found <= allowed;
+            line = string.Create(CultureInfo.InvariantCulture, $"largest difference {found:0.0e+00}, allowed {allowed:0.0e+00}");
+        }
+        catch (Exception e) when (e is TorchException or InvalidOperationException)
+        {
+            line = e.Message.Split('\n')[0];
+        }
+
+        HearthSeam.NaiveOnly = false;
+        (good ? ref s_passed : ref s_failed)++;
+        Console.WriteLine($"{(good ? "ok    " : "FAILED")} {name}: {line}");
+    }
+}
