@@ -1,10 +1,10 @@
 #include "jit.h"
 
-#include <ATen/Context.h>
 #include <ATen/cuda/CUDAContext.h>
-#include <ATen/cuda/nvrtc_stub/ATenNVRTC.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/util/Exception.h>
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,12 +21,72 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const at::cuda::NVRTC& api() { return at::globalContext().getNVRTC(); }
+// What is used of the driver and of NVRTC, found at run time: neither is linked, so the binding loads on any machine.
+struct Api {
+  CUresult (*get_error_string)(CUresult, const char**);
+  CUresult (*module_load_data)(CUmodule*, const void*);
+  CUresult (*module_get_function)(CUfunction*, CUmodule, const char*);
+  CUresult (*launch_kernel)(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**, void**);
+  int (*create_program)(void**, const char*, const char*, int, const char* const*, const char* const*);
+  int (*compile_program)(void*, int, const char* const*);
+  int (*destroy_program)(void**);
+  int (*log_size)(void*, size_t*);
+  int (*log)(void*, char*);
+  int (*ptx_size)(void*, size_t*);
+  int (*ptx)(void*, char*);
+};
+
+template <class F>
+void symbol(void* library, const char* name, F& function) {
+  function = reinterpret_cast<F>(dlsym(library, name));
+  TORCH_CHECK(function, name, " was not found: ", dlerror());
+}
+
+// The toolkit's library where there is one, else the one that came with PyTorch's wheels beside libtorch_cuda.
+void* open_nvrtc() {
+  std::vector<std::string> names = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"};
+  Dl_info torch;
+  if (dladdr(reinterpret_cast<void*>(&c10::cuda::current_device), &torch) && torch.dli_fname) {
+    std::error_code failed;
+    auto packages = fs::path(torch.dli_fname).parent_path().parent_path().parent_path();
+    for (fs::directory_iterator part(packages / "nvidia", failed), end; !failed && part != end; part.increment(failed)) {
+      std::error_code none;
+      for (fs::directory_iterator file(part->path() / "lib", none), last; !none && file != last; file.increment(none))
+        if (file->path().filename().string().rfind("libnvrtc.so", 0) == 0) names.push_back(file->path().string());
+    }
+  }
+  names.push_back("/usr/local/cuda/lib64/libnvrtc.so");
+  for (auto& name : names)
+    if (auto library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
+  TORCH_CHECK(false, "no libnvrtc was found. It comes with PyTorch's CUDA wheels and with the CUDA toolkit.");
+}
+
+const Api& api() {
+  static const Api found = [] {
+    Api a;
+    auto driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    TORCH_CHECK(driver, "libcuda.so.1 was not found: ", dlerror());
+    symbol(driver, "cuGetErrorString", a.get_error_string);
+    symbol(driver, "cuModuleLoadData", a.module_load_data);
+    symbol(driver, "cuModuleGetFunction", a.module_get_function);
+    symbol(driver, "cuLaunchKernel", a.launch_kernel);
+    auto nvrtc = open_nvrtc();
+    symbol(nvrtc, "nvrtcCreateProgram", a.create_program);
+    symbol(nvrtc, "nvrtcCompileProgram", a.compile_program);
+    symbol(nvrtc, "nvrtcDestroyProgram", a.destroy_program);
+    symbol(nvrtc, "nvrtcGetProgramLogSize", a.log_size);
+    symbol(nvrtc, "nvrtcGetProgramLog", a.log);
+    symbol(nvrtc, "nvrtcGetPTXSize", a.ptx_size);
+    symbol(nvrtc, "nvrtcGetPTX", a.ptx);
+    return a;
+  }();
+  return found;
+}
 
 void check(CUresult result, const char* what) {
   if (result == CUDA_SUCCESS) return;
   const char* text = "unknown";
-  api().cuGetErrorString(result, &text);
+  api().get_error_string(result, &text);
   TORCH_CHECK(false, what, ": ", text);
 }
 
@@ -79,22 +139,22 @@ std::string digest(const std::string& text) {
 }
 
 std::string compile(const std::string& text, const std::string& arch) {
-  nvrtcProgram program;
-  TORCH_CHECK(api().nvrtcCreateProgram(&program, text.c_str(), "hearth.cu", 0, nullptr, nullptr) == NVRTC_SUCCESS, "NVRTC makes no program");
+  auto& a = api();
+  void* program = nullptr;
+  TORCH_CHECK(a.create_program(&program, text.c_str(), "hearth.cu", 0, nullptr, nullptr) == 0, "NVRTC makes no program");
   const char* options[] = {arch.c_str(), "--std=c++17", "--fmad=true"};
-  if (api().nvrtcCompileProgram(program, 3, options) != NVRTC_SUCCESS) {
-    size_t size = 0;
-    api().nvrtcGetProgramLogSize(program, &size);
+  size_t size = 0;
+  if (a.compile_program(program, 3, options) != 0) {
+    a.log_size(program, &size);
     std::string log(size, '\0');
-    api().nvrtcGetProgramLog(program, &log[0]);
-    api().nvrtcDestroyProgram(&program);
+    a.log(program, &log[0]);
+    a.destroy_program(&program);
     TORCH_CHECK(false, "a kernel does not compile for ", arch, ":\n", log);
   }
-  size_t size = 0;
-  TORCH_CHECK(api().nvrtcGetPTXSize(program, &size) == NVRTC_SUCCESS, "NVRTC gives no code");
+  TORCH_CHECK(a.ptx_size(program, &size) == 0, "NVRTC gives no code");
   std::string code(size, '\0');
-  TORCH_CHECK(api().nvrtcGetPTX(program, &code[0]) == NVRTC_SUCCESS, "NVRTC gives no code");
-  api().nvrtcDestroyProgram(&program);
+  TORCH_CHECK(a.ptx(program, &code[0]) == 0, "NVRTC gives no code");
+  a.destroy_program(&program);
   return code;
 }
 
@@ -130,16 +190,16 @@ CUfunction find(const Kernel& kernel, const std::string& type) {
   static std::map<Key, CUmodule> modules;
   static std::map<std::tuple<CUmodule, std::string>, CUfunction> functions;
   std::lock_guard<std::mutex> lock(gate);
-  int device = at::cuda::current_device();
+  int device = c10::cuda::current_device();
   auto& module = modules[Key(device, kernel.source, type)];
   if (!module) {
     auto properties = at::cuda::getCurrentDeviceProperties();
     auto arch = "--gpu-architecture=compute_" + std::to_string(properties->major) + std::to_string(properties->minor);
     auto code = cached(std::string(prelude) + "typedef " + type + " T;\n" + kernel.source, arch);
-    check(api().cuModuleLoadData(&module, code.c_str()), "a compiled kernel cannot be loaded");
+    check(api().module_load_data(&module, code.c_str()), "a compiled kernel cannot be loaded");
   }
   auto& function = functions[{module, kernel.name}];
-  if (!function) check(api().cuModuleGetFunction(&function, module, kernel.name), kernel.name);
+  if (!function) check(api().module_get_function(&function, module, kernel.name), kernel.name);
   return function;
 }
 
@@ -149,7 +209,7 @@ void launch(const Kernel& kernel, const std::string& type, int64_t blocks, int t
   if (blocks == 0) return;
   TORCH_CHECK(blocks <= INT32_MAX, kernel.name, ": too many blocks");
   auto function = find(kernel, type);
-  check(api().cuLaunchKernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, at::cuda::getCurrentCUDAStream(), arguments.data(), nullptr), kernel.name);
+  check(api().launch_kernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, at::cuda::getCurrentCUDAStream(), arguments.data(), nullptr), kernel.name);
 }
 
 }  // namespace hearth
