@@ -32,13 +32,18 @@ void run(const char* name, const std::string& type, int64_t blocks, int threads,
 
 int64_t blocks_for(int64_t n) { return std::min<int64_t>((n + kThreads - 1) / kThreads, 132 * 32); }
 
-int threads_for(int64_t width) { return static_cast<int>(std::min<int64_t>(512, std::max<int64_t>(32, (width + 31) / 32 * 32))); }
+// Threads of a block that shares a row of at most 8 columns a thread.
+int threads_for(int64_t width) {
+  TORCH_CHECK(width <= 8 * 1024, "a row of ", width, " columns; at most 8,192");
+  int64_t wanted = width <= 1024 ? (width + 3) / 4 : (width + 7) / 8;
+  return static_cast<int>(std::max<int64_t>(32, (wanted + 31) / 32 * 32));
+}
 
 // --- cross entropy -------------------------------------------------------------------------------------------------
 at::Tensor cross_entropy_(at::Tensor logits, const at::Tensor& labels, int64_t vocab) {
   TORCH_CHECK(logits.dim() == 2 && logits.is_contiguous() && labels.dim() == 1 && labels.size(0) == logits.size(0) && labels.is_contiguous() &&
-                  labels.scalar_type() == at::kLong && vocab > 0 && vocab <= logits.size(1),
-              "cross_entropy_: logits [S,P] and int64 labels [S], vocab at most P");
+                  labels.scalar_type() == at::kLong && vocab > 0 && vocab <= logits.size(1) && logits.size(1) % 8 == 0,
+              "cross_entropy_: logits [S,P] of whole packs of 8 columns and int64 labels [S], vocab at most P");
   c10::cuda::CUDAGuard on(logits.device());
   auto losses = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
   void *l = logits.data_ptr(), *y = labels.data_ptr(), *out = losses.data_ptr();
@@ -116,7 +121,7 @@ struct RmsNormTo : torch::autograd::Function<RmsNormTo> {
     auto inverse = at::empty({rows}, x.options());
     void *from = x.data_ptr(), *weight = w.data_ptr(), *to = y.data_ptr(), *r = inverse.data_ptr();
     float e = static_cast<float>(eps);
-    run("rms_norm", type_of(y), rows, threads_for(width), {&from, &weight, &to, &r, &width, &e});
+    run("rms_norm", type_of(y), (rows + 7) / 8, kThreads, {&from, &weight, &to, &r, &rows, &width, &e});
     ctx->save_for_backward({x, w, inverse});
     return y;
   }
@@ -124,7 +129,7 @@ struct RmsNormTo : torch::autograd::Function<RmsNormTo> {
     auto saved = ctx->get_saved_variables();
     auto dy = grads[0].contiguous(), x = saved[0];
     c10::cuda::CUDAGuard on(x.device());
-    int64_t width = saved[1].size(0), rows = saved[2].numel(), run_rows = std::max<int64_t>(1, (rows + 1055) / 1056), blocks = (rows + run_rows - 1) / run_rows;
+    int64_t width = saved[1].size(0), rows = saved[2].numel(), run_rows = std::max<int64_t>(1, (rows + 2111) / 2112), blocks = (rows + run_rows - 1) / run_rows;
     auto dx = at::empty_like(x), parts = at::empty({blocks, width}, x.options());
     void *d = dy.data_ptr(), *from = x.data_ptr(), *weight = saved[1].data_ptr(), *r = saved[2].data_ptr(), *to = dx.data_ptr(), *p = parts.data_ptr();
     run("rms_norm_backward", type_of(dy), blocks, threads_for(width), {&d, &from, &weight, &r, &to, &p, &rows, &width, &run_rows});

@@ -1,42 +1,79 @@
 R"cuda(
-// One block a row. Pass 1: running maximum and sum of exponentials (Milakov & Gimelshein, arXiv 1805.02867). Pass 2, out of the
-// L2 cache: the logits are overwritten by softmax - one-hot. Columns from `vocab` on are padding of the product and get 0.
+constexpr int W = 16 / sizeof(T);
+const float kMinusInfinity = -__int_as_float(0x7f800000);
+
+// One block a row of whole packs. Pass 1: running maximum and sum of exponentials (Milakov & Gimelshein, arXiv 1805.02867).
+// Pass 2, out of the L2 cache: the logits are overwritten by softmax - one-hot. Columns from `vocab` on are padding and get 0.
 extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* losses, i64 stride, i64 vocab) {
   __shared__ float shared[32];
   T* row = logits + blockIdx.x * stride;
-  i64 label = labels[blockIdx.x];
+  auto packs = reinterpret_cast<Pack<T>*>(row);
+  i64 label = labels[blockIdx.x], count = stride / W;
   if (label < 0) {
-    for (i64 c = threadIdx.x; c < stride; c += blockDim.x) store(row + c, 0.f);
+    Pack<T> zero;
+    for (int j = 0; j < W; j++) store(&zero.at[j], 0.f);
+    for (i64 p = threadIdx.x; p < count; p += blockDim.x) packs[p] = zero;
     if (threadIdx.x == 0) losses[blockIdx.x] = 0.f;
     return;
   }
-  float highest = -__int_as_float(0x7f800000), sum = 0.f;
-  for (i64 c = threadIdx.x; c < vocab; c += blockDim.x) {
-    float x = load(row[c]);
-    if (x > highest) { sum *= __expf(highest - x); highest = x; }
-    sum += __expf(x - highest);
+  float highest = kMinusInfinity, sum = 0.f;
+  for (i64 p = threadIdx.x; p < count; p += blockDim.x) {
+    Pack<T> pack = packs[p];
+    float x[W], top = highest;
+    for (int j = 0; j < W; j++) {
+      x[j] = p * W + j < vocab ? load(pack.at[j]) : kMinusInfinity;
+      top = fmaxf(top, x[j]);
+    }
+    if (top == kMinusInfinity) continue;
+    sum *= __expf(highest - top);
+    highest = top;
+    for (int j = 0; j < W; j++) sum += __expf(x[j] - top);
   }
   float all = block_max(highest, shared);
-  sum = block_sum(highest == -__int_as_float(0x7f800000) ? 0.f : sum * __expf(highest - all), shared);
+  sum = block_sum(highest == kMinusInfinity ? 0.f : sum * __expf(highest - all), shared);
   if (threadIdx.x == 0) losses[blockIdx.x] = all + logf(sum) - load(row[label]);
   __syncthreads();
   float inverse = 1.f / sum;
-  for (i64 c = threadIdx.x; c < stride; c += blockDim.x)
-    store(row + c, c < vocab ? __expf(load(row[c]) - all) * inverse - (c == label ? 1.f : 0.f) : 0.f);
-}
-
-// silu(gate) * up, and its two derivatives.
-extern "C" __global__ void swiglu(const T* gate, const T* up, T* y, i64 n) {
-  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < n; i += (i64)gridDim.x * blockDim.x) {
-    float g = load(gate[i]);
-    store(y + i, g / (1.f + __expf(-g)) * load(up[i]));
+  for (i64 p = threadIdx.x; p < count; p += blockDim.x) {
+    Pack<T> pack = packs[p];
+    for (int j = 0; j < W; j++) {
+      i64 c = p * W + j;
+      store(&pack.at[j], c < vocab ? __expf(load(pack.at[j]) - all) * inverse - (c == label ? 1.f : 0.f) : 0.f);
+    }
+    packs[p] = pack;
   }
 }
+
+__device__ __forceinline__ float sigmoid(float g) { return 1.f / (1.f + __expf(-g)); }
+
+// silu(gate) * up, and its two derivatives: whole packs, then what is left.
+extern "C" __global__ void swiglu(const T* gate, const T* up, T* y, i64 n) {
+  i64 packs = n / W, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
+  for (i64 i = first; i < packs; i += step) {
+    auto g = reinterpret_cast<const Pack<T>*>(gate)[i], u = reinterpret_cast<const Pack<T>*>(up)[i];
+    for (int j = 0; j < W; j++) { float x = load(g.at[j]); store(&g.at[j], x * sigmoid(x) * load(u.at[j])); }
+    reinterpret_cast<Pack<T>*>(y)[i] = g;
+  }
+  for (i64 i = packs * W + first; i < n; i += step) { float x = load(gate[i]); store(y + i, x * sigmoid(x) * load(up[i])); }
+}
+__device__ __forceinline__ void swiglu_derivatives(T dy, T* gate, T* up) {
+  float g = load(*gate), d = load(dy), s = sigmoid(g), u = load(*up);
+  store(gate, d * u * s * (1.f + g * (1.f - s)));
+  store(up, d * g * s);
+}
 extern "C" __global__ void swiglu_backward(const T* dy, const T* gate, const T* up, T* dgate, T* dup, i64 n) {
-  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < n; i += (i64)gridDim.x * blockDim.x) {
-    float g = load(gate[i]), d = load(dy[i]), s = 1.f / (1.f + __expf(-g));
-    store(dgate + i, d * load(up[i]) * s * (1.f + g * (1.f - s)));
-    store(dup + i, d * g * s);
+  i64 packs = n / W, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
+  for (i64 i = first; i < packs; i += step) {
+    auto d = reinterpret_cast<const Pack<T>*>(dy)[i], g = reinterpret_cast<const Pack<T>*>(gate)[i], u = reinterpret_cast<const Pack<T>*>(up)[i];
+    for (int j = 0; j < W; j++) swiglu_derivatives(d.at[j], &g.at[j], &u.at[j]);
+    reinterpret_cast<Pack<T>*>(dgate)[i] = g;
+    reinterpret_cast<Pack<T>*>(dup)[i] = u;
+  }
+  for (i64 i = packs * W + first; i < n; i += step) {
+    T g = gate[i], u = up[i];
+    swiglu_derivatives(dy[i], &g, &u);
+    dgate[i] = g;
+    dup[i] = u;
   }
 }
 
@@ -55,30 +92,65 @@ extern "C" __global__ void rope(const T* x, const float* cosine, const float* si
   }
 }
 
-// One block a row of x (fp32); T is the type of y and dy.
-extern "C" __global__ void rms_norm(const float* x, const float* weight, T* y, float* inverse, i64 width, float eps) {
-  __shared__ float shared[32];
-  const float* from = x + blockIdx.x * width;
+// One warp a row of x (fp32); T is the type of y.
+extern "C" __global__ void rms_norm(const float* x, const float* weight, T* y, float* inverse, i64 rows, i64 width, float eps) {
+  i64 row = blockIdx.x * (i64)(blockDim.x / 32) + threadIdx.x / 32;
+  int lane = threadIdx.x % 32;
+  if (row >= rows) return;
+  const float* from = x + row * width;
+  T* to = y + row * width;
+  i64 whole = width % 4 == 0 ? width / 4 : 0;
   float sum = 0.f;
-  for (i64 i = threadIdx.x; i < width; i += blockDim.x) sum += from[i] * from[i];
-  float r = rsqrtf(block_sum(sum, shared) / width + eps);
-  if (threadIdx.x == 0) inverse[blockIdx.x] = r;
-  for (i64 i = threadIdx.x; i < width; i += blockDim.x) store(y + blockIdx.x * width + i, from[i] * r * weight[i]);
+  for (i64 i = lane; i < whole; i += 32) {
+    float4 v = reinterpret_cast<const float4*>(from)[i];
+    sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+  }
+  for (i64 i = whole * 4 + lane; i < width; i += 32) sum += from[i] * from[i];
+  float r = rsqrtf(warp_sum(sum) / width + eps);
+  if (lane == 0) inverse[row] = r;
+  for (i64 i = lane; i < whole; i += 32) {
+    float4 v = reinterpret_cast<const float4*>(from)[i], w = reinterpret_cast<const float4*>(weight)[i];
+    struct alignas(4 * sizeof(T)) Four { T at[4]; } out;
+    store(&out.at[0], v.x * r * w.x);
+    store(&out.at[1], v.y * r * w.y);
+    store(&out.at[2], v.z * r * w.z);
+    store(&out.at[3], v.w * r * w.w);
+    reinterpret_cast<Four*>(to)[i] = out;
+  }
+  for (i64 i = whole * 4 + lane; i < width; i += 32) store(to + i, from[i] * r * weight[i]);
 }
-// Each block takes a run of rows and sums its share of the weight's gradient in order, so the result never varies.
+// Each block takes a run of rows; a thread keeps its columns' share of the weight's gradient in registers and the blocks' shares
+// are summed in order, so the result never varies. At most `kColumns` columns a thread.
+constexpr int kColumns = 8;
 extern "C" __global__ void rms_norm_backward(const T* dy, const float* x, const float* weight, const float* inverse, float* dx, float* parts, i64 rows, i64 width, i64 run) {
   __shared__ float shared[32];
   i64 first = blockIdx.x * run, end = first + run < rows ? first + run : rows;
-  for (i64 i = threadIdx.x; i < width; i += blockDim.x) parts[blockIdx.x * width + i] = 0.f;
+  float w[kColumns], share[kColumns], d[kColumns], v[kColumns];
+  for (int k = 0; k < kColumns; k++) {
+    i64 c = threadIdx.x + (i64)k * blockDim.x;
+    w[k] = c < width ? weight[c] : 0.f;
+    share[k] = 0.f;
+  }
   for (i64 row = first; row < end; row++) {
     float r = inverse[row], dot = 0.f;
-    for (i64 i = threadIdx.x; i < width; i += blockDim.x) dot += load(dy[row * width + i]) * weight[i] * x[row * width + i];
-    float pull = block_sum(dot, shared) * r * r * r / width;
-    for (i64 i = threadIdx.x; i < width; i += blockDim.x) {
-      float d = load(dy[row * width + i]), v = x[row * width + i];
-      dx[row * width + i] = d * weight[i] * r - v * pull;
-      parts[blockIdx.x * width + i] += d * v * r;
+    for (int k = 0; k < kColumns; k++) {
+      i64 c = threadIdx.x + (i64)k * blockDim.x;
+      if (c >= width) break;
+      d[k] = load(dy[row * width + c]);
+      v[k] = x[row * width + c];
+      dot += d[k] * w[k] * v[k];
     }
+    float pull = block_sum(dot, shared) * r * r * r / width;
+    for (int k = 0; k < kColumns; k++) {
+      i64 c = threadIdx.x + (i64)k * blockDim.x;
+      if (c >= width) break;
+      dx[row * width + c] = d[k] * w[k] * r - v[k] * pull;
+      share[k] += d[k] * v[k] * r;
+    }
+  }
+  for (int k = 0; k < kColumns; k++) {
+    i64 c = threadIdx.x + (i64)k * blockDim.x;
+    if (c < width) parts[blockIdx.x * width + c] = share[k];
   }
 }
 )cuda"

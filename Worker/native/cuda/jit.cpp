@@ -101,6 +101,8 @@ __device__ __forceinline__ void store(bf16* p, float x) {
   unsigned u = __float_as_uint(x);
   p->bits = (unsigned short)(x != x ? 0x7fc0 : (u + 0x7fff + ((u >> 16) & 1)) >> 16);
 }
+// Sixteen bytes of a row at once.
+template <class E> struct alignas(16) Pack { E at[16 / sizeof(E)]; };
 __device__ __forceinline__ float warp_sum(float x) { for (int o = 16; o; o >>= 1) x += __shfl_xor_sync(~0u, x, o); return x; }
 __device__ __forceinline__ float warp_max(float x) { for (int o = 16; o; o >>= 1) x = fmaxf(x, __shfl_xor_sync(~0u, x, o)); return x; }
 // Over the whole block; every thread gets the result. 32 floats of shared memory, which the caller may reuse after it.
