@@ -1,6 +1,7 @@
 R"cuda(
 constexpr int W = 16 / sizeof(T);
-const float kMinusInfinity = -__int_as_float(0x7f800000);
+#define kMinusInfinity (-__int_as_float(0x7f800000))
+#define kAligned(a, b, c) ((((size_t)(a) | (size_t)(b) | (size_t)(c)) & 15) == 0)
 
 // One block a row of whole packs. Pass 1: running maximum and sum of exponentials (Milakov & Gimelshein, arXiv 1805.02867).
 // Pass 2, out of the L2 cache: the logits are overwritten by softmax - one-hot. Columns from `vocab` on are padding and get 0.
@@ -48,7 +49,7 @@ __device__ __forceinline__ float sigmoid(float g) { return 1.f / (1.f + __expf(-
 
 // silu(gate) * up, and its two derivatives: whole packs, then what is left.
 extern "C" __global__ void swiglu(const T* gate, const T* up, T* y, i64 n) {
-  i64 packs = n / W, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
+  i64 packs = kAligned(gate, up, y) ? n / W : 0, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
   for (i64 i = first; i < packs; i += step) {
     auto g = reinterpret_cast<const Pack<T>*>(gate)[i], u = reinterpret_cast<const Pack<T>*>(up)[i];
     for (int j = 0; j < W; j++) { float x = load(g.at[j]); store(&g.at[j], x * sigmoid(x) * load(u.at[j])); }
@@ -62,7 +63,7 @@ __device__ __forceinline__ void swiglu_derivatives(T dy, T* gate, T* up) {
   store(up, d * g * s);
 }
 extern "C" __global__ void swiglu_backward(const T* dy, const T* gate, const T* up, T* dgate, T* dup, i64 n) {
-  i64 packs = n / W, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
+  i64 packs = kAligned(gate, up, dy) ? n / W : 0, step = (i64)gridDim.x * blockDim.x, first = blockIdx.x * (i64)blockDim.x + threadIdx.x;
   for (i64 i = first; i < packs; i += step) {
     auto d = reinterpret_cast<const Pack<T>*>(dy)[i], g = reinterpret_cast<const Pack<T>*>(gate)[i], u = reinterpret_cast<const Pack<T>*>(up)[i];
     for (int j = 0; j < W; j++) swiglu_derivatives(d.at[j], &g.at[j], &u.at[j]);
