@@ -39,10 +39,12 @@ public static class HearthSeam
 
     /// <summary>
     /// Cross entropies [S] of logits [S,P] whose first <paramref name="vocab"/> columns count; the logits become their gradient,
-    /// softmax − one-hot, 0 in rows of a negative label. Null where only the naive form exists.
+    /// (1 + 2·z·logsumexp) softmax − one-hot, 0 in rows of a negative label. Only where <see cref="HasCrossEntropy"/> says so.
     /// </summary>
-    public static Tensor? CrossEntropy_(Tensor logits_SP, Tensor labels_S, long vocab) =>
-        OnCuda(logits_SP) ? Ops.CrossEntropy.One(logits_SP, labels_S, vocab) : null;
+    /// <param name="softcap">C bends logits to C·tanh(logit/C) first; 0 is off.</param>
+    /// <returns>Losses and squares of the logsumexp, both fp32.</returns>
+    public static (Tensor Losses_S, Tensor Squares_S) CrossEntropy_(Tensor logits_SP, Tensor labels_S, long vocab, double z = 0, double softcap = 0) =>
+        Two(Ops.CrossEntropy.Many(logits_SP, labels_S, vocab, z, softcap));
 
     /// <summary>Whether <see cref="CrossEntropy_"/> has a kernel for logits of this type there.</summary>
     public static bool HasCrossEntropy(Device device, ScalarType compute) => !NaiveOnly && device.index >= 0 && compute is float32 or bfloat16;

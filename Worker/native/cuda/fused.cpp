@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 
 namespace {
 
@@ -40,16 +41,17 @@ int threads_for(int64_t width) {
 }
 
 // --- cross entropy -------------------------------------------------------------------------------------------------
-at::Tensor cross_entropy_(at::Tensor logits, const at::Tensor& labels, int64_t vocab) {
+std::tuple<at::Tensor, at::Tensor> cross_entropy_(at::Tensor logits, const at::Tensor& labels, int64_t vocab, double z, double softcap) {
   TORCH_CHECK(logits.dim() == 2 && logits.is_contiguous() && labels.dim() == 1 && labels.size(0) == logits.size(0) && labels.is_contiguous() &&
                   labels.scalar_type() == at::kLong && vocab > 0 && vocab <= logits.size(1) && logits.size(1) % 8 == 0,
               "cross_entropy_: logits [S,P] of whole packs of 8 columns and int64 labels [S], vocab at most P");
   c10::cuda::CUDAGuard on(logits.device());
-  auto losses = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
-  void *l = logits.data_ptr(), *y = labels.data_ptr(), *out = losses.data_ptr();
+  auto losses = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat)), squares = at::empty_like(losses);
+  void *l = logits.data_ptr(), *y = labels.data_ptr(), *out = losses.data_ptr(), *sq = squares.data_ptr();
   int64_t stride = logits.size(1);
-  run("cross_entropy", type_of(logits), logits.size(0), 512, {&l, &y, &out, &stride, &vocab});
-  return losses;
+  float zf = static_cast<float>(z), cap = static_cast<float>(softcap);
+  run("cross_entropy", type_of(logits), logits.size(0), 512, {&l, &y, &out, &sq, &stride, &vocab, &zf, &cap});
+  return {losses, squares};
 }
 
 // --- swiglu --------------------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ at::Tensor rms_norm_to(const at::Tensor& x, const at::Tensor& w, double eps, boo
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(hearth, m) {
-  m.def("cross_entropy_(Tensor(a!) logits, Tensor labels, int vocab) -> Tensor");
+  m.def("cross_entropy_(Tensor(a!) logits, Tensor labels, int vocab, float z, float softcap) -> (Tensor, Tensor)");
   m.def("swiglu(Tensor gate, Tensor up) -> Tensor");
   m.def("rope(Tensor x, Tensor cosine, Tensor sine) -> Tensor");
   m.def("rms_norm_to(Tensor x, Tensor weight, float eps, bool narrow) -> Tensor");

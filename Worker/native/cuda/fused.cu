@@ -4,8 +4,9 @@ constexpr int W = 16 / sizeof(T);
 #define kAligned(a, b, c) ((((size_t)(a) | (size_t)(b) | (size_t)(c)) & 15) == 0)
 
 // One block a row of whole packs. Pass 1: running maximum and sum of exponentials (Milakov & Gimelshein, arXiv 1805.02867).
-// Pass 2, out of the L2 cache: the logits are overwritten by softmax - one-hot. Columns from `vocab` on are padding and get 0.
-extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* losses, i64 stride, i64 vocab) {
+// Pass 2, out of the L2 cache: the logits are overwritten by the gradient of ce + z lse^2, (1 + 2 z lse) softmax - one-hot.
+// cap > 0 bends logits to cap tanh(x / cap) first. Columns from `vocab` on are padding and get 0.
+extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* losses, float* squares, i64 stride, i64 vocab, float z, float cap) {
   __shared__ float shared[32];
   T* row = logits + blockIdx.x * stride;
   auto packs = reinterpret_cast<Pack<T>*>(row);
@@ -14,7 +15,7 @@ extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* lo
     Pack<T> zero;
     for (int j = 0; j < W; j++) store(&zero.at[j], 0.f);
     for (i64 p = threadIdx.x; p < count; p += blockDim.x) packs[p] = zero;
-    if (threadIdx.x == 0) losses[blockIdx.x] = 0.f;
+    if (threadIdx.x == 0) losses[blockIdx.x] = squares[blockIdx.x] = 0.f;
     return;
   }
   float highest = kMinusInfinity, sum = 0.f;
@@ -22,7 +23,9 @@ extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* lo
     Pack<T> pack = packs[p];
     float x[W], top = highest;
     for (int j = 0; j < W; j++) {
-      x[j] = p * W + j < vocab ? load(pack.at[j]) : kMinusInfinity;
+      float v = load(pack.at[j]);
+      if (cap > 0.f) v = cap * tanhf(v / cap);
+      x[j] = p * W + j < vocab ? v : kMinusInfinity;
       top = fmaxf(top, x[j]);
     }
     if (top == kMinusInfinity) continue;
@@ -32,14 +35,25 @@ extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* lo
   }
   float all = block_max(highest, shared);
   sum = block_sum(highest == kMinusInfinity ? 0.f : sum * __expf(highest - all), shared);
-  if (threadIdx.x == 0) losses[blockIdx.x] = all + logf(sum) - load(row[label]);
+  float lse = all + logf(sum);
+  if (threadIdx.x == 0) {
+    float v = load(row[label]);
+    losses[blockIdx.x] = lse - (cap > 0.f ? cap * tanhf(v / cap) : v);
+    squares[blockIdx.x] = lse * lse;
+  }
   __syncthreads();
-  float inverse = 1.f / sum;
+  float factor = (1.f + 2.f * z * lse) / sum;
   for (i64 p = threadIdx.x; p < count; p += blockDim.x) {
     Pack<T> pack = packs[p];
     for (int j = 0; j < W; j++) {
       i64 c = p * W + j;
-      store(&pack.at[j], c < vocab ? __expf(load(pack.at[j]) - all) * inverse - (c == label ? 1.f : 0.f) : 0.f);
+      float v = load(pack.at[j]), slope = 1.f;
+      if (cap > 0.f) {
+        float t = tanhf(v / cap);
+        v = cap * t;
+        slope = 1.f - t * t;
+      }
+      store(&pack.at[j], c < vocab ? (__expf(v - all) * factor - (c == label ? 1.f : 0.f)) * slope : 0.f);
     }
     packs[p] = pack;
   }
