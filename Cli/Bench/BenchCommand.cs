@@ -59,14 +59,12 @@ internal static class BenchCommand
         var command = new Command(name, description) { times, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>
         {
-            var options = PoolOptions.Private();
-            await using (var pool = await LocalPool.StartAsync(options, Console.Error.WriteLine, stop))
+            await PrivatePool.UseAsync(PoolOptions.Private(), temporary: true, Console.Error.WriteLine, async pool =>
             {
                 await ImportAsync(pool, stop);
                 await measure(pool, parsed.GetValue(times), new Output(Console.Out, parsed.GetValue(json)), stop);
-            }
-
-            Directory.Delete(options.DataPath, recursive: true);
+                return true;
+            }, stop);
             return ExitCodes.Done;
         }));
         return command;

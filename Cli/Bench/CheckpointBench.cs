@@ -21,8 +21,8 @@ internal static class CheckpointBench
             throw new CliException($"The run ended {Text.Word(done.Summary.State)}: {done.Summary.Reason}");
         }
 
-        var speed = (await pool.Api.GetAsync<MetricsResponse>($"runs/{run.Id}/metrics?keys=tokens_per_second&points={spec.Train.Steps}", stop)).Series.Single();
-        var step = new Sample(speed.Mean.Select(s => spec.Train.BatchTokens / (double)s));
+        var seconds = (await pool.Api.GetAsync<MetricsResponse>($"runs/{run.Id}/metrics?keys=step_seconds&points={spec.Train.Steps}", stop)).Series.Single();
+        var step = new Sample(seconds.Mean.Select(s => (double)s));
         var pause = new Sample(done.Checkpoints.Select(c => c.PauseSeconds));
         var figures = new
         {

@@ -34,24 +34,18 @@ internal static class DemoCommand
         var view = DemoViews.ForTerminal();
         string text = DemoText.Find();
         view.Say("Starting PostgreSQL, the coordinator and a worker ...");
-        bool held;
-        await using (var pool = await LocalPool.StartAsync(options, view.Say, stop))
+        bool held = await PrivatePool.UseAsync(options, temporary, view.Say, async pool =>
         {
             view.Say($"Watch it at {pool.Address} with the token {pool.AdminToken}");
-            var summary = await new DemoRun(pool, view, text, steps).RunAsync(stop);
-            held = Print(summary, view);
+            bool all = Print(await new DemoRun(pool, view, text, steps).RunAsync(stop), view);
             if (stay)
             {
                 view.Say($"Still up at {pool.Address} with the token {pool.AdminToken}; Ctrl-C stops it.");
-                await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                await UpCommand.WaitForStopAsync(stop);
             }
-        }
 
-        if (temporary)
-        {
-            Directory.Delete(options.DataPath, recursive: true);
-        }
-
+            return all;
+        }, stop);
         return held ? ExitCodes.Done : ExitCodes.Failed;
     }
 

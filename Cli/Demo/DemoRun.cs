@@ -80,7 +80,7 @@ internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int s
             pool.Threads,
             step => show(new RunProgress(step.Step, steps, step.Loss, step.TokensPerSecond, "running")),
             stop)).Trace);
-        var losses = (await pool.Api.GetAsync<MetricsResponse>($"runs/{done.Summary.Id}/metrics?keys=loss&points={steps}", stop)).Series.Single(s => s.Key == "loss");
+        var losses = (await pool.Api.GetAsync<MetricsResponse>($"runs/{done.Summary.Id}/metrics?keys=loss&points={Math.Min(steps, 10_000)}", stop)).Series.Single(s => s.Key == "loss");
         return new DemoSummary
         {
             Steps = done.Summary.Step,

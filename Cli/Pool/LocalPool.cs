@@ -16,6 +16,7 @@ internal sealed class LocalPool : IAsyncDisposable
     private readonly PoolOptions _options;
     private readonly Action<string> _say;
     private readonly List<ChildProcess> _started = [];
+    private Task? _stop;
 
     private LocalPool(PoolFolder folder, PoolOptions options, Action<string> say)
     {
@@ -77,8 +78,12 @@ internal sealed class LocalPool : IAsyncDisposable
     /// <summary>Live trainers of this machine's agent.</summary>
     public IReadOnlyList<ProcessMark> Trainers() => [.. _folder.Trainers().Where(t => t.IsAlive())];
 
-    /// <summary>Agent, then coordinator, then database.</summary>
-    public async Task StopAsync()
+    /// <summary>Agent, then coordinator, then database. May be called twice.</summary>
+    public Task StopAsync() => _stop ??= StopOnceAsync();
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task StopOnceAsync()
     {
         foreach (var child in Enumerable.Reverse(_started))
         {
@@ -86,12 +91,9 @@ internal sealed class LocalPool : IAsyncDisposable
             await child.DisposeAsync();
         }
 
-        _started.Clear();
         Api?.Dispose();
         _folder.Dispose();
     }
-
-    public async ValueTask DisposeAsync() => await StopAsync();
 
     private async Task<string> StartPostgresAsync(CancellationToken stop)
     {

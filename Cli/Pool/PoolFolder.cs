@@ -38,7 +38,8 @@ internal sealed class PoolFolder : IDisposable
             throw new CliException($"The data folder {Root} cannot be used: {e.Message} Give another with --data.", ExitCodes.BadInput);
         }
 
-        Leftover = ReadHolder(Root) is { } holder && !holder.Process.IsAlive() ? holder : null;
+        // With the lock in hand, whoever is still named here was killed.
+        Leftover = ReadHolder(Root);
         OldChildren = ReadChildren(Root);
         WriteWhole(HolderPath(Root), new PoolHolder(ProcessMark.Read(Environment.ProcessId)!, port));
     }

@@ -47,6 +47,14 @@ internal static class UpCommand
         return port;
     }
 
+    /// <summary>Ends when the token is cancelled, without an exception.</summary>
+    public static async Task WaitForStopAsync(CancellationToken stop)
+    {
+        var stopped = new TaskCompletionSource();
+        await using var registration = stop.Register(stopped.SetResult);
+        await stopped.Task;
+    }
+
     private static async Task<int> RunAsync(PoolOptions options, CancellationToken stop)
     {
         // A closed terminal is a stop as well; the children are in sessions of their own and would stay.
@@ -69,15 +77,8 @@ internal static class UpCommand
         }
 
         Console.WriteLine("Ctrl-C stops everything; running training is checkpointed first.");
-        try
-        {
-            await Task.Delay(Timeout.Infinite, stopping.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            Console.WriteLine("Stopping in order: worker, coordinator, database.");
-        }
-
+        await WaitForStopAsync(stopping.Token);
+        Console.WriteLine("Stopping in order: worker, coordinator, database.");
         await pool.StopAsync();
         Console.WriteLine("Stopped.");
         return ExitCodes.Done;

@@ -1,0 +1,104 @@
+using System.Globalization;
+using Hearth.Api;
+using Hearth.Runs;
+using Hearth.Tests.Support;
+using Microsoft.Playwright;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Hearth.Tests.Browser;
+
+/// <summary>The dashboard in a real browser on a real pool: everything by what a person sees and presses.</summary>
+[Collection(PoolCollection.Name)]
+public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
+{
+    private static readonly string[] Arguments =
+        ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+    private const float LimitMilliseconds = 60_000;
+    private readonly List<string> _errors = [];
+    private IPlaywright _playwright = null!;
+    private IBrowser _browser = null!;
+    private IPage _page = null!;
+
+    public async Task InitializeAsync()
+    {
+        SetDefaultExpectTimeout(LimitMilliseconds);
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Headless = true, Args = Arguments });
+        var context = await _browser.NewContextAsync(new() { BaseURL = fixture.Pool.Address.ToString(), ViewportSize = new() { Width = 1440, Height = 900 }, ReducedMotion = ReducedMotion.Reduce });
+        context.SetDefaultTimeout(LimitMilliseconds);
+        _page = await context.NewPageAsync();
+        _page.PageError += (_, error) => _errors.Add(error);
+        await _page.GotoAsync("/runs");
+        await _page.GetByLabel("Token", new() { Exact = true }).FillAsync(fixture.Pool.AdminToken);
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await _page.WaitForURLAsync("**/runs");
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _playwright.Dispose();
+        Assert.Empty(_errors);
+    }
+
+    [Fact]
+    public async Task A_run_is_submitted_by_the_form_its_loss_chart_grows_and_it_is_cancelled()
+    {
+        await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
+        await FillAsync("name", "by-the-form");
+        await _page.Locator("#field-data-dataset").ClickAsync();
+        await _page.GetByRole(AriaRole.Option, new() { NameRegex = new(PoolFixture.Dataset) }).ClickAsync();
+        await FillAsync("data-seq_len", "64");
+        await FillAsync("train-steps", "1000000");
+        await FillAsync("train-batch_tokens", "512");
+        await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
+        await _page.WaitForURLAsync("**/overview");
+
+        // The points that the chart draws, as the table that "d" puts in its place.
+        await Expect(_page.GetByRole(AriaRole.Img, new() { NameRegex = new("^Loss") })).ToBeVisibleAsync();
+        await _page.Keyboard.PressAsync("d");
+        var steps = _page.GetByLabel("Loss, data").Locator("tbody tr td:first-child");
+        await Eventually.TrueAsync("the loss has some points", async () => await steps.CountAsync() >= 3);
+        long first = await LastStepAsync(steps);
+        int points = await steps.CountAsync();
+        await Eventually.TrueAsync("the chart has grown", async () => await LastStepAsync(steps) > first && await steps.CountAsync() >= points);
+
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel…" }).ClickAsync();
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel run" }).ClickAsync();
+        await Expect(_page.GetByText("Cancelled", new() { Exact = true }).First).ToBeVisibleAsync();
+        var run = (await fixture.Api.GetAsync<Page<RunSummary>>("runs?q=by-the-form", CancellationToken.None)).Items.Single();
+        Assert.Equal(RunState.Cancelled, run.State);
+    }
+
+    [Fact]
+    public async Task A_wrong_field_shows_the_apis_sentence_and_nothing_is_submitted()
+    {
+        long before = (await fixture.Api.GetAsync<Page<RunSummary>>("runs", CancellationToken.None)).Total;
+        await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
+
+        await FillAsync("data-seq_len", "512");
+
+        await Expect(_page.GetByRole(AriaRole.Group, new() { Name = "Data" }).GetByText("512 is over Qovaryx nano's longest, 256. Allowed: 8 to 256.")).ToBeVisibleAsync();
+        await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
+        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("/runs/new"));
+        Assert.Equal(before, (await fixture.Api.GetAsync<Page<RunSummary>>("runs", CancellationToken.None)).Total);
+    }
+
+    [Fact]
+    public async Task The_pool_page_shows_the_worker_and_a_line_to_join_another()
+    {
+        await _page.GotoAsync("/pool");
+        var card = _page.GetByRole(AriaRole.Article, new() { Name = "local/0" });
+
+        await Expect(card).ToBeVisibleAsync();
+        await Expect(card).ToContainTextAsync(fixture.Pool.Worker.AgentVersion);
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Join a machine" }).First.ClickAsync();
+        await Expect(_page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("hearth");
+    }
+
+    private Task FillAsync(string field, string value) => _page.Locator($"#field-{field}").FillAsync(value);
+
+    private static async Task<long> LastStepAsync(ILocator steps) => long.Parse(await steps.Last.InnerTextAsync(), CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using Hearth.Api;
+using Hearth.Runs;
+using Hearth.Tests.Support;
+using Xunit;
+
+namespace Hearth.Tests;
+
+/// <summary>The client commands as a person types them.</summary>
+[Collection(PoolCollection.Name)]
+public sealed class CommandTests(PoolFixture fixture)
+{
+    [Fact]
+    public async Task A_run_is_submitted_watched_and_cancelled_by_its_number()
+    {
+        string file = await WriteAsync(Json.Pretty, PoolFixture.Spec("typed", steps: 1_000_000));
+
+        string submitted = await RunAsync(0, "runs", "submit", file);
+        string number = submitted.Split(' ')[0];
+        var shown = JsonSerializer.Deserialize<RunDetail>(await RunAsync(0, "runs", "show", number, "--json"), Json.Wire)!;
+        await PoolFixture.TrainedAsync(new Cli.Pool.RunWatch(fixture.Api, shown.Summary.Id), 1);
+        string cancelled = await RunAsync(0, "runs", "cancel", number);
+        string logs = await RunAsync(0, "runs", "logs", number, "--follow");
+
+        Assert.StartsWith("r-", number, StringComparison.Ordinal);
+        Assert.Equal("typed", shown.Summary.Name);
+        Assert.Equal("cancelled", cancelled.Trim());
+        Assert.NotEmpty(logs);
+        Assert.Contains("typed", await RunAsync(0, "runs", "list", "--state", "cancelled"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Each_wrong_field_is_one_line_in_the_apis_words()
+    {
+        var spec = PoolFixture.Spec("wrong") with { Data = new DataSpec { Dataset = "nowhere", SeqLen = 512 } };
+
+        string said = await RunAsync(2, "runs", "submit", await WriteAsync(Json.Pretty, spec));
+
+        Assert.Contains("512 is over Qovaryx nano's longest, 256. Allowed: 8 to 256.", said, StringComparison.Ordinal);
+        Assert.Contains("nowhere", said, StringComparison.Ordinal);
+        Assert.Equal(2, said.Trim().Split('\n').Length);
+    }
+
+    [Fact]
+    public async Task The_pool_its_datasets_and_its_tokens_are_listed_and_a_new_token_works_until_it_is_revoked()
+    {
+        Assert.Contains("local/0", await RunAsync(0, "workers", "list"), StringComparison.Ordinal);
+        Assert.Contains(PoolFixture.Dataset, await RunAsync(0, "datasets", "list"), StringComparison.Ordinal);
+        Assert.NotEmpty(JsonSerializer.Deserialize<JoinCodeView>(await RunAsync(0, "workers", "join-code", "--json"), Json.Wire)!.Code);
+
+        var token = JsonSerializer.Deserialize<TokenView>(await RunAsync(0, "tokens", "create", "reader", "--role", "view", "--json"), Json.Wire)!;
+        Assert.Contains("reader", await RunAsync(0, "tokens", "list"), StringComparison.Ordinal);
+        await RunWithTokenAsync(token.Secret!, 0, "runs", "list");
+        await RunWithTokenAsync(token.Secret!, 4, "tokens", "list");
+        await RunAsync(0, "tokens", "revoke", token.Id.ToString());
+        await RunWithTokenAsync(token.Secret!, 4, "runs", "list");
+    }
+
+    [Fact]
+    public async Task A_run_that_is_not_there_is_named() =>
+        Assert.Contains("No run is called r-999999.", await RunAsync(2, "runs", "show", "r-999999"), StringComparison.Ordinal);
+
+    private Task<string> RunAsync(int code, params string[] arguments) => RunWithTokenAsync(fixture.Pool.AdminToken, code, arguments);
+
+    private async Task<string> RunWithTokenAsync(string token, int code, params string[] arguments)
+    {
+        var environment = new Dictionary<string, string> { ["HEARTH_URL"] = fixture.Pool.Address.ToString(), ["HEARTH_TOKEN"] = token };
+        await using var command = CliProcess.Start(environment, arguments);
+        int got = await command.ExitCodeAsync();
+        Assert.True(code == got, $"{string.Join(' ', arguments)} gave {got}, not {code}: {command.Text}");
+        return command.Text;
+    }
+
+    private async Task<string> WriteAsync(JsonSerializerOptions options, RunSpec spec)
+    {
+        string path = Path.Combine(fixture.Pool.DataPath, $"{spec.Name}.yaml");
+        await File.WriteAllTextAsync(path, JsonSerializer.Serialize(spec, options));
+        return path;
+    }
+}

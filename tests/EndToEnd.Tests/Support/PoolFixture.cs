@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Hearth.Api;
+using Hearth.Cli;
+using Hearth.Cli.Client;
+using Hearth.Cli.Pool;
+using Hearth.Runs;
+using Xunit;
+
+namespace Hearth.Tests.Support;
+
+/// <summary>One real pool for all tests of a collection: PostgreSQL, coordinator, agent, and trainers as runs need them.</summary>
+public sealed class PoolFixture : IAsyncLifetime
+{
+    public const string Dataset = "sources";
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private readonly string _text = Directory.CreateTempSubdirectory("hearth-text-").FullName;
+    private readonly PoolOptions _options = PoolOptions.Private();
+    private Task<string>? _straightTrace;
+
+    internal LocalPool Pool { get; private set; } = null!;
+
+    internal ApiClient Api => Pool.Api;
+
+    public async Task InitializeAsync()
+    {
+        WriteText(_text);
+        Pool = await LocalPool.StartAsync(_options, Console.WriteLine, CancellationToken.None);
+        await Api.PostAsync<DatasetView>("datasets/import", new ImportDataset(Dataset, [_text], "the project's own"), CancellationToken.None);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Pool.DisposeAsync();
+        Directory.Delete(_options.DataPath, recursive: true);
+        Directory.Delete(_text, recursive: true);
+    }
+
+    /// <summary>Some hundred kilobytes of real text: the project's own sources.</summary>
+    public static void WriteText(string folder)
+    {
+        foreach (string source in Directory.EnumerateFiles(Path.Combine(Repository.Root, "Shared"), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal)))
+        {
+            File.Copy(source, Path.Combine(folder, Path.GetFileNameWithoutExtension(source) + ".txt"));
+        }
+    }
+
+    /// <summary>A run of nano that takes some seconds; its micro-batch is given, so that its trace is one for all runs.</summary>
+    internal static RunSpec Spec(string name, int steps = 240) => new()
+    {
+        Name = name,
+        Model = new ModelSpec { Family = "qovaryx", Size = "nano" },
+        Data = new DataSpec { Dataset = Dataset, SeqLen = 64 },
+        Train = new TrainSpec { Steps = steps, BatchTokens = 512, MicroBatch = 8 },
+        Optimizer = new OptimizerSpec { Lr = 3e-3, WarmupSteps = 10 },
+        Eval = new EvalSpec { EverySteps = 0 },
+        Sample = new SampleSpec { EverySteps = 0 },
+        Checkpoint = new CheckpointSpec { EverySteps = 20 },
+    };
+
+    internal async Task<RunWatch> SubmitAsync(RunSpec spec)
+    {
+        var run = await Api.PostAsync<RunSummary>("runs", new SubmitRun(JsonSerializer.SerializeToElement(spec, Json.Wire)), CancellationToken.None, Guid.NewGuid().ToString());
+        return new RunWatch(Api, run.Id);
+    }
+
+    internal Task<RunAction> ActAsync(RunDetail run, string verb) => Api.PostAsync<RunAction>($"runs/{run.Summary.Id}/{verb}", null, CancellationToken.None);
+
+    internal static Task<RunDetail> TrainedAsync(RunWatch run, long step) =>
+        run.UntilAsync($"to reach step {step}", r => r.Summary.Step >= step, Limit, CancellationToken.None);
+
+    /// <summary>Waits for the end and holds that it was a good one.</summary>
+    internal static async Task<RunDetail> SucceededAsync(RunWatch run)
+    {
+        var done = await run.UntilAsync("to end", r => r.Summary.State.IsTerminal(), Limit, CancellationToken.None);
+        Assert.True(done.Summary.State == RunState.Succeeded, $"the run ended {done.Summary.State}: {done.Summary.Reason}");
+        return done;
+    }
+
+    /// <summary>Trace of <see cref="Spec"/> without pool, kill or pause; trained once for all tests.</summary>
+    internal Task<string> StraightTraceAsync() => _straightTrace ??= TrainStraightAsync();
+
+    private async Task<string> TrainStraightAsync() =>
+        (await StraightRun.RunAsync(Spec("straight"), _text, Pool.PreparedPath, "cpu", Pool.Threads, _ => { }, CancellationToken.None)).Trace;
+}
+
+[CollectionDefinition(Name)]
+public sealed class PoolCollection : ICollectionFixture<PoolFixture>
+{
+    public const string Name = "one pool";
+}
