@@ -11,6 +11,8 @@ namespace Hearth.Cli.Pool;
 /// </summary>
 internal sealed class LocalPool : IAsyncDisposable
 {
+    // A line per request would fill the log within hours of heartbeats.
+    private const string Quiet = "--Logging:LogLevel:Microsoft.AspNetCore=Warning";
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(60);
     private readonly PoolFolder _folder;
     private readonly PoolOptions _options;
@@ -114,7 +116,7 @@ internal sealed class LocalPool : IAsyncDisposable
         IsFirstStart = !File.Exists(_folder.TokenPath);
         var plan = new ChildPlan(
             "coordinator",
-            ["dotnet", Repository.Coordinator, "--urls", $"http://{_options.Listen}:{_options.Port}", "--contentRoot", Repository.CoordinatorContent],
+            ["dotnet", Repository.Coordinator, "--urls", $"http://{_options.Listen}:{_options.Port}", "--contentRoot", Repository.CoordinatorContent, Quiet],
             new Dictionary<string, string>
             {
                 ["HEARTH_DATABASE"] = database,
