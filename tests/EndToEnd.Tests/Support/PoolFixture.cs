@@ -45,7 +45,7 @@ public sealed class PoolFixture : IAsyncLifetime
     }
 
     /// <summary>A run of nano that takes some seconds; its micro-batch is given, so that its trace is one for all runs.</summary>
-    internal static RunSpec Spec(string name, int steps = 240) => new()
+    internal static RunSpec Spec(string name, int steps = 160) => new()
     {
         Name = name,
         Model = new ModelSpec { Family = "qovaryx", Size = "nano" },
