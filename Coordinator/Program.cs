@@ -48,7 +48,8 @@ CheckpointsApi.MapCheckpoints(api, worker);
 MetricsApi.MapMetrics(api, worker);
 DatasetsApi.MapDatasets(api, worker);
 
-app.MapFallbackToFile("{*path:regex(^(?!api/).*$)}", "index.html");
+// Not for names of files: a matched route would keep the static files from answering.
+app.MapFallbackToFile("{*path:nonfile:regex(^(?!api/).*$)}", "index.html");
 
 await app.RunAsync();
 
