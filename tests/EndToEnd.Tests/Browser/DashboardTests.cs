@@ -48,11 +48,11 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
     {
         await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
         await FillAsync("name", "by-the-form");
-        await _page.Locator("#field-data-dataset").ClickAsync();
-        await _page.GetByRole(AriaRole.Option, new() { NameRegex = new(PoolFixture.Dataset) }).ClickAsync();
+        await ChooseDatasetAsync();
         await FillAsync("data-seq_len", "64");
         await FillAsync("train-steps", "1000000");
         await FillAsync("train-batch_tokens", "512");
+        await Expect(_page.GetByText("to fix")).ToHaveCountAsync(0);
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
         await _page.WaitForURLAsync("**/overview");
 
@@ -77,6 +77,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
     {
         long before = (await fixture.Api.GetAsync<Page<RunSummary>>("runs", CancellationToken.None)).Total;
         await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
+        await ChooseDatasetAsync();
 
         await FillAsync("data-seq_len", "512");
 
@@ -96,6 +97,12 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await Expect(card).ToContainTextAsync(fixture.Pool.Worker.AgentVersion);
         await _page.GetByRole(AriaRole.Button, new() { Name = "Join a machine" }).First.ClickAsync();
         await Expect(_page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("hearth");
+    }
+
+    private async Task ChooseDatasetAsync()
+    {
+        await _page.Locator("#field-data-dataset").ClickAsync();
+        await _page.GetByRole(AriaRole.Option, new() { NameRegex = new(PoolFixture.Dataset) }).ClickAsync();
     }
 
     private Task FillAsync(string field, string value) => _page.Locator($"#field-{field}").FillAsync(value);
