@@ -67,7 +67,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
 
         await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel…" }).ClickAsync();
         await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel run" }).ClickAsync();
-        await Expect(_page.GetByText("Cancelled", new() { Exact = true }).First).ToBeVisibleAsync();
+        await Expect(_page.Locator(".pill").Filter(new() { HasText = "Cancelled" }).First).ToBeVisibleAsync();
         var run = (await fixture.Api.GetAsync<Page<RunSummary>>("runs?q=by-the-form", CancellationToken.None)).Items.Single();
         Assert.Equal(RunState.Cancelled, run.State);
     }
