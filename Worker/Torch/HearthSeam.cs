@@ -5,6 +5,9 @@ namespace Hearth.Torch;
 /// <summary>The one file with what TorchSharp lacks: kernels of our own. A build against TorchSharp swaps it for the naive twins.</summary>
 public static class HearthSeam
 {
+    // Channels and states that a CUDA scan keeps in registers.
+    private const long MostOnCuda = 64;
+
     /// <summary>Set to see the naive twins where kernels exist: tests and benches compare the two.</summary>
     public static bool NaiveOnly { get; set; }
 
@@ -51,14 +54,14 @@ public static class HearthSeam
 
     /// <summary>
     /// The delta-rule scan: outputs and last state; null where only the naive form exists (other than fp32 and fp64 on the CPU with
-    /// heads of 8, 16, 32 or 64 channels).
+    /// heads of 8, 16, 32 or 64 channels, and fp32 on CUDA with at most 64).
     /// </summary>
     public static (Tensor Y, Tensor State)? DeltaScan(Tensor r, Tensor k, Tensor v, Tensor alpha, Tensor beta, Tensor logW, Tensor state) =>
-        HasScan(r) ? Two(Ops.DeltaScan.Many(r, k, v, alpha, beta, logW, state)) : null;
+        HasScan(r, r.size(-1)) ? Two(Ops.DeltaScan.Many(r, k, v, alpha, beta, logW, state)) : null;
 
     /// <summary>The SSD scan: outputs and last state; null where <see cref="DeltaScan"/> is.</summary>
     public static (Tensor Y, Tensor State)? SsdScan(Tensor x, Tensor logA, Tensor b, Tensor c, Tensor state) =>
-        HasScan(x) ? Two(Ops.SsdScan.Many(x, logA, b, c, state)) : null;
+        HasScan(x, b.size(-1)) ? Two(Ops.SsdScan.Many(x, logA, b, c, state)) : null;
 
     /// <summary>Causal depthwise convolution of [B,T+J−1,C] by taps [C,J]; null where only the naive form exists (other than fp32 and fp64 on the CPU).</summary>
     public static Tensor? CausalConv(Tensor padded_BRC, Tensor taps_CJ) =>
@@ -101,8 +104,9 @@ public static class HearthSeam
 
     private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 
-    private static bool HasScan(Tensor x_BTHN) =>
-        !NaiveOnly && x_BTHN.device.index < 0 && x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64;
+    private static bool HasScan(Tensor x_BTHN, long states) => !NaiveOnly && (x_BTHN.device.index < 0
+        ? x_BTHN.dtype is float32 or float64 && x_BTHN.size(-1) is 8 or 16 or 32 or 64
+        : x_BTHN.dtype == float32 && x_BTHN.size(-1) <= MostOnCuda && states <= MostOnCuda);
 
     private static (Tensor Y, Tensor State) Two(Tensor[] both) => (both[0], both[1]);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hearth.Models;
+using Hearth.Models.Blocks;
 using Hearth.Runs;
 using Hearth.Torch;
 using Hearth.Training.Optim;
@@ -41,11 +42,14 @@ internal static class SelfTestCommand
             double allowed = type == float32 ? 2e-5 : 2e-2;
             Guard($"rms_norm to {type}", () => Twins(on, type, [[3, 7, 129], [129]], x => Functions.RmsNorm(x[0], x[1], 1e-6, type), inputs: float32), allowed);
             Guard($"swiglu in {type}", () => Twins(on, type, [[5, 131], [5, 131]], x => HearthSeam.SwiGlu(x[0], x[1]) ?? (x[0].silu() * x[1]), type), allowed);
-            var rope = new Models.Blocks.RopeTables(float32, on);
+            var rope = new RopeTables(float32, on);
             Guard($"rope in {type}", () => Twins(on, type, [[2, 3, 17, 10]], x => rope.Turn(x[0], 1e4, 3), type), allowed);
-            Guard($"head and cross entropy in {type}", () => HeadLoss(on, type), allowed);
+            Guard($"head and cross entropy in {type}", () => HeadLoss(on, type, 0, 0), allowed);
+            Guard($"the same with z-loss and softcap in {type}", () => HeadLoss(on, type, 0.01, 3), allowed);
         }
 
+        Guard("delta_scan", () => Twins(on, float32, Enumerable.Repeat(new long[] { 2, 37, 3, 16 }, 6).Append([2, 3, 16, 16]).ToArray(), Delta, float32), 1e-4);
+        Guard("ssd_scan", () => Twins(on, float32, [[2, 37, 3, 24], [2, 37, 3], [2, 37, 16], [2, 37, 16], [2, 3, 24, 16]], Ssd, float32), 1e-4);
         Guard("adamw", () => OptimizerTwins(on), 1e-5);
     }
 
@@ -71,7 +75,19 @@ internal static class SelfTestCommand
         return worst;
     }
 
-    private static double HeadLoss(Device on, ScalarType type)
+    private static Tensor Delta(Tensor[] x)
+    {
+        var (y, state) = DeltaScan.Run(new DeltaInputs(x[0], x[1], x[2], x[3] * 0.2, x[4] * 0.2, x[5].exp() * -1.0), x[6]);
+        return cat([y.flatten(), state.flatten()]);
+    }
+
+    private static Tensor Ssd(Tensor[] x)
+    {
+        var (y, state) = SsdScan.Run(new SsdInputs(x[0], x[1].exp() * -1.0, x[2], x[3]), x[4]);
+        return cat([y.flatten(), state.flatten()]);
+    }
+
+    private static double HeadLoss(Device on, ScalarType type, double z, double softcap)
     {
         using var scope = NewDisposeScope();
         manual_seed(7);
@@ -83,8 +99,8 @@ internal static class SelfTestCommand
         {
             HearthSeam.NaiveOnly = naive;
             var (rows, head) = (nn.Parameter(values.Rows.clone()), nn.Parameter(values.Head.clone()));
-            var loss = new HeadLoss(head, type);
-            loss.Add(rows, labels, 0.25);
+            var loss = new HeadLoss(head, type, softcap);
+            loss.Add(rows, labels, 0.25, z);
             var total = loss.Total();
             total.backward();
             results.Add([total.detach(), rows.grad!, head.grad!]);

@@ -28,7 +28,7 @@ std::string type_of(const at::Tensor& tensor) {
 }
 
 void run(const char* name, const std::string& type, int64_t blocks, int threads, std::vector<void*> arguments) {
-  hearth::launch({source, name}, type, blocks, threads, std::move(arguments));
+  hearth::launch({source, name}, "typedef " + type + " T;\n", blocks, threads, std::move(arguments));
 }
 
 int64_t blocks_for(int64_t n) { return std::min<int64_t>((n + kThreads - 1) / kThreads, 132 * 32); }

@@ -186,18 +186,18 @@ std::string cached(const std::string& text, const std::string& arch) {
   return code;
 }
 
-CUfunction find(const Kernel& kernel, const std::string& type) {
+CUfunction find(const Kernel& kernel, const std::string& head) {
   using Key = std::tuple<int, const char*, std::string>;
   static std::mutex gate;
   static std::map<Key, CUmodule> modules;
   static std::map<std::tuple<CUmodule, std::string>, CUfunction> functions;
   std::lock_guard<std::mutex> lock(gate);
   int device = c10::cuda::current_device();
-  auto& module = modules[Key(device, kernel.source, type)];
+  auto& module = modules[Key(device, kernel.source, head)];
   if (!module) {
     auto properties = at::cuda::getCurrentDeviceProperties();
     auto arch = "--gpu-architecture=compute_" + std::to_string(properties->major) + std::to_string(properties->minor);
-    auto code = cached(std::string(prelude) + "typedef " + type + " T;\n" + kernel.source, arch);
+    auto code = cached(std::string(prelude) + head + kernel.source, arch);
     check(api().module_load_data(&module, code.c_str()), "a compiled kernel cannot be loaded");
   }
   auto& function = functions[{module, kernel.name}];
@@ -207,10 +207,10 @@ CUfunction find(const Kernel& kernel, const std::string& type) {
 
 }  // namespace
 
-void launch(const Kernel& kernel, const std::string& type, int64_t blocks, int threads, std::vector<void*> arguments) {
+void launch(const Kernel& kernel, const std::string& head, int64_t blocks, int threads, std::vector<void*> arguments) {
   if (blocks == 0) return;
   TORCH_CHECK(blocks <= INT32_MAX, kernel.name, ": too many blocks");
-  auto function = find(kernel, type);
+  auto function = find(kernel, head);
   check(api().launch_kernel(function, static_cast<unsigned>(blocks), 1, 1, threads, 1, 1, 0, at::cuda::getCurrentCUDAStream(), arguments.data(), nullptr), kernel.name);
 }
 

@@ -9,13 +9,14 @@
 
 namespace hearth {
 
-// A kernel of one source. `type` is the element type that the source's T stands for: "float" or "bf16".
+// A kernel of one source.
 struct Kernel {
   const char* source;
   const char* name;
 };
 
-// Launches on the current stream of the current device. Throws with NVRTC's own words when the source does not compile.
-void launch(const Kernel& kernel, const std::string& type, int64_t blocks, int threads, std::vector<void*> arguments);
+// Launches on the current stream of the current device. `head` goes before the source: the types and sizes that it leaves open.
+// Throws with NVRTC's own words when that does not compile.
+void launch(const Kernel& kernel, const std::string& head, int64_t blocks, int threads, std::vector<void*> arguments);
 
 }  // namespace hearth
