@@ -17,8 +17,7 @@ public static class Sampler
     public static IEnumerable<int> Generate(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, Sampling how)
     {
         int longest = model.Plan.MaxSeqLen;
-        int room = Math.Max(1, longest - Math.Min(maxTokens, longest / 2));
-        int[] ids = [.. prompt.Count > room ? prompt.Skip(prompt.Count - room) : prompt];
+        int[] ids = Fitting(prompt, maxTokens, longest);
         ulong state = how.Seed;
         using var session = model.StartDecode();
         for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
@@ -28,6 +27,13 @@ public static class Sampler
             yield return next;
             ids = [next];
         }
+    }
+
+    /// <summary>The end of a prompt that leaves room for the new tokens, at least half of the longest text.</summary>
+    public static int[] Fitting(IReadOnlyList<int> prompt, int maxTokens, int longest)
+    {
+        int room = Math.Max(1, longest - Math.Min(maxTokens, longest / 2));
+        return [.. prompt.Count > room ? prompt.Skip(prompt.Count - room) : prompt];
     }
 
     /// <summary>The likeliest token of a row of logits [V], in their own precision; of equals the lowest id.</summary>

@@ -42,6 +42,19 @@ public sealed class Speculation(double margin = Speculation.Fp32Margin)
 
     public SpeculationStats Stats { get; private set; }
 
+    /// <summary>As <see cref="Sampler.Generate"/> at temperature 0, in fewer forward passes.</summary>
+    /// <exception cref="ArgumentException">The model has no heads that draft.</exception>
+    public IEnumerable<int> Generate(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, IReadOnlySet<int>? stopIds = null)
+    {
+        using var decoding = model.StartDecode();
+        var session = decoding as ISpeculativeSession ?? throw new ArgumentException($"{model.Plan.Title} cannot draft tokens.", nameof(model));
+        int longest = model.Plan.MaxSeqLen;
+        foreach (int id in Generate(session, Sampler.Fitting(prompt, maxTokens, longest), maxTokens, longest, stopIds))
+        {
+            yield return id;
+        }
+    }
+
     /// <summary>At most <paramref name="maxTokens"/> ids after a prompt; a stop id is the last that is given.</summary>
     /// <remarks>When it ends, the prompt and every given id but the last have been fed to <paramref name="session"/>.</remarks>
     /// <param name="session">A fresh session; the caller disposes of it.</param>

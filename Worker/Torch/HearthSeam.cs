@@ -80,6 +80,15 @@ public static class HearthSeam
 
     public static bool HasCausalAttention(Tensor q) => OnCpu(q, q) && !Ops.Sdpa.Exists;
 
+    /// <summary>
+    /// Euler steps of coupled oscillators that keep only their inputs for the backward pass: phases, and with controllers their last
+    /// observation and fast weights (empty before the second observation). Never null here: the kernel is made of operators that
+    /// every device has.
+    /// </summary>
+    public static Tensor[]? Kuramoto(Oscillators o) => Ops.Kuramoto.Many(
+        o.Theta_BTN, o.Omega_BTN, o.Injection_BTN, o.K_RR, o.Alpha_R, o.CenterPhase, o.CenterOmega, o.CenterGain_R, o.Decode_ROI, o.Last_BTRF,
+        o.Fast_BTRFF, o.Means_NR, o.Spread_RN, o.Steps, o.Dt);
+
     /// <summary>One AdamW step over all tensors at once; false where only the naive form exists.</summary>
     public static bool AdamW(Tensor[] weights, Tensor[] grads, Tensor[] first, Tensor[] second, AdamWStep step)
     {
@@ -139,6 +148,23 @@ public static class HearthSeam
             divisor);
         return true;
     }
+}
+
+/// <summary>What moves one layer's N oscillators in R rings; the optional ones are an injected drive and the controllers' state.</summary>
+public sealed record Oscillators(Tensor Theta_BTN, Tensor Omega_BTN, Tensor? Injection_BTN)
+{
+    public required Tensor K_RR { get; init; }
+    public required Tensor Alpha_R { get; init; }
+    public required Tensor CenterPhase { get; init; }
+    public required Tensor CenterOmega { get; init; }
+    public required Tensor CenterGain_R { get; init; }
+    public Tensor? Decode_ROI { get; init; }
+    public Tensor? Last_BTRF { get; init; }
+    public Tensor? Fast_BTRFF { get; init; }
+    public required Tensor Means_NR { get; init; }
+    public required Tensor Spread_RN { get; init; }
+    public required int Steps { get; init; }
+    public required double Dt { get; init; }
 }
 
 /// <param name="Step">Counts from 1.</param>

@@ -1,3 +1,4 @@
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, N oscillators of all rings, R rings.
@@ -40,8 +41,35 @@ internal sealed class QuazimotoBlock
         return Gates.SoftClamp(_w.Gate.tanh() * Wide(Functions.Linear(hidden, _w.Read2, pass.Compute), pass));
     }
 
-    /// <summary>Explicit Euler: everything on the right of a step is from before it.</summary>
+    /// <summary>Explicit Euler: everything on the right of a step is from before it. The kernel where there is one.</summary>
     internal Tensor Integrate(Tensor theta_BTN, Tensor omega_BTN, Tensor? injection_BTN, RingControllers.Trace? controllers)
+    {
+        var moved = HearthSeam.Kuramoto(new Oscillators(theta_BTN, omega_BTN, injection_BTN)
+        {
+            K_RR = _w.K_RR,
+            Alpha_R = _w.Alpha_R,
+            CenterPhase = _w.CenterPhase,
+            CenterOmega = _w.CenterOmega,
+            CenterGain_R = _w.CenterGain_R,
+            Decode_ROI = controllers?.Decode_ROI,
+            Last_BTRF = controllers?.Last,
+            Fast_BTRFF = controllers?.Fast,
+            Means_NR = _rings.Means_NR,
+            Spread_RN = _rings.Spread_RN,
+            Steps = _config.OscSteps,
+            Dt = _config.OscDt,
+        });
+        if (moved is null)
+        {
+            return NaiveIntegrate(theta_BTN, omega_BTN, injection_BTN, controllers);
+        }
+
+        controllers?.GoOn(moved[1], moved[2]);
+        return moved[0];
+    }
+
+    /// <summary>The same in plain operators, which autograd remembers one by one.</summary>
+    internal Tensor NaiveIntegrate(Tensor theta_BTN, Tensor omega_BTN, Tensor? injection_BTN, RingControllers.Trace? controllers)
     {
         var frequency_BTR = controllers is null ? null : omega_BTN.detach().matmul(_rings.Means_NR);
         for (int s = 0; s < _config.OscSteps; s++)

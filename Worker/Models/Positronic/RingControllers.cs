@@ -24,10 +24,16 @@ internal sealed class RingControllers(Func<string, Tensor> weight, int rings)
 
     internal sealed class Trace(Tensor decode_ROI)
     {
-        private Tensor? _last_BTRF;
+        internal Tensor Decode_ROI => decode_ROI;
+
+        /// <summary>The last observation [B,T,R,4]; null before the first.</summary>
+        internal Tensor? Last { get; private set; }
 
         /// <summary>The fast weights [B,T,R,4,4]; null before the first observation.</summary>
         internal Tensor? Fast { get; private set; }
+
+        /// <summary>Goes on from what a kernel observed; empty fast weights are none yet.</summary>
+        internal void GoOn(Tensor last_BTRF, Tensor fast_BTRFF) => (Last, Fast) = (last_BTRF, fast_BTRFF.numel() == 0 ? null : fast_BTRFF);
 
         /// <summary>Observes every ring, learns, and gives tanh m [B,T,R,4].</summary>
         internal Tensor Observe(Tensor re_BTR, Tensor im_BTR, Tensor frequency_BTR)
@@ -46,14 +52,14 @@ internal sealed class RingControllers(Func<string, Tensor> weight, int rings)
             var length = (re_BTR.pow(2) + im_BTR.pow(2)).sqrt().clamp(min: 1e-6);
             var now_BTRF = stack([length, re_BTR / length, im_BTR / length, frequency_BTR], -1);
             var error_BTRF = zeros(now_BTRF.shape, now_BTRF.dtype, now_BTRF.device);
-            if (_last_BTRF is { } last)
+            if (Last is { } last)
             {
                 error_BTRF = Fast is null ? now_BTRF : now_BTRF - (Fast * last.unsqueeze(-2)).sum(-1);
                 var step = error_BTRF.unsqueeze(-1) * (last / (last.pow(2).sum(-1, true) + 1e-3)).unsqueeze(-2) * Rate;
                 Fast = Fast is null ? step : Fast + step;
             }
 
-            _last_BTRF = now_BTRF;
+            Last = now_BTRF;
             return cat([now_BTRF, error_BTRF], -1);
         }
     }

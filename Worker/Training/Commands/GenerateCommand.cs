@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hearth.Models;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Data;
@@ -5,14 +6,18 @@ using TorchSharp;
 
 namespace Hearth.Training.Commands;
 
-/// <summary><c>generate</c>: streams a continuation of a prompt from a checkpoint folder.</summary>
+/// <summary><c>generate</c>: streams continuations of prompts from a checkpoint folder, one request after the other.</summary>
 internal static class GenerateCommand
 {
+    private const string Speculative = "--speculative";
+    private const string KeepMemory = "--keep-ring-memory";
+    private const string FreezeMemory = "--freeze-ring-memory";
+
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--seed", "--device", "--threads"], []);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--seed", "--device", "--threads"], [Speculative, KeepMemory, FreezeMemory]);
         string folder = arguments.Required("--checkpoint");
-        string prompt = arguments.Required("--prompt");
+        string[] prompts = [arguments.Required("--prompt"), .. arguments.Words];
         var how = new Sampling(
             arguments.Number("--temperature", 0.8, 0, 10),
             arguments.Integer("--top-k", 50, 0, 1 << 20),
@@ -31,17 +36,61 @@ internal static class GenerateCommand
         var model = plan.Build(torch.float32, torch.device(arguments.Text("--device") ?? "cpu"), 0);
         TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
         var tokenizer = BpeTokenizer.Load(Path.Combine(folder, CheckpointFolder.TokenizerName));
-        int[] ids = tokenizer.Encode(prompt);
-        if (ids.Length == 0)
+        SetMemory(model, arguments);
+        var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
+        int end = tokenizer.Special(BpeTrainer.EndToken);
+        int limit = arguments.Integer("--max-tokens", 128, 1, 1 << 20);
+        foreach (string prompt in prompts)
         {
-            throw new BadInputException("--prompt is empty. Allowed: at least one character.");
+            int[] ids = tokenizer.Encode(prompt);
+            if (ids.Length == 0)
+            {
+                throw new BadInputException("--prompt is empty. Allowed: at least one character.");
+            }
+
+            var text = speculation?.Generate(model, ids, limit, new HashSet<int> { end }) ?? Sampler.Generate(model, ids, limit, how);
+            Print(prompt, tokenizer, text.TakeWhile(id => id != end));
+            if (speculation is { Stats: var stats })
+            {
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stats.AcceptanceLength:0.00} tokens a pass over {stats.Rounds} passes, {stats.Drafted} drafted"));
+            }
         }
 
+        return ExitCodes.Done;
+    }
+
+    private static void SetMemory(LanguageModel model, Arguments arguments)
+    {
+        if (model is IRingMemory memory)
+        {
+            memory.KeepRingMemory = arguments.Has(KeepMemory);
+            memory.SetRingMemoryWriting(!arguments.Has(FreezeMemory));
+        }
+        else if (new[] { KeepMemory, FreezeMemory }.FirstOrDefault(arguments.Has) is { } flag)
+        {
+            throw new BadInputException($"{flag} is set, but {model.Plan.Title} has no memory between texts.");
+        }
+    }
+
+    private static Speculation Speculate(LanguageModel model, Sampling how)
+    {
+        if (how.Temperature != 0)
+        {
+            throw new BadInputException($"{Speculative} decodes greedily, and --temperature is {how.Temperature.ToString(CultureInfo.InvariantCulture)}. Allowed: 0.");
+        }
+
+        using var session = model.StartDecode();
+        return session is ISpeculativeSession { MaxDrafts: > 0 }
+            ? new Speculation()
+            : throw new BadInputException($"{Speculative} is set, but {model.Plan.Title} has no heads that draft.");
+    }
+
+    private static void Print(string prompt, BpeTokenizer tokenizer, IEnumerable<int> ids)
+    {
         Console.Write(prompt);
-        int end = tokenizer.Special(BpeTrainer.EndToken);
         var text = new List<int>();
         string shown = "";
-        foreach (int id in Sampler.Generate(model, ids, arguments.Integer("--max-tokens", 128, 1, 1 << 20), how).TakeWhile(id => id != end))
+        foreach (int id in ids)
         {
             // A character may span tokens, so only whole text that is new is printed.
             text.Add(id);
@@ -54,6 +103,5 @@ internal static class GenerateCommand
         }
 
         Console.WriteLine();
-        return ExitCodes.Done;
     }
 }

@@ -11,6 +11,9 @@ internal static class Help
           prepare --spec FILE [--data PATH] [--out DIR]
                                          tokenise a dataset once
           generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
+                   [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
+                                         speculative: greedy text by drafts, with --temperature 0; the two others: whether a
+                                         family's memory outlives a prompt, and whether it is written at all
           models                         families, sizes, parameters, memory
           selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
