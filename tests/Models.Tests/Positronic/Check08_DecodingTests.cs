@@ -41,12 +41,13 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
     }
 
     [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(false, false)]
-    [InlineData(true, true)]
     public void Check_9_two_hundred_speculative_ids_equal_greedy_ones(bool writing, bool trained)
     {
-        var model = trained ? Trained() : Nano.Open(dtype: ScalarType.Float32);
+        var model = trained ? Trained() : Restless();
         model.SetRingMemoryWriting(writing);
         int[] greedy = [.. Sampler.Generate(model, Prompt, 200, new Sampling())];
         var stores = model.RingStores();
@@ -63,7 +64,10 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         var stats = speculation.Stats;
         output.WriteLine($"{stats.AcceptanceLength:0.00} ids a round over {stats.Rounds} rounds, {stats.Drafted} drafted");
         Assert.Equal(199, stats.Tokens);
-        Assert.True(!trained || stats.AcceptanceLength > 1.5, $"{stats.AcceptanceLength} ids a round");
+
+        // A model that learned its text drafts nearly all of it; one that did not is often wrong, and its rows are taken back.
+        Assert.InRange(stats.AcceptanceLength, trained ? 3 : 1, trained ? 5 : 2.5);
+        Assert.True(trained || greedy.Distinct().Count() > 20, "the text repeats itself");
 
         // Both ways leave the same memory: prompt and every id but the last were read.
         Assert.Equal(writing, stores is not null);
@@ -156,7 +160,21 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         }
     }
 
-    // A few hundred steps on text that repeats, so that heads for further tokens learn to draft.
+    // Its states are far from the embeddings they began as, so that the text wanders instead of repeating a token.
+    private static PositronicModel Restless()
+    {
+        var model = Nano.Open();
+        using var quiet = no_grad();
+        manual_seed(17);
+        foreach (var spec in model.Plan.Tensors.Where(t => t.Name.EndsWith(".read2", StringComparison.Ordinal) || t.Name.EndsWith(".o_b", StringComparison.Ordinal)))
+        {
+            model.Weight(spec.Name).normal_(0, 0.5);
+        }
+
+        return model;
+    }
+
+    // A few steps on text that repeats, so that heads for further tokens learn to draft.
     private static PositronicModel Trained()
     {
         var model = Nano.Fresh(dtype: ScalarType.Float32);
