@@ -41,13 +41,12 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
     }
 
     [Theory]
-    [InlineData(true, true)]
-    [InlineData(false, true)]
-    [InlineData(true, false)]
-    [InlineData(false, false)]
-    public void Check_9_two_hundred_speculative_ids_equal_greedy_ones(bool writing, bool trained)
+    [InlineData(true, 4)]
+    [InlineData(true, 2)]
+    [InlineData(false, 2)]
+    public void Check_9_two_hundred_speculative_ids_equal_greedy_ones(bool writing, int goodHeads)
     {
-        var model = trained ? Trained() : Restless();
+        var model = Trained(goodHeads);
         model.SetRingMemoryWriting(writing);
         int[] greedy = [.. Sampler.Generate(model, Prompt, 200, new Sampling())];
         var stores = model.RingStores();
@@ -65,9 +64,9 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         output.WriteLine($"{stats.AcceptanceLength:0.00} ids a round over {stats.Rounds} rounds, {stats.Drafted} drafted");
         Assert.Equal(199, stats.Tokens);
 
-        // A model that learned its text drafts nearly all of it; one that did not is often wrong, and its rows are taken back.
-        Assert.InRange(stats.AcceptanceLength, trained ? 3 : 1, trained ? 5 : 2.5);
-        Assert.True(trained || greedy.Distinct().Count() > 20, "the text repeats itself");
+        // Of two good heads and two that repeat the first, at least the last two rows of every block are taken back.
+        Assert.InRange(stats.AcceptanceLength, goodHeads / 2.0, goodHeads + 1);
+        Assert.True(greedy.Distinct().Count() > 5, "the text repeats a token");
 
         // Both ways leave the same memory: prompt and every id but the last were read.
         Assert.Equal(writing, stores is not null);
@@ -160,22 +159,8 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         }
     }
 
-    // Its states are far from the embeddings they began as, so that the text wanders instead of repeating a token.
-    private static PositronicModel Restless()
-    {
-        var model = Nano.Open();
-        using var quiet = no_grad();
-        manual_seed(17);
-        foreach (var spec in model.Plan.Tensors.Where(t => t.Name.EndsWith(".read2", StringComparison.Ordinal) || t.Name.EndsWith(".o_b", StringComparison.Ordinal)))
-        {
-            model.Weight(spec.Name).normal_(0, 0.5);
-        }
-
-        return model;
-    }
-
     // A few steps on text that repeats, so that heads for further tokens learn to draft.
-    private static PositronicModel Trained()
+    private static PositronicModel Trained(int goodHeads)
     {
         var model = Nano.Fresh(dtype: ScalarType.Float32);
         using var optimizer = Optim(model);
@@ -190,6 +175,18 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         }
 
         optimizer.zero_grad();
+        using var quiet = no_grad();
+        foreach (var spec in model.Plan.Tensors.Where(t => t.Name.EndsWith(".scale", StringComparison.Ordinal)))
+        {
+            // So that what was written matters to what is said.
+            model.Weight(spec.Name).fill_(0.5);
+        }
+
+        for (int k = goodHeads + 1; k <= 4; k++)
+        {
+            model.Weight($"mtp.{k}").zero_();
+        }
+
         return model;
     }
 
