@@ -38,6 +38,20 @@ public sealed class DescriptionTests(PostgresServer postgres)
         Assert.Equal([], operations.Where(o => string.IsNullOrEmpty((string?)o.Operation["summary"])).Select(o => o.Route));
     }
 
+    [Fact]
+    public async Task What_may_be_null_is_left_out_and_a_number_is_no_object()
+    {
+        await using var service = await CoordinatorProcess.StartAsync(await postgres.CreateDatabaseAsync());
+        var document = JsonNode.Parse(await service.Http.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative)))!;
+
+        var page = document["components"]!["schemas"]!["PageOfRunSummary"]!;
+        var loss = document["components"]!["schemas"]!["RunSummary"]!["properties"]!["loss"]!;
+
+        Assert.Equal(["items", "total"], page["required"]!.AsArray().Select(name => (string)name!));
+        Assert.Null(loss["type"]);
+        Assert.Equal("number", (string?)loss["anyOf"]![0]!["type"]);
+    }
+
     private static string Root()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
