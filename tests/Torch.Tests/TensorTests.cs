@@ -138,7 +138,7 @@ public sealed class TensorTests
         var w = empty([width], float64).normal_();
         var pull = empty([rows, width], float64).normal_();
 
-        var fast = Gradients(x, w, pull, (a, b) => HearthSeam.RmsNorm(a, b, 1e-6)!);
+        var fast = Gradients(x, w, pull, (a, b) => HearthSeam.RmsNorm(a, b, 1e-6, x.dtype)!);
         var naive = Gradients(x, w, pull, (a, b) => a * (a.pow(2).mean([-1], true) + 1e-6).rsqrt() * b);
 
         for (int i = 0; i < fast.Length; i++)
