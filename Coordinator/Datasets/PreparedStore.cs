@@ -78,7 +78,7 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
 
     /// <summary>Null when the model cannot be planned; such a run is never placed.</summary>
     private static (string Key, int VocabSize)? KeyOf(RunSpec spec, Dataset dataset) => Families.Plan(spec.Model, new List<FieldError>()) is { } plan
-        ? (DatasetContent.PreparedKey(dataset.ContentSha256, plan.VocabSize, spec.Data.ValidationFraction), plan.VocabSize)
+        ? (DatasetContent.PreparedKey(dataset.ContentSha256, plan.VocabSize, spec.Data.ValidationFraction, spec.Data.Tokenizer), plan.VocabSize)
         : null;
 
     private static PublishResult.Refused Refuse(string field, string value, string allowed) => new([new FieldError(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.")]);

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Hearth.Runs;
 
 namespace Hearth.Data;
 
@@ -27,8 +28,8 @@ public sealed class DatasetContent : IDisposable
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
     /// <summary>Key of a prepared dataset, 32 hex digits: its content, its tokenizer and its split.</summary>
-    public static string PreparedKey(string contentSha256, int vocabSize, double validationFraction) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/byte_bpe/{vocabSize}/{validationFraction:R}"))))[..32];
+    public static string PreparedKey(string contentSha256, int vocabSize, double validationFraction, string tokenizer = TokenizerKinds.ByteBpe) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/{tokenizer}/{vocabSize}/{validationFraction:R}"))))[..32];
 
     public void Dispose() => _hash.Dispose();
 }

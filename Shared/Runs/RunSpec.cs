@@ -40,8 +40,8 @@ public sealed record DataSpec
     /// <summary>Tokens per training row, T.</summary>
     public int SeqLen { get; init; } = 256;
 
-    /// <summary><c>byte_bpe</c>: byte-level BPE trained on the dataset to the model's vocabulary size.</summary>
-    public string Tokenizer { get; init; } = "byte_bpe";
+    /// <summary>One of <see cref="TokenizerKinds"/>, trained on the dataset to the model's vocabulary size.</summary>
+    public string Tokenizer { get; init; } = TokenizerKinds.ByteBpe;
 
     /// <summary>Share of documents held out for validation, chosen by document hash.</summary>
     public double ValidationFraction { get; init; } = 0.02;

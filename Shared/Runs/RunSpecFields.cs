@@ -47,7 +47,7 @@ public static class RunSpecFields
         new("task", FieldKind.Choice, "What the run does.", Choices: ["pretrain"]),
         new("data.dataset", FieldKind.Text, "A dataset of the pool.", Required: true),
         new("data.seq_len", FieldKind.Integer, "Tokens per row.", 8, 1 << 20),
-        new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary.", Choices: ["byte_bpe"]),
+        new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary: bytes merged by frequency, SentencePiece with chat and category tokens, or longest byte pieces.", Choices: TokenizerKinds.All),
         new("data.validation_fraction", FieldKind.Number, "Share of documents held out.", 0.001, 0.5),
         new("train.steps", FieldKind.Integer, "Optimizer steps.", 1, 100_000_000),
         new("train.batch_tokens", FieldKind.Integer, "Tokens a step; stays the same on every card.", 8, 1L << 26),

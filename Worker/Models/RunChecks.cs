@@ -13,7 +13,6 @@ public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long
 /// <summary>Checks of a whole run spec and its fit to a device. Pure: no libtorch, no allocation.</summary>
 public static class RunChecks
 {
-    private const int LeastByteVocabulary = 257;
     private const double UsableShare = 0.92;
 
     public static CheckedRun Validate(JsonElement json)
@@ -108,13 +107,14 @@ public static class RunChecks
             errors.Add(new FieldError("data.seq_len", given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
         }
 
-        if (spec.Data.Tokenizer == "byte_bpe" && plan.VocabSize < LeastByteVocabulary)
+        int least = TokenizerKinds.LeastVocabulary(spec.Data.Tokenizer);
+        if (plan.VocabSize < least)
         {
             errors.Add(new FieldError(
                 "model.vocab_size",
                 Words.Number(plan.VocabSize),
-                $"at least {LeastByteVocabulary}",
-                $"A byte-level tokenizer has 256 bytes and an end token; {plan.VocabSize} entries do not hold them. Allowed: at least {LeastByteVocabulary}."));
+                $"at least {least}",
+                $"{TokenizerKinds.LeastEntries(spec.Data.Tokenizer)}; {plan.VocabSize} entries do not hold them. Allowed: at least {least}."));
         }
     }
 

@@ -9,12 +9,12 @@ public static class Generation
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
     public static string Text(LanguageModel model, ITrainingData data, SampleSpec how, long seed, TrainerControl control)
     {
-        int[] prompt = data.Encode(how.Prompt);
+        int[] prompt = data.Tokenizer.Encode(how.Prompt);
         var ids = new List<int>();
-        foreach (int id in Sampler.Generate(model, prompt.Length > 0 ? prompt : [Math.Max(0, data.EndToken)], how.MaxTokens, new Sampling(how.Temperature, how.TopK, (ulong)seed)))
+        foreach (int id in Sampler.Generate(model, prompt.Length > 0 ? prompt : [Math.Max(0, data.Tokenizer.EndToken)], how.MaxTokens, new Sampling(how.Temperature, how.TopK, (ulong)seed)))
         {
             control.ThrowIfStopped();
-            if (id == data.EndToken)
+            if (id == data.Tokenizer.EndToken)
             {
                 break;
             }
@@ -22,6 +22,6 @@ public static class Generation
             ids.Add(id);
         }
 
-        return data.Decode(ids);
+        return data.Tokenizer.Decode(ids);
     }
 }

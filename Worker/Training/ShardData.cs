@@ -1,13 +1,13 @@
 using Hearth.Protocol;
 using Hearth.Training.Data;
 using Hearth.Training.Protocol;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 
 /// <summary>Training rows out of a prepared folder: windows of seq_len tokens, in the order of (seed, step).</summary>
 public sealed class ShardData : ITrainingData
 {
-    private readonly BpeTokenizer _tokenizer;
     private readonly Shard _train;
     private readonly Shard _validation;
     private readonly BatchOrder _order;
@@ -16,16 +16,16 @@ public sealed class ShardData : ITrainingData
 
     private ShardData(string folder, TrainerJob job)
     {
-        _tokenizer = BpeTokenizer.Load(Path.Combine(folder, PreparedDataset.TokenizerName));
+        Tokenizer = TokenizerFile.LoadFrom(folder);
         _train = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
         _validation = Shard.Open(Path.Combine(folder, PreparedDataset.ValidationName));
         _length = job.Spec.Data.SeqLen;
         _rows = job.Spec.Train.BatchTokens / _length;
         foreach (var (shard, name) in new[] { (_train, "training"), (_validation, "validation") })
         {
-            if (shard.TokenizerSha256 != _tokenizer.Sha256)
+            if (shard.TokenizerSha256 != Tokenizer.Sha256)
             {
-                throw new BadInputException($"The {name} shard was packed with the tokenizer {shard.TokenizerSha256}; the dataset's is {_tokenizer.Sha256}.");
+                throw new BadInputException($"The {name} shard was packed with the tokenizer {shard.TokenizerSha256}; the dataset's is {Tokenizer.Sha256}.");
             }
 
             if (shard.Tokens < _length)
@@ -37,11 +37,7 @@ public sealed class ShardData : ITrainingData
         _order = new BatchOrder(_train.Tokens / _length, job.Spec.Train.Seed, stage: 0);
     }
 
-    public byte[] TokenizerJson => _tokenizer.Json;
-
-    public string TokenizerSha256 => _tokenizer.Sha256;
-
-    public int EndToken => _tokenizer.Special(BpeTrainer.EndToken);
+    public ITokenizer Tokenizer { get; }
 
     /// <summary>Opens the job's prepared folder, or prepares its raw dataset first.</summary>
     public static ShardData Open(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control)
@@ -74,10 +70,6 @@ public sealed class ShardData : ITrainingData
         return (ids, ids);
     }
 
-    public string Decode(IReadOnlyList<int> ids) => _tokenizer.Decode(ids);
-
-    public int[] Encode(string text) => _tokenizer.Encode(text);
-
     public void Dispose()
     {
         _train.Dispose();
@@ -97,7 +89,7 @@ public sealed class ShardData : ITrainingData
         string folder = PreparedDataset.Prepare(
             source,
             job.CachePath,
-            new Preparation(vocabSize, job.Spec.Data.ValidationFraction),
+            new Preparation(vocabSize, job.Spec.Data.ValidationFraction, job.Spec.Data.Tokenizer),
             (what, fraction) =>
             {
                 control.ThrowIfStopped();

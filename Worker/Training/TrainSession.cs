@@ -6,6 +6,7 @@ using Hearth.Runs;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
+using Hearth.Training.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -138,7 +139,7 @@ public sealed class TrainSession : IDisposable
     public CheckpointContent Content(TrainState state, double pauseSeconds) => new(
         state,
         _config,
-        Data.TokenizerJson,
+        Data.Tokenizer,
         _hostWeights.Write,
         _hostOptimizer.Write,
         Average is null ? null : _hostAverage.Write,
@@ -149,10 +150,10 @@ public sealed class TrainSession : IDisposable
     public TrainState Load(string path, IEventSink sink)
     {
         var manifest = CheckpointFolder.ReadJson<CheckpointManifest>(path, CheckpointFolder.ManifestName);
-        if (manifest.TokenizerSha256 != Data.TokenizerSha256)
+        if (manifest.TokenizerSha256 != Data.Tokenizer.Sha256)
         {
             throw new BadInputException(
-                $"The checkpoint {path} was trained with the tokenizer {manifest.TokenizerSha256}; the dataset's is {Data.TokenizerSha256}. Allowed: the same tokenizer.");
+                $"The checkpoint {path} was trained with the tokenizer {manifest.TokenizerSha256}; the dataset's is {Data.Tokenizer.Sha256}. Allowed: the same tokenizer.");
         }
 
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(path, CheckpointFolder.ConfigName);
@@ -216,21 +217,13 @@ public sealed class TrainSession : IDisposable
 /// <summary>What the loop needs of a dataset. Rows are seq_len tokens each; labels are unshifted, −100 = not counted.</summary>
 public interface ITrainingData : IDisposable
 {
-    byte[] TokenizerJson { get; }
-    string TokenizerSha256 { get; }
+    ITokenizer Tokenizer { get; }
 
     /// <summary>The batch of a step: a pure function of (seed, step).</summary>
     (int[] Ids, int[] Labels) Batch(long step);
 
     /// <summary>The first validation rows, always the same.</summary>
     (int[] Ids, int[] Labels) Validation(int rows);
-
-    string Decode(IReadOnlyList<int> ids);
-
-    int[] Encode(string text);
-
-    /// <summary>The id that ends a text; −1 when there is none.</summary>
-    int EndToken { get; }
 }
 
 /// <summary><c>config.json</c> of a checkpoint.</summary>

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Hearth.Training.Data;
+using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;
@@ -33,7 +34,7 @@ public sealed class DatasetTests : IDisposable
     {
         string source = WriteDocuments(30);
         string folder = PreparedDataset.Prepare(source, _folder, new Preparation(270, 0.2));
-        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, PreparedDataset.TokenizerName));
+        var tokenizer = TokenizerFile.LoadFrom(folder);
         int[] expected = [.. Documents.Read(source).Where(d => !d.IsValidation(0.2)).SelectMany(d => (int[])[.. tokenizer.Encode(d.Text), 0])];
 
         using var shard = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));

@@ -1,6 +1,7 @@
 using System.Text;
 using Hearth.Protocol;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;
@@ -28,7 +29,7 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData(CheckpointFolder.WeightsName)]
     [InlineData(CheckpointFolder.OptimizerName)]
     [InlineData(CheckpointFolder.StateName)]
-    [InlineData(CheckpointFolder.TokenizerName)]
+    [InlineData(TokenizerFile.JsonName)]
     public void A_flipped_bit_is_refused_by_the_files_name(string name)
     {
         string path = Write(1);
@@ -98,7 +99,7 @@ public sealed class CheckpointFolderTests : IDisposable
 
     private string Write(long step, Func<string, Stream>? open = null)
     {
-        string[] names = [CheckpointFolder.WeightsName, CheckpointFolder.OptimizerName, CheckpointFolder.StateName, CheckpointFolder.ConfigName, CheckpointFolder.TokenizerName];
+        string[] names = [CheckpointFolder.WeightsName, CheckpointFolder.OptimizerName, CheckpointFolder.StateName, CheckpointFolder.ConfigName, TokenizerFile.JsonName];
         return CheckpointFolder.Write(
             _folder.Path,
             step,

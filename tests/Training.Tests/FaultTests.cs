@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Protocol;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;
@@ -78,7 +79,7 @@ public sealed class FaultTests(StraightRun straight) : IClassFixture<StraightRun
     public void Another_datasets_tokenizer_is_refused_with_both_hashes()
     {
         string copy = Copy("other-tokenizer");
-        string tokenizer = Path.Combine(copy, CheckpointFolder.TokenizerName);
+        string tokenizer = Path.Combine(copy, TokenizerFile.JsonName);
         string before = Hash(tokenizer);
         File.AppendAllText(tokenizer, "\n");
         Seal(copy);
@@ -156,7 +157,7 @@ public sealed class FaultTests(StraightRun straight) : IClassFixture<StraightRun
     {
         var manifest = CheckpointFolder.ReadJson<CheckpointManifest>(path, CheckpointFolder.ManifestName);
         var files = manifest.Files.Select(f => new FileRef(f.Name, Hash(Path.Combine(path, f.Name)), new FileInfo(Path.Combine(path, f.Name)).Length)).ToList();
-        var sealedManifest = manifest with { Files = files, TokenizerSha256 = files.Single(f => f.Name == CheckpointFolder.TokenizerName).Sha256 };
+        var sealedManifest = manifest with { Files = files, TokenizerSha256 = files.Single(f => f.Name == TokenizerFile.JsonName).Sha256 };
         File.WriteAllText(Path.Combine(path, CheckpointFolder.ManifestName), JsonSerializer.Serialize(sealedManifest, Json.Pretty));
     }
 

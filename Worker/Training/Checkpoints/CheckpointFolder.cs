@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Protocol;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Checkpoints;
 
@@ -23,7 +24,6 @@ public static class CheckpointFolder
     public const string AverageName = "ema.safetensors";
     public const string StateName = "state.json";
     public const string ConfigName = "config.json";
-    public const string TokenizerName = "tokenizer.json";
     private const string Temporary = ".tmp";
     private const string Replaced = ".old";
 
@@ -124,12 +124,17 @@ public static class CheckpointFolder
             VerifyFile(path, file);
         }
 
-        foreach (string name in (string[])[WeightsName, OptimizerName, StateName, ConfigName, TokenizerName])
+        foreach (string name in (string[])[WeightsName, OptimizerName, StateName, ConfigName])
         {
             if (!manifest.Files.Any(f => f.Name == name))
             {
                 throw new CorruptCheckpointException($"{ManifestName} of {path} does not list {name}.");
             }
+        }
+
+        if (!manifest.Files.Any(f => TokenizerFile.Names.Contains(f.Name)))
+        {
+            throw new CorruptCheckpointException($"{ManifestName} of {path} does not list {string.Join(" or ", TokenizerFile.Names)}.");
         }
 
         return manifest;

@@ -1,14 +1,14 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Protocol;
 using Hearth.Training.Protocol;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Checkpoints;
 
 /// <summary>What goes into a checkpoint: the state and texts by value, the tensors as they lie in host memory.</summary>
 /// <param name="State">Becomes <c>state.json</c>.</param>
 /// <param name="Config"><c>config.json</c>: model and run spec.</param>
-/// <param name="Tokenizer"><c>tokenizer.json</c>, byte for byte as the tokenizer's hash was taken.</param>
+/// <param name="Tokenizer">Its file goes along under its own name.</param>
 /// <param name="WriteWeights">Streams <c>weights.safetensors</c>.</param>
 /// <param name="WriteOptimizer">Streams <c>optimizer.safetensors</c>.</param>
 /// <param name="WriteAverage">Streams <c>ema.safetensors</c>; null where the run keeps no average.</param>
@@ -16,7 +16,7 @@ namespace Hearth.Training.Checkpoints;
 public sealed record CheckpointContent(
     TrainState State,
     byte[] Config,
-    byte[] Tokenizer,
+    ITokenizer Tokenizer,
     Action<Stream> WriteWeights,
     Action<Stream> WriteOptimizer,
     Action<Stream>? WriteAverage,
@@ -67,7 +67,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
                 new(CheckpointFolder.OptimizerName, content.WriteOptimizer),
                 new(CheckpointFolder.StateName, s => JsonSerializer.Serialize(s, state, Json.Pretty)),
                 new(CheckpointFolder.ConfigName, s => s.Write(content.Config)),
-                new(CheckpointFolder.TokenizerName, s => s.Write(content.Tokenizer)),
+                new(content.Tokenizer.FileName, s => s.Write(content.Tokenizer.File)),
                 .. content.WriteAverage is { } average ? [new(CheckpointFolder.AverageName, average)] : Array.Empty<CheckpointFile>(),
             ];
             string path = CheckpointFolder.Write(root, state.Step, files, refs => Manifest(content, refs), open);
@@ -90,7 +90,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
         Step = content.State.Step,
         Tokens = content.State.Tokens,
         Trace = content.State.Trace,
-        TokenizerSha256 = Convert.ToHexStringLower(SHA256.HashData(content.Tokenizer)),
+        TokenizerSha256 = content.Tokenizer.Sha256,
         Files = files,
     };
 }

@@ -5,8 +5,8 @@ using Hearth.Models.Hybrid.Artifact;
 using Hearth.Runs;
 using Hearth.Torch;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Data;
 using Hearth.Training.Evaluation;
+using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
@@ -104,7 +104,7 @@ internal static class ArtifactCommand
     private static string Score(LanguageModel model, string folder, string textFile, Arguments arguments)
     {
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
-        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, CheckpointFolder.TokenizerName));
+        var tokenizer = TokenizerFile.LoadFrom(folder);
         int[] stream = tokenizer.Encode(File.ReadAllText(textFile));
         int length = config.Run.Data.SeqLen, stride = Math.Min(length, arguments.Integer("--stride", 64, 1, 1 << 20));
         if (stream.Length <= length)
@@ -114,7 +114,7 @@ internal static class ArtifactCommand
 
         using var control = new TrainerControl();
         using var signals = new StopSignals(control);
-        int Bytes(int index) => tokenizer.ByteCount(stream[index]);
+        int Bytes(int index) => tokenizer.ByteCount(stream[index], stream[index - 1]);
         var disjoint = BitsPerByte.Of(model, stream, EvalWindows.Disjoint(stream.Length - 1, length), Bytes, control);
         var sliding = BitsPerByte.Of(model, stream, EvalWindows.Sliding(stream.Length - 1, length, stride), Bytes, control);
         return string.Create(CultureInfo.InvariantCulture, $"{disjoint.Value:0.0000} bits a byte over {disjoint.Tokens} tokens, {sliding.Value:0.0000} sliding by {stride}");

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Hearth.Models;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Data;
+using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
@@ -35,10 +35,10 @@ internal static class GenerateCommand
         using var scope = torch.NewDisposeScope();
         var model = plan.Build(torch.float32, torch.device(arguments.Text("--device") ?? "cpu"), 0);
         TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
-        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, CheckpointFolder.TokenizerName));
+        var tokenizer = TokenizerFile.LoadFrom(folder);
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
-        int end = tokenizer.Special(BpeTrainer.EndToken);
+        int end = tokenizer.EndToken;
         int limit = arguments.Integer("--max-tokens", 128, 1, 1 << 20);
         foreach (string prompt in prompts)
         {
@@ -85,7 +85,7 @@ internal static class GenerateCommand
             : throw new BadInputException($"{Speculative} is set, but {model.Plan.Title} has no heads that draft.");
     }
 
-    private static void Print(string prompt, BpeTokenizer tokenizer, IEnumerable<int> ids)
+    private static void Print(string prompt, ITokenizer tokenizer, IEnumerable<int> ids)
     {
         Console.Write(prompt);
         var text = new List<int>();

@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Data;
 using Hearth.Protocol;
+using Hearth.Runs;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Data;
 
@@ -9,12 +11,11 @@ namespace Hearth.Training.Data;
 public sealed record DatasetManifest(string Key, string TokenizerSha256, long TrainTokens, long ValidationTokens, long Documents, IReadOnlyList<FileRef> Files);
 
 /// <summary>How a dataset is to be prepared; part of its content key.</summary>
-public sealed record Preparation(int VocabSize, double ValidationFraction);
+public sealed record Preparation(int VocabSize, double ValidationFraction, string Tokenizer = TokenizerKinds.ByteBpe);
 
 /// <summary>A tokenised dataset: tokenizer, packed shards for training and validation, manifest.</summary>
 public static class PreparedDataset
 {
-    public const string TokenizerName = "tokenizer.json";
     public const string TrainName = "train.qpk";
     public const string ValidationName = "validation.qpk";
     public const string ManifestName = "dataset.json";
@@ -25,7 +26,7 @@ public static class PreparedDataset
     public static string Prepare(string source, string cache, Preparation how, Action<string, double>? progress = null, CancellationToken stop = default)
     {
         var documents = Documents.Read(source).SelectMany(Split).ToList();
-        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents), how.VocabSize, how.ValidationFraction);
+        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents), how.VocabSize, how.ValidationFraction, how.Tokenizer);
         string folder = Path.Combine(cache, "prepared-" + key);
         if (File.Exists(Path.Combine(folder, ManifestName)))
         {
@@ -90,7 +91,7 @@ public static class PreparedDataset
     private static void Write(List<Document> documents, string folder, string key, Preparation how, Action<string, double>? progress, CancellationToken stop)
     {
         var (training, validation) = Divide(documents, how.ValidationFraction);
-        var trainer = new BpeTrainer();
+        var trainer = TokenizerTrainers.Create(how.Tokenizer);
         for (int i = 0; i < training.Count; i++)
         {
             stop.ThrowIfCancellationRequested();
@@ -99,7 +100,7 @@ public static class PreparedDataset
         }
 
         var tokenizer = trainer.Train(how.VocabSize, f => progress?.Invoke("learning the tokenizer", f), stop);
-        File.WriteAllBytes(Path.Combine(folder, TokenizerName), tokenizer.Json);
+        File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
         long Pack(List<Document> part, string name, string what)
         {
             long tokens = 0;
@@ -107,7 +108,7 @@ public static class PreparedDataset
             {
                 stop.ThrowIfCancellationRequested();
                 progress?.Invoke(what, i / (double)part.Count);
-                int[] ids = [.. tokenizer.Encode(document.Text), tokenizer.Special(BpeTrainer.EndToken)];
+                int[] ids = [.. tokenizer.Encode(document.Text), tokenizer.EndToken];
                 tokens += ids.Length;
                 return ids;
             }), tokenizer.Sha256, how.VocabSize);
@@ -116,7 +117,7 @@ public static class PreparedDataset
 
         long trainTokens = Pack(training, TrainName, "tokenising");
         long validationTokens = Pack(validation, ValidationName, "tokenising validation");
-        string[] names = [TokenizerName, TrainName, ValidationName];
+        string[] names = [tokenizer.FileName, TrainName, ValidationName];
         var files = names.Select(n => new FileRef(n, Hash(Path.Combine(folder, n)), new FileInfo(Path.Combine(folder, n)).Length));
         var manifest = new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, [.. files]);
         File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json.Pretty));

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Hearth.Training.Data;
+namespace Hearth.Training.Tokenizers;
 
 /// <summary>
 /// The two fixed parts of byte-level BPE (Radford et al. 2019): the one-to-one map between bytes and printable characters,

@@ -2,29 +2,26 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
-namespace Hearth.Training.Data;
-
-/// <summary>A tokenizer file that cannot be used; the message names the field.</summary>
-public sealed class TokenizerException(string message) : Exception(message);
+namespace Hearth.Training.Tokenizers;
 
 /// <summary>
 /// Byte-level BPE in Hugging Face's <c>tokenizer.json</c> form. Every text has an encoding, and decoding gives it back. The
 /// file's bytes are kept: their SHA-256 is the tokenizer's identity.
 /// </summary>
-public sealed class BpeTokenizer
+public sealed class BpeTokenizer : ITokenizer
 {
     private const int CacheLimit = 200_000;
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges;
     private readonly byte[]?[] _bytes;
-    private readonly string[] _added;
+    private readonly SpecialFinder _finder;
     private readonly HashSet<int> _addedIds;
     private readonly int[] _byteIds = new int[256];
     private readonly Dictionary<string, int[]> _cache = new(StringComparer.Ordinal);
 
     private BpeTokenizer(byte[] json, Dictionary<string, int> ids, Dictionary<(int, int), (int, int)> merges, string[] added)
     {
-        (Json, _ids, _merges, _added) = (json, ids, merges, added);
+        (File, _ids, _merges, _finder) = (json, ids, merges, new SpecialFinder(added));
         Sha256 = Convert.ToHexStringLower(SHA256.HashData(json));
         VocabSize = ids.Values.DefaultIfEmpty(-1).Max() + 1;
         _bytes = new byte[]?[VocabSize];
@@ -41,17 +38,20 @@ public sealed class BpeTokenizer
         }
     }
 
-    /// <summary>The file, byte for byte.</summary>
-    public byte[] Json { get; }
+    public byte[] File { get; }
+
+    public string FileName => TokenizerFile.JsonName;
 
     public string Sha256 { get; }
 
     public int VocabSize { get; }
 
-    /// <summary>Id of an added token such as <c>&lt;eos&gt;</c>, or −1.</summary>
-    public int Special(string token) => _added.Contains(token) ? _ids[token] : -1;
+    public int EndToken => Special(SpecialTokens.End);
 
-    public static BpeTokenizer Load(string path) => Parse(File.ReadAllBytes(path));
+    /// <summary>Id of an added token, or −1.</summary>
+    public int Special(string token) => _ids.TryGetValue(token, out int id) && _addedIds.Contains(id) ? id : -1;
+
+    public static BpeTokenizer Load(string path) => Parse(System.IO.File.ReadAllBytes(path));
 
     /// <exception cref="TokenizerException">The file is no byte-level BPE; says which field is wrong.</exception>
     public static BpeTokenizer Parse(byte[] json)
@@ -75,7 +75,7 @@ public sealed class BpeTokenizer
             }
 
             Require(ids.Values.All(id => id is >= 0 and < 1 << 24) && ids.Values.Distinct().Count() == ids.Count, "model.vocab", "distinct ids from 0");
-            return new BpeTokenizer(json, ids, Merges(model.GetProperty("merges"), ids), [.. added.Where(a => a.Length > 0).OrderByDescending(a => a.Length).ThenBy(a => a, StringComparer.Ordinal)]);
+            return new BpeTokenizer(json, ids, Merges(model.GetProperty("merges"), ids), [.. added.Where(a => a.Length > 0)]);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -86,37 +86,32 @@ public sealed class BpeTokenizer
     public int[] Encode(string text)
     {
         var ids = new List<int>(text.Length / 3);
-        int start = 0;
-        while (start < text.Length)
+        foreach (var (start, length, token) in _finder.Split(text))
         {
-            var (at, token) = NextAdded(text, start);
-            foreach (string piece in ByteLevel.Pieces(text[start..at]))
+            if (token is not null)
+            {
+                ids.Add(_ids[token]);
+                continue;
+            }
+
+            foreach (string piece in ByteLevel.Pieces(text.Substring(start, length)))
             {
                 ids.AddRange(Piece(piece));
             }
-
-            if (token is null)
-            {
-                break;
-            }
-
-            ids.Add(_ids[token]);
-            start = at + token.Length;
         }
 
         return [.. ids];
     }
 
-    /// <summary>Bytes of text that an id stands for; an added token stands for none.</summary>
-    public int ByteCount(int id) => id >= 0 && id < _bytes.Length && _bytes[id] is { } known && !_addedIds.Contains(id) ? known.Length : 0;
+    /// <summary>Bytes of an id whatever comes before it; an added token has none.</summary>
+    public int ByteCount(int id, int before) => id >= 0 && id < _bytes.Length && _bytes[id] is { } known && !_addedIds.Contains(id) ? known.Length : 0;
 
-    /// <summary>The text of ids; added tokens are left out unless asked for, broken UTF-8 becomes U+FFFD.</summary>
-    public string Decode(IEnumerable<int> ids, bool withAdded = false)
+    public string Decode(IEnumerable<int> ids, bool withSpecial = false)
     {
         using var bytes = new MemoryStream();
         foreach (int id in ids)
         {
-            if (id >= 0 && id < _bytes.Length && _bytes[id] is { } known && (withAdded || !_addedIds.Contains(id)))
+            if (id >= 0 && id < _bytes.Length && _bytes[id] is { } known && (withSpecial || !_addedIds.Contains(id)))
             {
                 bytes.Write(known);
             }
@@ -150,23 +145,6 @@ public sealed class BpeTokenizer
         {
             throw new TokenizerException($"{field} of tokenizer.json is of a kind that is not supported. Allowed: {allowed}.");
         }
-    }
-
-    // The leftmost added token, the longest where several start at the same place.
-    private (int At, string? Token) NextAdded(string text, int start)
-    {
-        int best = text.Length;
-        string? found = null;
-        foreach (string token in _added)
-        {
-            int at = text.IndexOf(token, start, best - start + (found is null ? 0 : Math.Min(found.Length, text.Length - best)), StringComparison.Ordinal);
-            if (at >= 0 && at < best)
-            {
-                (best, found) = (at, token);
-            }
-        }
-
-        return (best, found);
     }
 
     private int[] Piece(string piece)

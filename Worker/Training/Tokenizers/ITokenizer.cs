@@ -1,0 +1,39 @@
+namespace Hearth.Training.Tokenizers;
+
+/// <summary>A tokenizer file that cannot be used; the message names the field.</summary>
+public sealed class TokenizerException(string message) : Exception(message);
+
+/// <summary>
+/// Text to ids and back. A tokenizer is its file: the bytes travel unchanged with datasets and checkpoints, and their SHA-256
+/// is its identity.
+/// </summary>
+public interface ITokenizer
+{
+    /// <summary>The file, byte for byte.</summary>
+    byte[] File { get; }
+
+    /// <summary>What the file is called in a folder: one of <see cref="TokenizerFile.Names"/>.</summary>
+    string FileName { get; }
+
+    /// <summary>SHA-256 of <see cref="File"/>, 64 hex digits.</summary>
+    string Sha256 { get; }
+
+    /// <summary>Ids are 0 to one less than this.</summary>
+    int VocabSize { get; }
+
+    /// <summary>The id that ends a document; −1 when there is none.</summary>
+    int EndToken { get; }
+
+    /// <summary>Id of a special token such as <c>&lt;eos&gt;</c>, or −1.</summary>
+    int Special(string token);
+
+    int[] Encode(string text);
+
+    /// <summary>The text of ids; special tokens are left out unless asked for, broken UTF-8 becomes U+FFFD.</summary>
+    string Decode(IEnumerable<int> ids, bool withSpecial = false);
+
+    /// <summary>UTF-8 bytes of text that an id stands for, as bits per byte count them.</summary>
+    /// <param name="id">The token.</param>
+    /// <param name="before">The token before it; −1 at the start.</param>
+    int ByteCount(int id, int before);
+}

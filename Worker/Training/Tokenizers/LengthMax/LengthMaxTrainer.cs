@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Hearth.Training.Tokenizers;
+
+/// <summary>
+/// Learns length-max pieces: joins the adjacent pair whose occurrences cover most bytes, count × joined length, so that long
+/// pieces beat frequent short ones. What was joined on the way stays a piece.
+/// </summary>
+public sealed class LengthMaxTrainer : ITokenizerTrainer
+{
+    private const int LongestPiece = 64;
+    private readonly Dictionary<string, long> _words = new(StringComparer.Ordinal);
+
+    public void Add(string document)
+    {
+        foreach (string word in ByteLevel.Pieces(document))
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(_words, word, out _)++;
+        }
+    }
+
+    public ITokenizer Train(int vocabSize, Action<double>? progress = null, CancellationToken stop = default)
+    {
+        if (vocabSize < LengthMaxTokenizer.LeastVocabulary)
+        {
+            throw new ArgumentOutOfRangeException(nameof(vocabSize), vocabSize, $"A length-max vocabulary holds 256 bytes, 4 special tokens and {LengthMaxTokenizer.Slots} slots. Allowed: at least {LengthMaxTokenizer.LeastVocabulary}.");
+        }
+
+        int room = vocabSize - SpecialTokens.LengthMaxCore.Count - LengthMaxTokenizer.Slots;
+        List<byte[]> pieces = [.. Enumerable.Range(0, 256).Select(b => new[] { (byte)b })];
+        var known = new Dictionary<string, int>(StringComparer.Ordinal);
+        CountedWord[] words = [.. _words.OrderBy(w => w.Key, StringComparer.Ordinal).Select(w => new CountedWord([.. Encoding.UTF8.GetBytes(w.Key).Select(b => (int)b)], w.Value))];
+        var pairs = new PairCounts(words, (left, right) => pieces[left].Length + pieces[right].Length is <= LongestPiece and var length ? length : 0);
+        while (pieces.Count < room && pairs.TakeBest() is { } best)
+        {
+            stop.ThrowIfCancellationRequested();
+            byte[] joined = [.. pieces[best.Left], .. pieces[best.Right]];
+            if (known.TryAdd(Convert.ToHexString(joined), pieces.Count))
+            {
+                pieces.Add(joined);
+            }
+
+            pairs.Merge(best, known[Convert.ToHexString(joined)]);
+            progress?.Invoke(pieces.Count / (double)room);
+        }
+
+        return LengthMaxTokenizer.Parse(LengthMaxTokenizer.Write(pieces, vocabSize));
+    }
+}
