@@ -40,7 +40,7 @@ public sealed record DataSpec
     /// <summary>Tokens per training row, T.</summary>
     public int SeqLen { get; init; } = 256;
 
-    /// <summary>One of <see cref="TokenizerKinds"/>, trained on the dataset to the model's vocabulary size.</summary>
+    /// <summary><c>byte_bpe</c>, <c>sentencepiece</c> or <c>length_max</c>: trained on the dataset to the model's vocabulary size.</summary>
     public string Tokenizer { get; init; } = TokenizerKinds.ByteBpe;
 
     /// <summary>Share of documents held out for validation, chosen by document hash.</summary>
