@@ -1756,7 +1756,7 @@ export interface components {
              * @description Tokens per training row, T.
              */
             seq_len?: number;
-            /** @description `byte_bpe`: byte-level BPE trained on the dataset to the model's vocabulary size. */
+            /** @description `byte_bpe`, `sentencepiece` or `length_max`: trained on the dataset to the model's vocabulary size. */
             tokenizer?: string;
             /**
              * Format: double
