@@ -13,6 +13,9 @@ public interface IFamily
     IReadOnlyList<string> Sizes { get; }
     IReadOnlyList<ModelField> Fields { get; }
 
+    /// <summary>Other names of sizes, as published checkpoints have them.</summary>
+    IReadOnlyDictionary<string, string> SizeAliases => new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>
     /// Short field names of parity cases and what <see cref="Fields"/> calls them; an empty name is a field that nothing
     /// selectable reads.
@@ -33,6 +36,7 @@ public enum ModelFieldKind
     Flag,
     Choice,
     IntegerList,
+    ChoiceList,
 }
 
 /// <summary>A field that may stand under <c>model:</c>.</summary>
@@ -43,6 +47,7 @@ public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, d
         ModelFieldKind.Choice => string.Join(", ", Choices!),
         ModelFieldKind.Flag => "true, false",
         ModelFieldKind.IntegerList => $"a list of whole numbers, {Words.Number(Min)} to {Words.Number(Max)}",
+        ModelFieldKind.ChoiceList => $"a list of {string.Join(", ", Choices!)}",
         _ => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
     };
 
@@ -53,6 +58,7 @@ public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, d
         ModelFieldKind.Choice => value.ValueKind == JsonValueKind.String && Choices!.Contains(value.GetString()),
         ModelFieldKind.Integer => AcceptsInteger(value),
         ModelFieldKind.IntegerList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(AcceptsInteger),
+        ModelFieldKind.ChoiceList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String && Choices!.Contains(v.GetString())),
         _ => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= Min && number <= Max,
     };
 

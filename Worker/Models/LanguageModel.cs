@@ -124,6 +124,9 @@ internal static class WeightInit
             case InitKind.FirstRow:
                 draw.zero_().narrow(0, 0, 1).fill_(1);
                 break;
+            case InitKind.Given:
+                draw = tensor(spec.Init.Values!.ToArray(), shape);
+                break;
             case InitKind.Orthogonal:
                 draw = Orthogonal(shape[0], shape[1]) * spec.Init.Scale;
                 break;

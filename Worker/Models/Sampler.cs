@@ -5,7 +5,11 @@ namespace Hearth.Models;
 /// <summary>How a token is chosen from logits.</summary>
 /// <param name="Temperature">0 takes the likeliest; ties go to the lowest id.</param>
 /// <param name="TopK">Keep the k likeliest; 0 keeps all.</param>
-public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0);
+/// <param name="Exit">How a looped model stops early; null runs every token at full depth.</param>
+public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0, ExitOptions? Exit = null);
+
+/// <param name="LoopStep">The zero-based loop step that the token came from; null when nothing stops early.</param>
+public readonly record struct SampledToken(int Token, int? LoopStep);
 
 /// <summary>Streams tokens from a decoding session. Has its own generator: sampling never moves the training's.</summary>
 public static class Sampler
@@ -14,17 +18,21 @@ public static class Sampler
     /// <param name="prompt">At least one id.</param>
     /// <param name="maxTokens">At most so many new ids; fewer where the model's longest text ends.</param>
     /// <param name="how">Choice of tokens.</param>
-    public static IEnumerable<int> Generate(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, Sampling how)
+    public static IEnumerable<int> Generate(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, Sampling how) =>
+        GenerateSteps(model, prompt, maxTokens, how).Select(t => t.Token);
+
+    /// <summary><see cref="Generate"/> with the loop step of each token.</summary>
+    public static IEnumerable<SampledToken> GenerateSteps(LanguageModel model, IReadOnlyList<int> prompt, int maxTokens, Sampling how)
     {
         int longest = model.Plan.MaxSeqLen;
         int[] ids = Fitting(prompt, maxTokens, longest);
         ulong state = how.Seed;
-        using var session = model.StartDecode();
+        using var session = how.Exit is { } exit && model is IEarlyExit looped ? looped.StartDecode(exit) : model.StartDecode();
         for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
         {
-            double[] logits = LastRow(model, session, ids);
+            double[] logits = LastRow(model, session, ids, how.Exit is not null);
             int next = Choose(logits, how, ref state);
-            yield return next;
+            yield return new SampledToken(next, how.Exit is null ? null : (session as IExitSession)?.LoopSteps[0]);
             ids = [next];
         }
     }
@@ -89,12 +97,14 @@ public static class Sampler
         return best;
     }
 
-    private static double[] LastRow(LanguageModel model, IDecodeSession session, int[] ids)
+    private static double[] LastRow(LanguageModel model, IDecodeSession session, int[] ids, bool early)
     {
         using var scope = NewDisposeScope();
         long[] wide = Array.ConvertAll(ids, id => (long)id);
-        var logits_BTV = session.Step(tensor(wide, 1, wide.Length).to(model.Device));
-        return logits_BTV.select(1, ids.Length - 1).flatten().ToArray<double>();
+        var ids_1T = tensor(wide, 1, wide.Length).to(model.Device);
+        return early && session is IExitSession stopping
+            ? stopping.Emit(ids_1T).flatten().ToArray<double>()
+            : session.Step(ids_1T).select(1, ids.Length - 1).flatten().ToArray<double>();
     }
 
     // SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, the same on every machine.

@@ -25,6 +25,12 @@ public readonly record struct Init(InitKind Kind, double Scale = 1)
     /// <summary>1 in the first row of a matrix, 0 in the others.</summary>
     public static Init FirstRow => new(InitKind.FirstRow);
 
+    /// <summary>These very values, in the tensor's order.</summary>
+    public static Init Given(IReadOnlyList<double> values) => new(InitKind.Given) { Values = values };
+
+    /// <summary>The elements of <see cref="InitKind.Given"/>.</summary>
+    public IReadOnlyList<double>? Values { get; init; }
+
     /// <summary>gain · Q of a Gaussian matrix, uniform over orthogonal ones (Saxe et al., arXiv 1312.6120).</summary>
     public static Init Orthogonal(double gain = 1) => new(InitKind.Orthogonal, gain);
 
@@ -39,6 +45,7 @@ public enum InitKind
     Xavier,
     Normal,
     Constant,
+    Given,
     Orthogonal,
     FirstTap,
     FirstRow,

@@ -53,6 +53,7 @@ internal static class Ops
     internal static readonly Op IndexSelect = new("aten::index_select");
     internal static readonly Op IsFinite = new("aten::isfinite");
     internal static readonly Op Kuramoto = new("hearth::kuramoto");
+    internal static readonly Op LayerNorm = new("aten::layer_norm");
     internal static readonly Op Le = new("aten::le", "Scalar");
     internal static readonly Op Linear = new("aten::linear");
     internal static readonly Op LinalgQr = new("aten::linalg_qr");

@@ -151,7 +151,7 @@ public static partial class torch
 
     public static Tensor where(Tensor condition, Tensor x, Tensor y) => Ops.Where.One(condition, x, y);
 
-    public static partial class linalg
+    public static class linalg
     {
         /// <summary>Reduced QR of a tall matrix: Q [r,c], R [c,c].</summary>
         public static (Tensor Q, Tensor R) qr(Tensor input)
@@ -159,16 +159,13 @@ public static partial class torch
             var both = Ops.LinalgQr.Many(input);
             return (both[0], both[1]);
         }
-    }
 
-    public static Tensor matmul(Tensor a, Tensor b) => a.matmul(b);
-
-    public static partial class linalg
-    {
         /// <summary>X with A X = B for a triangular A [...,n,n], B [...,n,k]; only the named triangle of A is read.</summary>
         public static Tensor solve_triangular(Tensor A, Tensor B, bool upper, bool left = true, bool unitriangular = false) =>
             Ops.SolveTriangular.One(A, B, upper, left, unitriangular);
     }
+
+    public static Tensor matmul(Tensor a, Tensor b) => a.matmul(b);
 
     public static partial class nn
     {
@@ -192,6 +189,13 @@ public static partial class torch
 
             /// <summary>Whether <see cref="scaled_dot_product_attention"/> is one kernel here.</summary>
             public static bool fused_attention => Ops.Sdpa.Exists;
+
+            /// <summary>−ln(1 + e^−x).</summary>
+            public static Tensor logsigmoid(Tensor x) => Ops.LogSigmoid.One(x);
+
+            /// <summary>(x − mean)·(var + ε)^−½ over the last dimensions, biased variance, times weight plus bias where given.</summary>
+            public static Tensor layer_norm(Tensor input, long[] normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
+                Ops.LayerNorm.One(input, normalized_shape, weight, bias, eps);
 
             /// <summary>
             /// softmax(q kᵀ/√hd + mask) v over [B,H,T,hd]; <paramref name="is_causal"/> aligns top-left. On a libtorch without the

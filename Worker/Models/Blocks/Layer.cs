@@ -7,7 +7,11 @@ namespace Hearth.Models.Blocks;
 /// <param name="Offset">Position of the first row (tokens already in the cache).</param>
 /// <param name="Compute">Type of matrix products.</param>
 /// <param name="Rope">The model's rotary tables.</param>
-public sealed record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope);
+public sealed record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope)
+{
+    /// <summary>Where routed layers put their load-balance losses; null = nobody asks.</summary>
+    public IList<Tensor>? Balance { get; init; }
+}
 
 /// <summary>What a sequence mixer carries from one decoding step to the next.</summary>
 public abstract class MixerState : IDisposable

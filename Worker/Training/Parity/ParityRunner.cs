@@ -126,7 +126,50 @@ public sealed class ParityRunner : IDisposable
     private void Train(string name, JsonElement recipe, ParityRecipe how)
     {
         using var scope = NewDisposeScope();
+        var (losses, norms) = Trace(recipe, how, moved: false);
+        string file = $"expect.train.{name}.loss";
+        double[] expected = _file.Contains(file) ? _file.Read(file).ToArray<double>() : [];
+
+        // Some cases end with the loss after the last step, others before it.
+        losses = expected.Length == norms.Length ? losses[..^1] : losses;
+        double allowed = _case.Allowed(_dtypeName, "train");
+        int comparable = losses.Length;
+        if (losses.Zip(expected).Any(pair => !(Relative(pair.First, pair.Second) <= allowed)))
+        {
+            comparable = Comparable(losses, Trace(recipe, how, moved: true).Losses, allowed);
+        }
+
+        if (comparable < losses.Length)
+        {
+            _skipped.Add($"train.{name} from step {comparable} on (a few last bits of the weights move the loss by more than a tenth of what is allowed)");
+        }
+
+        Compare("train", file, tensor(losses), comparable);
+        Compare("train", $"expect.train.{name}.grad_norm", tensor(norms), comparable);
+    }
+
+    // A chaotic model multiplies every rounding at each step, until no digit of the loss is left to compare. How far that goes is
+    // measured: steps that two runs a few last bits apart do not share are nobody's.
+    private static int Comparable(double[] losses, double[] moved, double allowed)
+    {
+        int steps = 0;
+        while (steps < losses.Length && Relative(moved[steps], losses[steps]) <= allowed / 10)
+        {
+            steps++;
+        }
+
+        return steps;
+    }
+
+    private (double[] Losses, double[] Norms) Trace(JsonElement recipe, ParityRecipe how, bool moved)
+    {
+        using var scope = NewDisposeScope();
         var model = Load(_case.PlanOf(recipe));
+        if (moved)
+        {
+            MoveLastBits(model);
+        }
+
         using var optimizer = Optimizer.Create(model, how.Optimizer);
         var ids = Ids("input.train.ids");
         var labels = Ids("input.train.labels");
@@ -147,11 +190,19 @@ public sealed class ParityRunner : IDisposable
             }
         }
 
-        // Some cases end with the loss after the last step, others before it.
-        bool after = !_file.Contains($"expect.train.{name}.loss") || _file.Entries.First(e => e.Name == $"expect.train.{name}.loss").Shape[0] > steps;
-        Compare("train", $"expect.train.{name}.loss", tensor(after ? losses : losses[..^1]));
-        Compare("train", $"expect.train.{name}.grad_norm", tensor(norms));
         Free(model);
+        return (losses, norms);
+    }
+
+    private void MoveLastBits(LanguageModel model)
+    {
+        using var quiet = no_grad();
+        manual_seed(1);
+        double step = 4 * (_dtype == float64 ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1);
+        foreach (var weight in model.parameters())
+        {
+            weight.add_(weight.detach() * empty(weight.shape, _dtype).normal_().sign().to(_device) * step);
+        }
     }
 
     private void GreedyText()
@@ -198,7 +249,7 @@ public sealed class ParityRunner : IDisposable
 
     private Tensor Ids(string name) => _file.Read(name).to(int64).to(_device);
 
-    private void Compare(string kind, string name, Tensor value)
+    private void Compare(string kind, string name, Tensor value, int most = int.MaxValue)
     {
         var host = value.detach().cpu();
         _results.Add((name, host.contiguous().clone().DetachFromDisposeScope()));
@@ -210,9 +261,9 @@ public sealed class ParityRunner : IDisposable
         double[] expected = _file.Read(name).ToArray<double>();
         double[] got = host.ToArray<double>();
         double worst = expected.Length == got.Length ? 0 : double.PositiveInfinity;
-        for (int i = 0; i < Math.Min(expected.Length, got.Length); i++)
+        for (int i = 0; i < Math.Min(most, Math.Min(expected.Length, got.Length)); i++)
         {
-            double difference = Math.Abs(got[i] - expected[i]) / (1 + Math.Abs(expected[i]));
+            double difference = Relative(got[i], expected[i]);
             worst = difference <= worst ? worst : difference;
         }
 
@@ -221,6 +272,8 @@ public sealed class ParityRunner : IDisposable
             _worst[kind] = (worst, name);
         }
     }
+
+    private static double Relative(double got, double expected) => Math.Abs(got - expected) / (1 + Math.Abs(expected));
 
     private int Report(string? output, TextWriter log)
     {

@@ -1,0 +1,69 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, F hidden width, E experts, N = B·T rows.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>w3(silu(w1 x) ⊙ w2 x) under the published names (Shazeer, arXiv 2002.05202).</summary>
+internal sealed record VuafSwiGluConfig(int Dim, int Hidden) : FeedForwardConfig
+{
+    public override double MultiplyAdds => 3.0 * Dim * Hidden;
+
+    public override double Activations => (4.0 * Hidden) + Dim;
+
+    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
+    [
+        TensorSpec.Matrix(prefix + ".w1.weight", Hidden, Dim, Init.Xavier()),
+        TensorSpec.Matrix(prefix + ".w2.weight", Hidden, Dim, Init.Xavier()),
+        TensorSpec.Matrix(prefix + ".w3.weight", Dim, Hidden, Init.Xavier()),
+    ];
+
+    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new VuafSwiGlu(weight, prefix);
+}
+
+internal sealed class VuafSwiGlu(Func<string, Tensor> weight, string prefix) : FeedForward
+{
+    private readonly Tensor _gate_FD = weight(prefix + ".w1.weight");
+    private readonly Tensor _up_FD = weight(prefix + ".w2.weight");
+    private readonly Tensor _down_DF = weight(prefix + ".w3.weight");
+
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context)
+    {
+        var gate = Functions.Linear(x_BTD, _gate_FD, context.Compute).silu();
+        return Functions.Linear(gate * Functions.Linear(x_BTD, _up_FD, context.Compute), _down_DF, context.Compute);
+    }
+}
+
+/// <summary>The best of E such networks for each token, times its probability; nothing is dropped (Switch, arXiv 2101.03961).</summary>
+internal sealed record VuafMoeConfig(int Dim, int Hidden, int Count, int TopK) : FeedForwardConfig
+{
+    private VuafSwiGluConfig Expert => new(Dim, Hidden);
+
+    public override double MultiplyAdds => ((double)Count * Dim) + (TopK * Expert.MultiplyAdds);
+
+    public override double Activations => (4.0 * Count) + (TopK * (Expert.Activations + (2 * Dim)));
+
+    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
+    [
+        TensorSpec.Matrix(prefix + ".router.weight", Count, Dim, Init.Xavier()),
+        .. Enumerable.Range(0, Count).SelectMany(e => Expert.Tensors($"{prefix}.experts.{e}")),
+    ];
+
+    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new Moe(this, weight, prefix);
+
+    private sealed class Moe(VuafMoeConfig config, Func<string, Tensor> weight, string prefix) : FeedForward
+    {
+        private readonly Tensor _router_ED = weight(prefix + ".router.weight");
+        private readonly FeedForward[] _experts = [.. Enumerable.Range(0, config.Count).Select(e => config.Expert.Build(weight, $"{prefix}.experts.{e}"))];
+
+        public override Tensor Forward(Tensor x_BTD, ForwardContext context)
+        {
+            var x_ND = x_BTD.reshape(-1, config.Dim);
+
+            // The router multiplies in the master's type: a choice must not hang on a rounding of bf16.
+            var routing = Experts.Route(nn.functional.linear(x_ND, _router_ED), config.TopK);
+            context.Balance?.Add(Experts.LoadBalance(routing));
+            return Experts.Dispatch(x_ND, routing, (e, rows) => _experts[e].Forward(rows, context)).view(x_BTD.shape);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+using System.Numerics;
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T new rows, S rows so far, D model width, V vocabulary, r loop step from 1 to R.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>
+/// Decoding with one cache per (loop step, layer) and exact early exit. A token that stops at step r leaves its state waiting;
+/// when a later token goes deeper, all rows that wait run first, as one chunk, so every state is what full depth would have made.
+/// One buffer holds each position's latest state; counter r says how many positions step r has seen, and what lies between two
+/// counters is the queue. The counters are shared by all rows of a batch.
+/// </summary>
+internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSession
+{
+    private const long LeastRows = 32;
+    private readonly MixerState[][] _states = [.. Enumerable.Range(0, model.LoopSteps).Select(_ => model.NewStates())];
+    private readonly long[] _seen = new long[model.LoopSteps + 1];
+    private Tensor? _rows_BSD;
+    private int[] _loopSteps = [];
+
+    public IReadOnlyList<int> LoopSteps => _loopSteps;
+
+    public string? Notice => null;
+
+    public Tensor Step(Tensor ids_BT)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        Append(ids_BT);
+        var last_BTD = Advance(1);
+        for (int r = 2; r <= model.LoopSteps; r++)
+        {
+            last_BTD = Advance(r);
+        }
+
+        // Rows that had waited come out too, before the new ones.
+        long time = ids_BT.size(1);
+        return model.Head(model.Norm(last_BTD.narrow(1, last_BTD.size(1) - time, time))).MoveToOuterDisposeScope();
+    }
+
+    public Tensor Emit(Tensor ids_BT)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        bool prompt = _seen[0] == 0;
+        Append(ids_BT);
+        var readout = new ExitReadout(model, exit, (int)ids_BT.size(0));
+        for (int r = 1; r <= model.LoopSteps && (!readout.Done || (prompt && !exit.LazyPrefill)); r++)
+        {
+            var out_BTD = Advance(r);
+            if (!readout.Done)
+            {
+                readout.Add(model.Norm(out_BTD.select(1, out_BTD.size(1) - 1)));
+            }
+        }
+
+        CatchUp(exit.QueueRows);
+        _loopSteps = readout.LoopSteps;
+        return readout.Logits().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Runs every step for which more than so many rows wait; each feeds the next.</summary>
+    internal void CatchUp(int waiting = 0)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        for (int r = 2; r <= model.LoopSteps; r++)
+        {
+            if (_seen[r - 1] - _seen[r] > waiting)
+            {
+                Advance(r);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _rows_BSD?.Dispose();
+        foreach (var state in _states.SelectMany(s => s))
+        {
+            state.Dispose();
+        }
+    }
+
+    private void Append(Tensor ids_BT)
+    {
+        var new_BTD = model.Embed(ids_BT);
+        long time = ids_BT.size(1), length = _seen[0] + time;
+        if (_rows_BSD is null || _rows_BSD.size(1) < length)
+        {
+            long[] shape = [new_BTD.size(0), Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)length)), new_BTD.size(2)];
+            var grown = empty(shape, new_BTD.dtype, new_BTD.device).DetachFromDisposeScope();
+            if (_rows_BSD is not null)
+            {
+                grown.narrow(1, 0, _seen[0]).copy_(_rows_BSD.narrow(1, 0, _seen[0]));
+                _rows_BSD.Dispose();
+            }
+
+            _rows_BSD = grown;
+        }
+
+        _rows_BSD.narrow(1, _seen[0], time).copy_(new_BTD);
+        _seen[0] = length;
+    }
+
+    // Step r over all rows that wait for it. Their positions count on from what its caches hold.
+    private Tensor Advance(int r)
+    {
+        long first = _seen[r], count = _seen[r - 1] - first;
+        var waiting_BTD = _rows_BSD!.narrow(1, first, count);
+        var out_BTD = model.Stack(waiting_BTD.clone(), first, _states[r - 1]);
+        waiting_BTD.copy_(out_BTD);
+        _seen[r] = _seen[r - 1];
+        return out_BTD;
+    }
+}
+
+/// <summary>
+/// Decoding under the norm over the sequence: a new token changes the statistics of all before it, so nothing can be cached and
+/// the whole text runs again for each.
+/// </summary>
+internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExitSession
+{
+    private Tensor? _ids_BS;
+    private int[] _loopSteps = [];
+
+    public IReadOnlyList<int> LoopSteps => _loopSteps;
+
+    public string? Notice => "rwkv_norm is sequence, as in published checkpoints: every new token runs the whole text again.";
+
+    public Tensor Step(Tensor ids_BT)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        Append(ids_BT);
+        return model.Logits(_ids_BS!).narrow(1, _ids_BS!.size(1) - ids_BT.size(1), ids_BT.size(1)).MoveToOuterDisposeScope();
+    }
+
+    public Tensor Emit(Tensor ids_BT)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        Append(ids_BT);
+        var readout = new ExitReadout(model, exit, (int)ids_BT.size(0));
+        foreach (var n_BTD in model.Loop(_ids_BS!, model.LoopSteps, null).TakeWhile(_ => !readout.Done))
+        {
+            readout.Add(n_BTD.select(1, n_BTD.size(1) - 1));
+        }
+
+        _loopSteps = readout.LoopSteps;
+        return readout.Logits().MoveToOuterDisposeScope();
+    }
+
+    public void Dispose() => _ids_BS?.Dispose();
+
+    private void Append(Tensor ids_BT)
+    {
+        var all_BS = _ids_BS is null ? ids_BT.clone() : cat([_ids_BS, ids_BT], 1);
+        _ids_BS?.Dispose();
+        _ids_BS = all_BS.DetachFromDisposeScope();
+    }
+}

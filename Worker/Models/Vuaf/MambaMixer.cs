@@ -1,0 +1,91 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, I inner width, H heads, P head width, N state width.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>
+/// Mamba-2's state-space dual (Dao &amp; Gu, arXiv 2405.21060) as VUAF has it: one projection, no convolution, no gate, x not
+/// multiplied by Δ; Δ = softplus(dt − e^A) per head, decay e^−Δ.
+/// </summary>
+/// <param name="FloorDecay">The published runtime's floor of 1e-9 under the decay.</param>
+internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int StateDim, int Chunk, bool FloorDecay) : MixerConfig
+{
+    private const double LargestA = 16;
+    private const int LeastMuonSide = 16;
+
+    public int Heads => Inner / HeadDim;
+
+    public int ProjectionRows => Inner + (2 * StateDim) + Heads;
+
+    public override double MultiplyAdds(int seqLen) => ((double)Dim * (ProjectionRows + Inner)) + (3.0 * Inner * StateDim);
+
+    public override double Activations(int seqLen) => (2.0 * ProjectionRows) + (8.0 * Inner) + ((double)Inner * StateDim / 16);
+
+    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
+    [
+        new TensorSpec(prefix + ".A_log", [Heads], ParameterGroup.Vector, Init.Given([.. Enumerable.Range(0, Heads).Select(LogA)])),
+        new TensorSpec(prefix + ".D", [Heads], ParameterGroup.Vector, Init.Ones),
+        TensorSpec.Matrix(prefix + ".in_proj.weight", ProjectionRows, Dim, Init.Xavier()) with { MuonRows = MuonRows },
+        TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Inner, Init.Xavier()),
+        TensorSpec.Norm(prefix + ".norm.weight", Inner),
+        new TensorSpec(prefix + ".norm.bias", [Inner], ParameterGroup.Vector, Init.Zeros),
+    ];
+
+    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new MambaMixer(this, weight, prefix);
+
+    // x, B and C are matrices of their own; dt, and a B and C too flat to orthogonalise, take Adam.
+    private IReadOnlyList<long> MuonRows => StateDim >= LeastMuonSide ? [Inner, StateDim, StateDim] : [Inner];
+
+    // log of 1 … 16, evenly spaced over the heads.
+    private double LogA(int head) => Math.Log(1 + ((LargestA - 1) * head / Math.Max(1, Heads - 1)));
+}
+
+internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+{
+    private const double NormEps = 1e-5;
+    private static readonly double LeastLogDecay = Math.Log(1e-9);
+    private readonly Tensor _logA_H = weight(prefix + ".A_log");
+    private readonly Tensor _skip_H = weight(prefix + ".D");
+    private readonly Tensor _in = weight(prefix + ".in_proj.weight");
+    private readonly Tensor _out = weight(prefix + ".out_proj.weight");
+    private readonly Tensor _normWeight_I = weight(prefix + ".norm.weight");
+    private readonly Tensor _normBias_I = weight(prefix + ".norm.bias");
+
+    public override MixerState NewState() => new State();
+
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    {
+        long batch = x_BTD.size(0), time = x_BTD.size(1);
+        var all = Functions.Linear(x_BTD, _in, context.Compute).to(x_BTD.dtype);
+        var x_BTHP = all.narrow(2, 0, config.Inner).reshape(batch, time, config.Heads, config.HeadDim);
+        var b_BTN = all.narrow(2, config.Inner, config.StateDim);
+        var c_BTN = all.narrow(2, config.Inner + config.StateDim, config.StateDim);
+        var dt_BTH = all.narrow(2, config.Inner + (2 * config.StateDim), config.Heads);
+
+        // −softplus(z) = logsigmoid(−z)
+        var logDecay_BTH = nn.functional.logsigmoid(_logA_H.exp() - dt_BTH);
+        if (config.FloorDecay)
+        {
+            logDecay_BTH = logDecay_BTH.clamp(min: LeastLogDecay);
+        }
+
+        var inputs = new SsdInputs(x_BTHP, logDecay_BTH, b_BTN, c_BTN);
+        var carried = state as State;
+        var (y_BTHP, last_BHPN) = SsdScan.Run(inputs, carried?.Matrix_BHPN ?? SsdScan.Start(inputs), config.Chunk);
+        carried?.Set(last_BHPN);
+        var y_BTI = (y_BTHP + (x_BTHP * _skip_H.unsqueeze(-1))).flatten(2);
+        return Functions.Linear(nn.functional.layer_norm(y_BTI, [config.Inner], _normWeight_I, _normBias_I, NormEps), _out, context.Compute);
+    }
+
+    private sealed class State : MixerState
+    {
+        private Tensor? _matrix_BHPN;
+
+        internal Tensor? Matrix_BHPN => _matrix_BHPN;
+
+        internal void Set(Tensor matrix_BHPN) => Carried.Set(ref _matrix_BHPN, matrix_BHPN);
+
+        public override void Dispose() => _matrix_BHPN?.Dispose();
+    }
+}

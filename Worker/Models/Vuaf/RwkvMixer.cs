@@ -1,0 +1,148 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, H heads, N head width.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>
+/// RWKV-7 (Peng et al., arXiv 2503.14456) as VUAF has it: token shift, vector decay and a scalar in-context rate per head from
+/// low-rank maps of the unshifted input, removal that reads the decayed state, a sigmoid gate; no value residual, no bonus.
+/// </summary>
+/// <param name="SequenceNorm">Heads are normed over the channels and all positions together, which is not causal.</param>
+/// <param name="SpreadDecay">Start with memories of 2 to 512 tokens instead of w = 0.5.</param>
+internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool SequenceNorm, bool SpreadDecay) : MixerConfig
+{
+    public static readonly string[] Streams = ["r", "k", "v", "kappa", "g"];
+    private const double LeastMemory = 2, LongestMemory = 512;
+    private static readonly double Gain = 1 / Math.Sqrt(2);
+
+    public int Heads => Dim / HeadDim;
+
+    public override double MultiplyAdds(int seqLen) =>
+        (6.0 * Dim * Dim) + (3.0 * LowRank * Dim) + (LowRank * Heads) + (5.0 * Dim * HeadDim);
+
+    public override double Activations(int seqLen) => (34.0 * Dim) + (2 * LowRank) + ((double)Dim * HeadDim / 16);
+
+    public override IEnumerable<TensorSpec> Tensors(string prefix)
+    {
+        return
+        [
+            .. Streams.Select(s => Vector($"{prefix}.mix_{s}", Ramp())),
+            .. Streams.Select(s => TensorSpec.Matrix($"{prefix}.W_{s}.weight", Dim, Dim, Init.Xavier(Gain))),
+            LowRankFactor(prefix + ".w_low_in.weight", LowRank, Dim),
+            LowRankFactor(prefix + ".w_low_out.weight", Dim, LowRank),
+            SpreadDecay ? Vector(prefix + ".w_low_out.bias", Spread()) : new TensorSpec(prefix + ".w_low_out.bias", [Dim], ParameterGroup.Vector, Init.Zeros),
+            LowRankFactor(prefix + ".a_low_in.weight", LowRank, Dim),
+            LowRankFactor(prefix + ".a_low_out.weight", Heads, LowRank),
+            new TensorSpec(prefix + ".a_low_out.bias", [Heads], ParameterGroup.Vector, Init.Zeros),
+            TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Dim, Init.Xavier(Gain)),
+            TensorSpec.Norm(prefix + ".group_norm.weight", Dim),
+            new TensorSpec(prefix + ".group_norm.bias", [Dim], ParameterGroup.Vector, Init.Zeros),
+        ];
+    }
+
+    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new RwkvMixer(this, weight, prefix);
+
+    // A factor of a product is no map of its own, so Muon leaves it to Adam.
+    private static TensorSpec LowRankFactor(string name, int rows, int columns) => TensorSpec.Matrix(name, rows, columns, Init.Xavier(Gain)) with { MuonRows = [] };
+
+    private static TensorSpec Vector(string name, double[] values) => new(name, [values.Length], ParameterGroup.Vector, Init.Given(values));
+
+    // From 1 (the present row alone) to 0 (the one before).
+    private double[] Ramp() => [.. Enumerable.Range(0, Dim).Select(i => 1 - (i / (double)Math.Max(1, Dim - 1)))];
+
+    // The logit of w = e^(−1/τ), τ log-spaced over each head's channels.
+    private double[] Spread() => [.. Enumerable.Range(0, Dim).Select(i =>
+    {
+        double place = i % HeadDim / (double)Math.Max(1, HeadDim - 1);
+        double memory = LeastMemory * Math.Pow(LongestMemory / LeastMemory, place);
+        double w = Math.Exp(-1 / memory);
+        return Math.Log(w / (1 - w));
+    })];
+}
+
+internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+{
+    private const double NormEps = 1e-5;
+    private readonly Tensor[] _mix_D = [.. RwkvMixerConfig.Streams.Select(s => weight($"{prefix}.mix_{s}"))];
+    private readonly Tensor[] _streams = [.. RwkvMixerConfig.Streams.Select(s => weight($"{prefix}.W_{s}.weight"))];
+    private readonly Tensor _decayIn = weight(prefix + ".w_low_in.weight");
+    private readonly Tensor _decayOut = weight(prefix + ".w_low_out.weight");
+    private readonly Tensor _decayBias_D = weight(prefix + ".w_low_out.bias");
+    private readonly Tensor _rateIn = weight(prefix + ".a_low_in.weight");
+    private readonly Tensor _rateOut = weight(prefix + ".a_low_out.weight");
+    private readonly Tensor _rateBias_H = weight(prefix + ".a_low_out.bias");
+    private readonly Tensor _out = weight(prefix + ".out_proj.weight");
+    private readonly Tensor _normWeight_D = weight(prefix + ".group_norm.weight");
+    private readonly Tensor _normBias_D = weight(prefix + ".group_norm.bias");
+
+    public override MixerState NewState() => new State();
+
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    {
+        var carried = state as State;
+        var step_BTD = Before(x_BTD, carried) - x_BTD;
+        Tensor Stream(int s) => Functions.Linear(x_BTD + (step_BTD * ((_mix_D[s] * -1.0) + 1)), _streams[s], context.Compute).to(x_BTD.dtype);
+        Tensor Low(Tensor narrow, Tensor wide, Tensor bias) =>
+            Functions.Linear(Functions.Linear(x_BTD, narrow, context.Compute).tanh(), wide, context.Compute).to(x_BTD.dtype) + bias;
+
+        var kappa_BTHN = Heads(Stream(3));
+
+        // The square is held up, not its root, whose gradient at 0 is infinite.
+        kappa_BTHN = kappa_BTHN / kappa_BTHN.pow(2).sum(-1, true).clamp(min: 1e-24).sqrt();
+        var logW_BTHN = Heads(nn.functional.logsigmoid(Low(_decayIn, _decayOut, _decayBias_D)));
+        var rate_BTH1 = Low(_rateIn, _rateOut, _rateBias_H).sigmoid().unsqueeze(-1);
+        var inputs = new DeltaInputs(
+            Heads(Stream(0)), Heads(Stream(1)), Heads(Stream(2)), logW_BTHN.exp() * kappa_BTHN * -1.0, kappa_BTHN * rate_BTH1, logW_BTHN);
+        var (y_BTHN, last_BHNN) = DeltaScan.Run(inputs, carried?.Matrix_BHNN ?? DeltaScan.Start(inputs.R));
+        carried?.Set(x_BTD, last_BHNN);
+        var normed_BTD = (Norm(y_BTHN).flatten(2) * _normWeight_D) + _normBias_D;
+        return Functions.Linear(normed_BTD * Stream(4).sigmoid(), _out, context.Compute);
+    }
+
+    // The row before each: of the text so far, zeros before its start.
+    private static Tensor Before(Tensor x_BTD, State? state)
+    {
+        long time = x_BTD.size(1);
+        var first_B1D = state?.Row_B1D ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
+        return time == 1 ? first_B1D : cat([first_B1D, x_BTD.narrow(1, 0, time - 1)], 1);
+    }
+
+    private Tensor Heads(Tensor x_BTD) => x_BTD.view(x_BTD.size(0), x_BTD.size(1), config.Heads, config.HeadDim);
+
+    private Tensor Norm(Tensor y_BTHN)
+    {
+        if (!config.SequenceNorm)
+        {
+            return nn.functional.layer_norm(y_BTHN, [config.HeadDim], eps: NormEps);
+        }
+
+        // As the published runtime: a group is a head's channels at all positions.
+        long time = y_BTHN.size(1);
+        var flat_BHM = y_BTHN.transpose(1, 2).flatten(2);
+        return nn.functional.layer_norm(flat_BHM, [time * config.HeadDim], eps: NormEps)
+            .view(y_BTHN.size(0), config.Heads, time, config.HeadDim).transpose(1, 2);
+    }
+
+    private sealed class State : MixerState
+    {
+        private Tensor? _row_B1D;
+        private Tensor? _matrix_BHNN;
+
+        internal Tensor? Row_B1D => _row_B1D;
+
+        internal Tensor? Matrix_BHNN => _matrix_BHNN;
+
+        internal void Set(Tensor x_BTD, Tensor matrix_BHNN)
+        {
+            Carried.Set(ref _row_B1D, x_BTD.narrow(1, x_BTD.size(1) - 1, 1));
+            Carried.Set(ref _matrix_BHNN, matrix_BHNN);
+        }
+
+        public override void Dispose()
+        {
+            _row_B1D?.Dispose();
+            _matrix_BHNN?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>One layer: both mixers in a sandwich of norms, so that the residual stream itself is normed after every sublayer.</summary>
+internal sealed record VuafLayerConfig(int Dim, MixerConfig Mixer, FeedForwardConfig Channels)
+{
+    public IEnumerable<TensorSpec> Tensors(string prefix) =>
+    [
+        TensorSpec.Norm(prefix + ".token_mix.pre.weight", Dim),
+        .. Mixer.Tensors(prefix + ".token_mix.module"),
+        TensorSpec.Norm(prefix + ".token_mix.post.weight", Dim),
+        TensorSpec.Norm(prefix + ".channel_mix.pre.weight", Dim),
+        .. Channels.Tensors(prefix + ".channel_mix.module"),
+        TensorSpec.Norm(prefix + ".channel_mix.post.weight", Dim),
+    ];
+
+    public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + Channels.MultiplyAdds;
+
+    public double Activations(int seqLen) => (6 * Dim) + Mixer.Activations(seqLen) + Channels.Activations;
+}
+
+internal sealed class VuafLayer(VuafLayerConfig config, Func<string, Tensor> weight, string prefix)
+{
+    internal const double NormEps = 1e-6;
+    private readonly Tensor _mixerPre_D = weight(prefix + ".token_mix.pre.weight");
+    private readonly Mixer _mixer = config.Mixer.Build(weight, prefix + ".token_mix.module");
+    private readonly Tensor _mixerPost_D = weight(prefix + ".token_mix.post.weight");
+    private readonly Tensor _channelsPre_D = weight(prefix + ".channel_mix.pre.weight");
+    private readonly FeedForward _channels = config.Channels.Build(weight, prefix + ".channel_mix.module");
+    private readonly Tensor _channelsPost_D = weight(prefix + ".channel_mix.post.weight");
+
+    public MixerState NewState() => _mixer.NewState();
+
+    /// <summary>h ← norm(h + mixer(norm h)), twice.</summary>
+    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state)
+    {
+        h_BTD = Functions.RmsNorm(h_BTD + _mixer.Forward(Functions.RmsNorm(h_BTD, _mixerPre_D, NormEps), context, state), _mixerPost_D, NormEps);
+        return Functions.RmsNorm(h_BTD + _channels.Forward(Functions.RmsNorm(h_BTD, _channelsPre_D, NormEps), context), _channelsPost_D, NormEps);
+    }
+}
+
+/// <summary>State tensors that outlive the scope they were made in.</summary>
+internal static class Carried
+{
+    /// <summary>Puts a copy of its own of <paramref name="value"/> into the slot and frees what was there.</summary>
+    public static void Set(ref Tensor? slot, Tensor value)
+    {
+        var kept = value.clone().DetachFromDisposeScope();
+        slot?.Dispose();
+        slot = kept;
+    }
+}

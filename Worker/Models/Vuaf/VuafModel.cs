@@ -1,0 +1,213 @@
+using Hearth.Models.Blocks;
+using static TorchSharp.torch;
+
+// B batch, T time, D model width, V vocabulary, R loop steps, N = B·T rows.
+namespace Hearth.Models.Vuaf;
+
+/// <summary>A stack of layers applied R times with the same weights, read out and asked whether to stop after each.</summary>
+public sealed class VuafModel : LanguageModel, IEarlyExit
+{
+    // Stage 2 (the idea is Ouro's gate-only stage): stop where the next step gains less than 0.005.
+    private const double GainSharpness = 50, GainOffset = 0.25;
+    private readonly VuafConfig _config;
+    private readonly ScalarType _compute;
+    private readonly RopeTables _rope;
+    private readonly VuafLayer[] _layers;
+    private readonly Tensor _embedding_VD;
+    private readonly Tensor _finalNorm_D;
+    private readonly Tensor _haltWeight_1D;
+    private readonly Tensor _haltBias_1;
+
+    internal VuafModel(VuafPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
+        : base(plan, dtype, device, seed)
+    {
+        _config = plan.Fields;
+        _compute = compute;
+        _rope = new RopeTables(dtype, device);
+        _layers = [.. plan.Layers.Select((layer, i) => new VuafLayer(layer, Weight, $"blocks.{i}"))];
+        _embedding_VD = Weight("embed.weight");
+        _finalNorm_D = Weight("final_norm.weight");
+        _haltWeight_1D = Weight("halt_head.proj.weight");
+        _haltBias_1 = Weight("halt_head.proj.bias");
+        var steps = Enumerable.Range(1, _config.LoopSteps).ToArray();
+        Terms =
+        [
+            .. _config.HaltOnly
+                ? new[] { ("ce", 0.0), ("halt", 1.0) }
+                : [("ce", 1.0), ("kl", _config.EntropyRegCoef), ("aux", _config.MoeLbLossCoef)],
+            .. steps.Select(r => ($"ce.{r}", 0.0)),
+            .. steps.Select(r => ($"p.{r}", 0.0)),
+        ];
+    }
+
+    /// <summary>Loop steps of training and of <see cref="Logits(Tensor)"/>.</summary>
+    public int LoopSteps => _config.LoopSteps;
+
+    internal bool SequenceNorm => _config.SequenceNorm;
+
+    /// <summary>Expected cross entropy, halting and router terms, then CE_r and the mean p_r of each step, which weigh nothing.</summary>
+    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+
+    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
+        WarmStart(step) ? [.. Terms.Select(t => t.Name == "kl" ? (t.Name, 0.0) : t)] : Terms;
+
+    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
+    {
+        long targets = 0;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            targets += labels[i] >= 0 && i % rowLength > 0 ? 1 : 0;
+        }
+
+        return new LossTotals([.. Terms.Select(t => t.Name switch
+        {
+            "aux" => 1,
+            "halt" => targets * (_config.LoopSteps - 1),
+            _ => targets,
+        })]);
+    }
+
+    /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
+    public override LossResult Loss(LossInput input)
+    {
+        long time = input.Ids_BT.size(1) - 1;
+        if (time < 1)
+        {
+            throw new ArgumentException($"a row of {time + 1} token has no target. Allowed: at least 2.", nameof(input));
+        }
+
+        var ids_BT = input.Ids_BT.narrow(1, 0, time);
+        var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
+        return _config.HaltOnly ? HaltLoss(ids_BT, labels_N, input.Totals) : LoopLoss(ids_BT, labels_N, input);
+    }
+
+    public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, _config.LoopSteps);
+
+    /// <summary>Logits [B,T,V] after so many loop steps, whatever the model was trained with.</summary>
+    public Tensor Logits(Tensor ids_BT, int loops)
+    {
+        using var scope = NewDisposeScope();
+        return Head(Loop(ids_BT, loops, null).Last()).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Of each loop step the logits [B,T,V] and, of all but the last, the halt logits [B,T].</summary>
+    public IReadOnlyList<(Tensor Logits_BTV, Tensor? Halt_BT)> Steps(Tensor ids_BT, int loops) =>
+        [.. Loop(ids_BT, loops, null).Select((n_BTD, i) => (Head(n_BTD), i < loops - 1 ? HaltLogits(n_BTD) : null))];
+
+    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
+    {
+        const double threshold = 0.5;
+        var ids_BT = inputs.Ids("input.ids");
+        var steps = Steps(ids_BT, _config.LoopSteps);
+        var exit_BT = full(ids_BT.shape, steps.Count - 1, ScalarType.Int64, Device);
+        for (int r = 0; r < steps.Count; r++)
+        {
+            yield return new CaseResult("logits", $"expect.logits.{r}", steps[r].Logits_BTV);
+            if (steps[r].Halt_BT is { } halt_BT)
+            {
+                yield return new CaseResult("halt", $"expect.halt.{r}", halt_BT);
+                exit_BT = where(halt_BT.sigmoid().ge(threshold), exit_BT.clamp(max: r), exit_BT);
+            }
+        }
+
+        yield return new CaseResult("exit", "expect.exit", exit_BT);
+        for (int loops = 1; loops <= 8; loops++)
+        {
+            if (inputs.Contains($"expect.loops{loops}.logits"))
+            {
+                yield return new CaseResult("logits", $"expect.loops{loops}.logits", Logits(ids_BT, loops));
+            }
+        }
+    }
+
+    public override IDecodeSession StartDecode() => StartDecode(new ExitOptions());
+
+    public IExitSession StartDecode(ExitOptions exit) => SequenceNorm ? new RecomputeSession(this, exit) : new ExitSession(this, exit);
+
+    internal Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD);
+
+    /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on.</summary>
+    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[]? states, IList<Tensor>? balance = null)
+    {
+        var context = new ForwardContext(offset, _compute, _rope) { Balance = balance };
+        for (int i = 0; i < _layers.Length; i++)
+        {
+            h_BTD = _layers[i].Forward(h_BTD, context, states?[i]);
+        }
+
+        return h_BTD;
+    }
+
+    internal MixerState[] NewStates() => [.. _layers.Select(l => l.NewState())];
+
+    internal Tensor Norm(Tensor h_BTD) => Functions.RmsNorm(h_BTD, _finalNorm_D, VuafLayer.NormEps);
+
+    internal Tensor Head(Tensor n_BTD) => Functions.Linear(n_BTD, _embedding_VD, _compute);
+
+    internal Tensor HaltLogits(Tensor n_BTD)
+    {
+        var halt = nn.functional.linear(n_BTD, _haltWeight_1D, _haltBias_1);
+        return halt.select(halt.dim() - 1, 0);
+    }
+
+    // What each step reads out; the un-normed state goes on.
+    internal IEnumerable<Tensor> Loop(Tensor ids_BT, int loops, IList<Tensor>? balance)
+    {
+        var h_BTD = Embed(ids_BT);
+        for (int r = 0; r < loops; r++)
+        {
+            h_BTD = Stack(h_BTD, 0, null, balance);
+            yield return Norm(h_BTD);
+        }
+    }
+
+    private bool WarmStart(TrainingStep? step) => step is not null && !_config.HaltOnly && step.Step < _config.HaltWarmStart * step.TotalSteps;
+
+    private LossResult LoopLoss(Tensor ids_BT, Tensor labels_N, LossInput input)
+    {
+        long targets = input.Totals.Counts[0];
+        var head = new HeadLoss(_embedding_VD, _compute);
+        var halting = new HaltingLoss(_config, head, labels_N, targets, WarmStart(input.Step));
+        var balance = new List<Tensor>();
+        int step = 0;
+        foreach (var n_BTD in Loop(ids_BT, _config.LoopSteps, balance))
+        {
+            step++;
+            var n_ND = n_BTD.reshape(-1, _config.DModel);
+            halting.Add(n_ND, step < _config.LoopSteps ? HaltLogits(n_ND) : null);
+        }
+
+        var kl = halting.Divergence;
+        var aux = (balance.Count == 0 ? zeros([], Dtype, Device) : stack(balance).sum()) / (double)(_config.LoopSteps * input.Totals.MicroBatches);
+        var weights = TermsAt(input.Step);
+        var total = head.Total() + (kl * (weights[1].Weight / Math.Max(1, targets))) + (aux * weights[2].Weight);
+        return new LossResult(total, [halting.Expected, kl.detach(), aux.detach(), .. halting.Steps]);
+    }
+
+    private LossResult HaltLoss(Tensor ids_BT, Tensor labels_N, LossTotals totals)
+    {
+        var states = new List<Tensor>();
+        var losses = new List<Tensor>();
+        HaltingLoss halting;
+        using (no_grad())
+        {
+            halting = new HaltingLoss(_config, new HeadLoss(_embedding_VD, _compute), labels_N, totals.Counts[0], even: false);
+            foreach (var n_BTD in Loop(ids_BT, _config.LoopSteps, null))
+            {
+                states.Add(n_BTD.reshape(-1, _config.DModel));
+                losses.Add(halting.Add(states[^1], states.Count < _config.LoopSteps ? HaltLogits(states[^1]) : null));
+            }
+        }
+
+        var sum = zeros([], Dtype, Device);
+        for (int r = 0; r + 1 < losses.Count; r++)
+        {
+            var target_N = (((losses[r + 1] - losses[r]) * GainSharpness) + GainOffset).sigmoid();
+            var halt_N = HaltLogits(states[r]);
+            var bce_N = (target_N * nn.functional.logsigmoid(halt_N)) + (((target_N * -1.0) + 1) * nn.functional.logsigmoid(halt_N * -1.0));
+            sum = sum - bce_N.masked_fill(labels_N.lt(0), 0).sum();
+        }
+
+        return new LossResult(sum / (double)Math.Max(1, totals.Counts[1]), [halting.Expected, sum.detach(), .. halting.Steps]);
+    }
+}

@@ -1,0 +1,48 @@
+using TorchSharp;
+
+namespace Hearth.Models.Vuaf;
+
+/// <summary>A checked VUAF model: its tensors under the published names, and what R passes over the stack cost.</summary>
+internal sealed class VuafPlan(VuafConfig config) : ModelPlan
+{
+    private readonly VuafLayerConfig[] _layers = [.. Enumerable.Range(0, config.NLayers).Select(i => Layer(config, i))];
+
+    internal VuafConfig Fields => config;
+
+    internal IReadOnlyList<VuafLayerConfig> Layers => _layers;
+
+    public override int VocabSize => config.VocabSize;
+
+    public override int MaxSeqLen => config.MaxSeqLen;
+
+    public override double LogitsPerToken => (double)config.LoopSteps * config.VocabSize;
+
+    public override double MultiplyAdds(int seqLen) =>
+        config.LoopSteps * (_layers.Sum(l => l.MultiplyAdds(seqLen)) + ((double)config.VocabSize * config.DModel) + config.DModel);
+
+    public override double ActivationsPerToken(int seqLen) => config.LoopSteps * (_layers.Sum(l => l.Activations(seqLen)) + (3.0 * config.DModel));
+
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+        new VuafModel(this, dtype, device, seed, compute ?? dtype);
+
+    protected override IEnumerable<TensorSpec> ListTensors() =>
+    [
+        new TensorSpec("embed.weight", [config.VocabSize, config.DModel], ParameterGroup.Embed, Init.Normal(0.02)),
+        .. _layers.SelectMany((layer, i) => layer.Tensors($"blocks.{i}")),
+        TensorSpec.Norm("final_norm.weight", config.DModel),
+        TensorSpec.Matrix("halt_head.proj.weight", 1, config.DModel, Init.Zeros),
+        new TensorSpec("halt_head.proj.bias", [1], ParameterGroup.Vector, Init.Constant(config.HaltInitBias)),
+    ];
+
+    private static VuafLayerConfig Layer(VuafConfig c, int index) => new(
+        c.DModel,
+        c.TokenMixPattern[index] switch
+        {
+            VuafConfig.Rwkv => new RwkvMixerConfig(c.DModel, c.RwkvHeadDim, c.RwkvLowrank, c.SequenceNorm, c.DecayInit == "spread"),
+            VuafConfig.Mamba => new MambaMixerConfig(c.DModel, c.MambaExpand * c.DModel, c.MambaDHead, c.MambaDState, c.MambaChunkSize, c.SequenceNorm),
+            _ => new VuafAttentionConfig(c.DModel, c.AttnHeadDim, c.AttnRopeBase),
+        },
+        c.ChannelMixPattern[index] == VuafConfig.Moe
+            ? new VuafMoeConfig(c.DModel, c.FfnHidden, c.MoeNExperts, c.MoeTopK)
+            : new VuafSwiGluConfig(c.DModel, c.FfnHidden));
+}
