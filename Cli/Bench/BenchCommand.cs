@@ -19,7 +19,8 @@ internal static class BenchCommand
         var claim = Measurement("claim", "Seconds from a submit to the first heartbeat of its attempt.", "--submits", 50, ClaimBench.RunAsync);
         return new Command("bench", "Measure a pool on this machine.")
         {
-            TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]), resume, checkpoint, claim,
+            TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]),
+            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), resume, checkpoint, claim,
         };
     }
 

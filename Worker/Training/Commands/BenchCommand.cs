@@ -8,21 +8,30 @@ using static TorchSharp.torch;
 
 namespace Hearth.Training.Commands;
 
-/// <summary><c>bench step</c>: tokens a second of a whole training step, beside the bare matrix products of the same model.</summary>
+/// <summary>
+/// <c>bench step</c>: tokens a second of a whole training step, beside the bare matrix products of the same model;
+/// <c>bench ops</c>: kernels beside their forms in plain operators.
+/// </summary>
 internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
         var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer"], []);
-        if (arguments.Words is not ["step"])
+        if (arguments.Words is not (["step"] or ["ops"]))
         {
-            throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step.");
+            throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step, ops.");
         }
 
         int threads = arguments.Integer("--threads", 0, 0, 1024);
         if (threads > 0)
         {
             torch.set_num_threads(threads);
+        }
+
+        if (arguments.Words is ["ops"])
+        {
+            BenchOps.Run(arguments.Integer("--rows", 8, 1, 1 << 16), arguments.Integer("--seq-len", 256, 1, 1 << 20), arguments.Integer("--steps", 10, 1, 1 << 20));
+            return ExitCodes.Done;
         }
 
         var spec = new ModelSpec { Family = arguments.Text("--family") ?? "qovaryx", Size = arguments.Text("--size") ?? "nano" };

@@ -21,6 +21,9 @@ internal sealed record FamilyContract(IFamily Family)
     /// <summary>False where the forward rounds, so that no difference quotient exists.</summary>
     public bool Differentiable { get; init; } = true;
 
+    /// <summary>Of difference quotients along a unit direction.</summary>
+    public double DifferenceStep { get; init; } = 2e-5;
+
     /// <summary>With which four rows are learnt by heart.</summary>
     public OptimizerSpec Recipe { get; init; } = new() { Lr = 3e-3, WarmupSteps = 20, WeightDecay = 0, Schedule = "constant" };
 
@@ -39,6 +42,10 @@ internal sealed record FamilyContract(IFamily Family)
 
             // A closed gate passes a gradient that is not the slope of its value, on purpose: nothing would open it otherwise.
             "positronic" => new(family) { Differentiable = false },
+
+            // Dropless experts: another token changes how many rows an expert multiplies at once, and with it the rounding.
+            // Loops multiply curvature: quotients need a shorter step.
+            "vuaf" => new(family) { Causality = 1e-9, Decoding = 1e-9, DifferenceStep = 2e-6 },
             _ => new(family),
         };
     }

@@ -84,8 +84,8 @@ public sealed class ForwardContractTests : IDisposable
     [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
     public void Gradients_are_finite_and_equal_central_differences(string family)
     {
-        const double step = 2e-5;
         var contract = FamilyContract.Of(family);
+        double step = contract.DifferenceStep;
         var model = contract.Awake(ScalarType.Float64);
         var ids = contract.Ids(2, 14);
         FamilyContract.Loss(model, ids, out _).Total.backward();
