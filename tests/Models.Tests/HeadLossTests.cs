@@ -88,7 +88,7 @@ public sealed class HeadLossTests : IDisposable
     public void Nothing_outlives_the_scope()
     {
         var (x, labels, head) = Inputs(600, ScalarType.Float64);
-        long before = LiveTensors;
+        long before = Small.SettledTensors();
         using (NewDisposeScope())
         {
             var loss = new HeadLoss(head, ScalarType.Float64);

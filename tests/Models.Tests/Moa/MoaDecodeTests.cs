@@ -98,7 +98,7 @@ public sealed class MoaDecodeTests : IDisposable
         long before;
         using (NewDisposeScope())
         {
-            before = LiveTensors;
+            before = Small.SettledTensors();
             using var session = model.StartDecode();
             session.Step(Small.Ids(1, 5, 40));
             session.Step(Small.Ids(1, 35, 40));

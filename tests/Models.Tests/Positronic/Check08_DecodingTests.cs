@@ -144,7 +144,7 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         Generate();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = LiveTensors;
+        long before = Small.SettledTensors();
 
         Generate();
         GC.Collect();

@@ -107,7 +107,7 @@ public sealed class VuafExitTests : IDisposable
     {
         var model = Deciding(0.5);
         int[] plain = [.. Sampler.Generate(model, [1, 2, 3], 30, new Sampling(Exit: new ExitOptions()))];
-        long before = LiveTensors;
+        long before = Small.SettledTensors();
 
         var text = Sampler.GenerateSteps(model, [1, 2, 3], 30, new Sampling(Exit: new ExitOptions())).ToArray();
 
