@@ -46,6 +46,35 @@ public sealed class DatasetTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => shard.Read(shard.Tokens - 1, new int[2]));
     }
 
+    [Theory]
+    [InlineData("byte_bpe", 400, "tokenizer.json")]
+    [InlineData("sentencepiece", 400, "spm.model")]
+    [InlineData("length_max", 500, "tokenizer.json")]
+    public void Each_kind_of_tokenizer_packs_documents_that_decode_to_their_text(string kind, int vocabulary, string file)
+    {
+        string source = WriteDocuments(30);
+        string folder = PreparedDataset.Prepare(source, _folder, new Preparation(vocabulary, 0.2, kind));
+        var tokenizer = TokenizerFile.LoadFrom(folder);
+        using var shard = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
+        int[] tokens = new int[shard.Tokens];
+        shard.Read(0, tokens);
+
+        Assert.Equal((file, vocabulary, shard.TokenizerSha256), (tokenizer.FileName, Math.Max(vocabulary, tokenizer.VocabSize), tokenizer.Sha256));
+        Assert.Contains(file, PreparedDataset.Verify(folder).Files.Select(f => f.Name));
+        Assert.Equal(tokenizer.EndToken, tokens[^1]);
+        string[] texts = [.. Documents.Read(source).Where(d => !d.IsValidation(0.2)).Select(d => d.Text)];
+        Assert.Equal(texts, Split(tokens, tokenizer.EndToken).Select(ids => tokenizer.Decode(ids)));
+    }
+
+    [Fact]
+    public void The_kind_of_tokenizer_is_part_of_a_datasets_key()
+    {
+        string[] keys = [.. Runs.TokenizerKinds.All.Select(kind => Data.DatasetContent.PreparedKey("content", 500, 0.1, kind))];
+
+        Assert.Equal(3, keys.Distinct().Count());
+        Assert.Equal(Data.DatasetContent.PreparedKey("content", 500, 0.1), keys[0]);
+    }
+
     [Fact]
     public void A_changed_byte_of_a_prepared_file_is_refused_by_name()
     {
@@ -143,6 +172,15 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal(straight[59], late.Window(59, 1, 4));
         Assert.Equal(straight[3], late.Window(3, 1, 4));
         Assert.NotEqual(straight, [.. Enumerable.Range(0, 60).Select(s => new BatchOrder(100, 8, 0).Window(s, 1, 4))]);
+    }
+
+    private static IEnumerable<int[]> Split(int[] tokens, int end)
+    {
+        for (int start = 0, at; start < tokens.Length; start = at + 1)
+        {
+            at = Array.IndexOf(tokens, end, start);
+            yield return tokens[start..at];
+        }
     }
 
     private string WriteDocuments(int count)

@@ -140,6 +140,18 @@ public static class CheckpointFolder
         return manifest;
     }
 
+    /// <summary>The tokenizer of a verified checkpoint.</summary>
+    /// <exception cref="CorruptCheckpointException">It is not the one that the checkpoint was trained with; names both hashes.</exception>
+    /// <exception cref="TokenizerException">It cannot be read.</exception>
+    public static ITokenizer Tokenizer(string path)
+    {
+        var tokenizer = TokenizerFile.LoadFrom(path);
+        string trained = ReadJson<CheckpointManifest>(path, ManifestName).TokenizerSha256;
+        return tokenizer.Sha256 == trained
+            ? tokenizer
+            : throw new CorruptCheckpointException($"The checkpoint {path} was trained with the tokenizer {trained}; its {tokenizer.FileName} is {tokenizer.Sha256}. Allowed: the same tokenizer.");
+    }
+
     /// <summary>The file with the weights to use: the average where the run kept one.</summary>
     public static string ExportPath(string path)
     {

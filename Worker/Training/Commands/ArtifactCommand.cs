@@ -6,7 +6,6 @@ using Hearth.Runs;
 using Hearth.Torch;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Evaluation;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
@@ -104,7 +103,7 @@ internal static class ArtifactCommand
     private static string Score(LanguageModel model, string folder, string textFile, Arguments arguments)
     {
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
-        var tokenizer = TokenizerFile.LoadFrom(folder);
+        var tokenizer = CheckpointFolder.Tokenizer(folder);
         int[] stream = tokenizer.Encode(File.ReadAllText(textFile));
         int length = config.Run.Data.SeqLen, stride = Math.Min(length, arguments.Integer("--stride", 64, 1, 1 << 20));
         if (stream.Length <= length)

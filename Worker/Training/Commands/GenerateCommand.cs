@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hearth.Models;
+using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Tokenizers;
 using TorchSharp;
@@ -12,10 +13,11 @@ internal static class GenerateCommand
     private const string Speculative = "--speculative";
     private const string KeepMemory = "--keep-ring-memory";
     private const string FreezeMemory = "--freeze-ring-memory";
+    private const string Think = "--think";
 
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--seed", "--device", "--threads"], [Speculative, KeepMemory, FreezeMemory]);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think]);
         string folder = arguments.Required("--checkpoint");
         string[] prompts = [arguments.Required("--prompt"), .. arguments.Words];
         var how = new Sampling(
@@ -35,21 +37,22 @@ internal static class GenerateCommand
         using var scope = torch.NewDisposeScope();
         var model = plan.Build(torch.float32, torch.device(arguments.Text("--device") ?? "cpu"), 0);
         TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
-        var tokenizer = TokenizerFile.LoadFrom(folder);
+        var tokenizer = CheckpointFolder.Tokenizer(folder);
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
-        int end = tokenizer.EndToken;
+        var template = Template(arguments);
+        IReadOnlySet<int> stops = template is null ? new HashSet<int> { tokenizer.EndToken } : ChatTokens.Stops(tokenizer, template);
         int limit = arguments.Integer("--max-tokens", 128, 1, 1 << 20);
         foreach (string prompt in prompts)
         {
-            int[] ids = tokenizer.Encode(prompt);
+            int[] ids = template is null ? tokenizer.Encode(prompt) : ChatTokens.Prompt(tokenizer, template, Messages(arguments, prompt));
             if (ids.Length == 0)
             {
                 throw new BadInputException("--prompt is empty. Allowed: at least one character.");
             }
 
-            var text = speculation?.Generate(model, ids, limit, new HashSet<int> { end }) ?? Sampler.Generate(model, ids, limit, how);
-            Print(prompt, tokenizer, text.TakeWhile(id => id != end));
+            var text = speculation?.Generate(model, ids, limit, stops) ?? Sampler.Generate(model, ids, limit, how);
+            Print(template is null ? prompt : "", tokenizer, text.TakeWhile(id => !stops.Contains(id)));
             if (speculation is { Stats: var stats })
             {
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stats.AcceptanceLength:0.00} tokens a pass over {stats.Rounds} passes, {stats.Drafted} drafted"));
@@ -58,6 +61,20 @@ internal static class GenerateCommand
 
         return ExitCodes.Done;
     }
+
+    private static IChatTemplate? Template(Arguments arguments)
+    {
+        if (arguments.Text("--chat") is { } name)
+        {
+            return ChatTemplates.Create(name, arguments.Text("--category"), arguments.Has(Think));
+        }
+
+        string? alone = new[] { "--system", "--category" }.FirstOrDefault(option => arguments.Text(option) is not null) ?? (arguments.Has(Think) ? Think : null);
+        return alone is null ? null : throw new BadInputException($"{alone} is set without --chat. Allowed: with --chat {string.Join(" or ", ChatTemplates.Names)}.");
+    }
+
+    private static ChatMessage[] Messages(Arguments arguments, string prompt) =>
+        [.. arguments.Text("--system") is { } system ? [new ChatMessage(ChatRole.System, system)] : Array.Empty<ChatMessage>(), new ChatMessage(ChatRole.User, prompt)];
 
     private static void SetMemory(LanguageModel model, Arguments arguments)
     {

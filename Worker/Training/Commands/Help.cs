@@ -11,7 +11,9 @@ internal static class Help
           prepare --spec FILE [--data PATH] [--out DIR]
                                          tokenise a dataset once
           generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
+                   [--chat vuaf|chatml [--system TEXT] [--category NAME] [--think]]
                    [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
+                                         chat: prompts are a user's turns; think: chatml's answer begins with reasoning
                                          speculative: greedy text by drafts, with --temperature 0; the two others: whether a
                                          family's memory outlives a prompt, and whether it is written at all
           models                         families, sizes, parameters, memory

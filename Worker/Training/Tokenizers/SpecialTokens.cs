@@ -39,6 +39,15 @@ public static class SpecialTokens
     /// <summary>The token of a training category.</summary>
     public static string Category(string name) => CategoryOpen + name + CategoryClose;
 
+    /// <summary>The name that a slot without a category has.</summary>
+    public static string ReservedCategory(int slot) => $"_reserved_{slot}";
+
+    /// <summary>The category that a token stands for; null when it is none.</summary>
+    public static string? CategoryName(string token) =>
+        token.StartsWith(CategoryOpen, StringComparison.Ordinal) && token.EndsWith(CategoryClose, StringComparison.Ordinal) && token.Length > CategoryOpen.Length + CategoryClose.Length
+            ? token[CategoryOpen.Length..^CategoryClose.Length]
+            : null;
+
     /// <summary>The tokens of all category slots: the names' in the order given, then reserved ones.</summary>
     /// <exception cref="ArgumentException">There are more names than slots, or two are equal; says which.</exception>
     public static IReadOnlyList<string> CategorySlots(IReadOnlyList<string> names, int slots = MaxCategories)
@@ -48,9 +57,9 @@ public static class SpecialTokens
             throw new ArgumentException($"categories are {string.Join(", ", names)}. Allowed: at most {slots} different names, none empty or with {CategoryClose}.");
         }
 
-        return [.. Enumerable.Range(0, slots).Select(i => Category(i < names.Count ? names[i] : $"_reserved_{i}"))];
+        return [.. Enumerable.Range(0, slots).Select(i => Category(i < names.Count ? names[i] : ReservedCategory(i)))];
     }
 
     /// <summary>Whether a user-defined piece stands for structure and not for text.</summary>
-    public static bool IsReserved(string piece) => Core.Contains(piece) || (piece.StartsWith(CategoryOpen, StringComparison.Ordinal) && piece.EndsWith(CategoryClose, StringComparison.Ordinal));
+    public static bool IsReserved(string piece) => Core.Contains(piece) || CategoryName(piece) is not null;
 }
