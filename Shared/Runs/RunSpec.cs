@@ -64,8 +64,14 @@ public sealed record TrainSpec
 
 public sealed record OptimizerSpec
 {
-    /// <summary><c>adamw</c>, or <c>muon</c>: Muon for the family's matrices and Adam for the rest.</summary>
+    /// <summary>
+    /// <c>adamw</c>; <c>adamw8bit</c>: the same with moments of large tensors in 8 bits; or <c>muon</c>: Muon for the family's matrices and
+    /// Adam for the rest.
+    /// </summary>
     public string Name { get; init; } = "adamw";
+
+    /// <summary><c>32bit</c> or <c>8bit</c>: moments of embedding tables under <c>adamw8bit</c>.</summary>
+    public string EmbedState { get; init; } = "32bit";
     public double Lr { get; init; } = 3e-4;
 
     /// <summary>Peak rates of the parameter groups; 0 = <see cref="Lr"/>.</summary>

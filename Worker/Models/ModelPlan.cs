@@ -76,16 +76,18 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
         return new MemoryForecast(
             plan.Parameters * master,
             plan.Parameters * master,
-            StateValues(plan, optimizer ?? new OptimizerSpec()) * master,
+            StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
             (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
             (long)(plan.LogitValues(tokens) * master),
             RuntimeBytes);
     }
 
-    // Two moments of Adam, one momentum of Muon, one average.
-    private static long StateValues(ModelPlan plan, OptimizerSpec optimizer)
+    // Two moments of Adam in full or in codes, one momentum of Muon, one average.
+    private static long StateBytes(ModelPlan plan, OptimizerSpec optimizer, long master)
     {
-        long muon = optimizer.Name == "muon" ? plan.Tensors.Sum(t => t.MuonRows.Sum() * t.Shape[^1]) : 0;
-        return (2 * plan.Parameters) - muon + (optimizer.Ema > 0 ? plan.Parameters : 0);
+        long average = optimizer.Ema > 0 ? plan.Parameters * master : 0;
+        return average + plan.Tensors.Sum(t => EightBitMoments.Hold(t, optimizer)
+            ? EightBitMoments.Bytes(t.Count)
+            : ((2 * t.Count) - (optimizer.Name == "muon" ? t.MuonRows.Sum() * t.Shape[^1] : 0)) * master);
     }
 }

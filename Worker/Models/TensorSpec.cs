@@ -71,6 +71,9 @@ public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, Paramete
     /// </summary>
     public bool SkipsEmptyRows { get; init; }
 
+    /// <summary>A table that tokens look rows up in, as opposed to a head that is multiplied with.</summary>
+    public bool LooksUp { get; init; } = Group == ParameterGroup.Embed;
+
     /// <summary>Factor on the learning rate of its group.</summary>
     public double LrScale { get; init; } = 1;
 

@@ -18,6 +18,7 @@ internal static class Ops
     internal static readonly Op Backward = new("aten::_backward");
     internal static readonly Op BitwiseXor = new("aten::bitwise_xor", "Tensor");
     internal static readonly Op Bmm = new("aten::bmm");
+    internal static readonly Op Bucketize = new("aten::bucketize", "Tensor");
     internal static readonly Op Cat = new("aten::cat");
     internal static readonly Op CausalAttention = new("hearth::causal_attention");
     internal static readonly Op CausalConv = new("hearth::causal_conv");

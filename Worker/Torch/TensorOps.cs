@@ -75,6 +75,9 @@ public static partial class torch
         public Tensor pow(Scalar exponent) => Ops.PowScalar.One(this, exponent);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Ops.Clamp.One(this, min is { } a ? a : default(Arg), max is { } b ? b : default(Arg));
 
+        /// <summary>How many of the ascending <paramref name="boundaries"/> are below each value.</summary>
+        public Tensor bucketize(Tensor boundaries) => Ops.Bucketize.One(this, boundaries);
+
         public Tensor sum() => Ops.Sum.One(this);
         public Tensor sum(long dim, bool keepdim = false) => Ops.SumDim.One(this, new[] { dim }, keepdim);
         public Tensor mean() => Ops.Mean.One(this);

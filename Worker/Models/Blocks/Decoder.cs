@@ -11,7 +11,7 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
         yield return new TensorSpec("tok_emb", [Vocab, Dim], ParameterGroup.Embed, Init.Normal(0.02));
         if (!TieEmbeddings)
         {
-            yield return new TensorSpec("lm_head", [Vocab, Dim], ParameterGroup.Embed, Init.Xavier());
+            yield return new TensorSpec("lm_head", [Vocab, Dim], ParameterGroup.Embed, Init.Xavier()) { LooksUp = false };
         }
 
         foreach (var (layer, index) in Layers.Select((layer, index) => (layer, index)))

@@ -31,8 +31,9 @@ public abstract class Optimizer : IDisposable
     public static Optimizer Create(LanguageModel model, OptimizerSpec spec) => spec.Name switch
     {
         "adamw" => new AdamW(model, spec),
+        "adamw8bit" => new AdamW8Bit(model, spec),
         "muon" => new MuonAdam(model, spec),
-        _ => throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: adamw, muon."),
+        _ => throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: adamw, adamw8bit, muon."),
     };
 
     public void zero_grad()

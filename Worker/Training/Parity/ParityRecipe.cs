@@ -10,7 +10,7 @@ internal sealed record ParityRecipe(OptimizerSpec Optimizer, double Factor, bool
     public static ParityRecipe? Read(JsonElement recipe)
     {
         string kind = recipe.GetProperty("kind").GetString()!;
-        if (kind is not ("adamw" or "muon+adam"))
+        if (kind is not ("adamw" or "adamw8bit" or "muon+adam"))
         {
             return null;
         }
@@ -20,7 +20,7 @@ internal sealed record ParityRecipe(OptimizerSpec Optimizer, double Factor, bool
         var betas = recipe.GetProperty("betas");
         var spec = new OptimizerSpec
         {
-            Name = rising || Text(recipe, "kind_of_matrix") == "muon" ? "muon" : "adamw",
+            Name = rising || Text(recipe, "kind_of_matrix") == "muon" ? "muon" : kind,
             Lr = rates.ValueKind == JsonValueKind.Number ? rates.GetDouble() : rates.GetProperty("vector").GetDouble(),
             MatrixLr = Rate(rates, "matrix"),
             EmbedLr = Rate(rates, "embed"),

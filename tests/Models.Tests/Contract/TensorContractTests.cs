@@ -39,11 +39,13 @@ public sealed class TensorContractTests : IDisposable
         var contract = FamilyContract.Of(family);
         var model = contract.Build(ScalarType.Float32);
         using var adam = Optimizer.Create(model, new OptimizerSpec());
+        using var coded = Optimizer.Create(model, new OptimizerSpec { Name = "adamw8bit" });
         using var muon = Optimizer.Create(model, new OptimizerSpec { Name = "muon" });
         long Elements(Optimizer optimizer, params string[] prefixes) =>
             optimizer.State.Where(s => prefixes.Any(p => s.Name.StartsWith(p, StringComparison.Ordinal))).Sum(s => s.Value.numel());
 
         Assert.Equal(model.Plan.Parameters, Elements(adam, "m."));
+        Assert.Equal(model.Plan.Parameters, Elements(coded, "m."));
         Assert.Equal(model.Plan.Parameters, Elements(muon, "m.", "mu."));
         Assert.Equal(model.Plan.Tensors.Sum(t => t.MuonRows.Sum() * t.Shape[^1]), Elements(muon, "mu."));
         Assert.Equal(muon.State.Count, muon.State.Select(s => s.Name).Distinct().Count());
@@ -70,7 +72,7 @@ public sealed class TensorContractTests : IDisposable
     {
         set_num_threads(1);
         var contract = FamilyContract.Of(family);
-        foreach (var (name, decay) in new[] { ("adamw", "decoupled"), ("adamw", "coupled"), ("muon", "decoupled"), ("muon", "coupled") })
+        foreach (var (name, decay) in new[] { ("adamw", "decoupled"), ("adamw", "coupled"), ("adamw8bit", "decoupled"), ("muon", "decoupled"), ("muon", "coupled") })
         {
             var spec = new OptimizerSpec { Name = name, AdamDecay = decay, Lr = 1e-3, MuonMomentumStart = 0.8, MuonMomentumSteps = 10 };
             var (straight, resumed) = (contract.Awake(ScalarType.Float32), contract.Build(ScalarType.Float32, seed: 9));
