@@ -25,6 +25,10 @@ public interface IFamily
     /// <summary>Fields that a case leaves out and that have another value there than in a run.</summary>
     IReadOnlyDictionary<string, JsonElement> CaseDefaults => ImmutableDictionary<string, JsonElement>.Empty;
 
+    /// <summary>Changes of a case's config under which it holds more results, by the name in front of them: <c>expect.NAME.logits</c>.</summary>
+    IReadOnlyDictionary<string, IReadOnlyDictionary<string, JsonElement>> CaseVariants =>
+        ImmutableDictionary<string, IReadOnlyDictionary<string, JsonElement>>.Empty;
+
     /// <summary>The plan of a size with overrides; null when <paramref name="errors"/> got any.</summary>
     ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors);
 }

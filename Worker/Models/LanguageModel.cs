@@ -6,7 +6,11 @@ namespace Hearth.Models;
 /// <summary>Valid targets of each loss term over a whole batch, in the order of the model's terms.</summary>
 /// <param name="Counts">What each term's sum is divided by; 1 for a term that is a mean over micro-batches.</param>
 /// <param name="MicroBatches">Of the whole batch: such a term adds its value divided by this.</param>
-public sealed record LossTotals(IReadOnlyList<long> Counts, int MicroBatches = 1);
+public sealed record LossTotals(IReadOnlyList<long> Counts, int MicroBatches = 1)
+{
+    /// <summary>Sums of the rows' weights, by term, of terms that are weighted means; absent where the micro-batch is the batch.</summary>
+    public IReadOnlyDictionary<string, double> Weights { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+}
 
 /// <summary>Where in a run a training micro-batch stands. Whatever a loss draws or schedules is a pure function of this.</summary>
 /// <param name="Seed">The run's.</param>
@@ -78,6 +82,12 @@ public abstract class LanguageModel : nn.Module
 
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);
+
+    /// <summary>As <see cref="Logits"/> in a training step's forward, where that differs (limits on experts).</summary>
+    public virtual Tensor TrainingLogits(Tensor ids_BT) => Logits(ids_BT);
+
+    /// <summary><see cref="LossInput.Extras"/> that a parity case holds.</summary>
+    public virtual IReadOnlyDictionary<string, Tensor> CaseExtras(CaseInputs inputs) => new Dictionary<string, Tensor>(StringComparer.Ordinal);
 
     /// <summary>
     /// What a parity case's inputs give beyond losses, gradients and optimizer steps, under the case's names. Called without

@@ -9,6 +9,9 @@ public interface ISpeculativeSession : IDecodeSession
     /// <summary>Most tokens that <see cref="Draft"/> proposes; 0 = it cannot.</summary>
     int MaxDrafts { get; }
 
+    /// <summary>Largest lead of one logit over another that rounding may turn round between a block and a single row.</summary>
+    double Margin => Speculation.Fp32Margin;
+
     /// <summary>Feeds T ids after the committed rows; logits [1,count,V] of the last <paramref name="count"/> of them.</summary>
     Tensor Feed(IReadOnlyList<int> ids, int count);
 
@@ -34,9 +37,10 @@ public readonly record struct SpeculationStats(int Rounds, int Drafted, int Toke
 /// block at once and keeps the longest prefix that it would have chosen itself. The text is that of plain greedy decoding.
 /// </summary>
 /// <param name="margin">
-/// Two leading logits nearer than this may swap between a block and a single row, so such a row is decided by a single-row step.
+/// Two leading logits nearer than this may swap between a block and a single row, so such a row is decided by a single-row step;
+/// null = the session's own.
 /// </param>
-public sealed class Speculation(double margin = Speculation.Fp32Margin)
+public sealed class Speculation(double? margin = null)
 {
     public const double Fp32Margin = 1e-5;
 
@@ -119,7 +123,7 @@ public sealed class Speculation(double margin = Speculation.Fp32Margin)
         {
             var row = logits.AsSpan(t * vocabulary, vocabulary);
             chosen[t] = Sampler.Likeliest(row);
-            if (unsure == count && Lead(row, chosen[t]) < margin)
+            if (unsure == count && Lead(row, chosen[t]) < (margin ?? session.Margin))
             {
                 unsure = t;
             }

@@ -25,6 +25,7 @@ internal static class Ops
     internal static readonly Op Clamp = new("aten::clamp");
     internal static readonly Op Clone = new("aten::clone");
     internal static readonly Op Contiguous = new("aten::contiguous");
+    internal static readonly Op Conv2d = new("aten::conv2d");
     internal static readonly Op Copy = new("aten::copy_");
     internal static readonly Op Cos = new("aten::cos");
     internal static readonly Op CrossEntropy = new("hearth::cross_entropy_");

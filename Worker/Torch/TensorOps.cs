@@ -180,6 +180,10 @@ public static partial class torch
             /// <summary>x [...,in] times weight [out,in] transposed.</summary>
             public static Tensor linear(Tensor input, Tensor weight, Tensor? bias = null) => Ops.Linear.One(input, weight, bias);
 
+            /// <summary>x [B,in,H,W] by kernels [out,in,h,w] without padding: [B,out,…].</summary>
+            public static Tensor conv2d(Tensor input, Tensor weight, Tensor? bias = null, long stride = 1) =>
+                Ops.Conv2d.One(input, weight, bias, new[] { stride, stride });
+
             public static Tensor silu(Tensor x) => Ops.Silu.One(x);
 
             public static Tensor gelu(Tensor x) => Ops.Gelu.One(x);

@@ -34,7 +34,8 @@ public sealed class ConfigTests
 
     [Theory]
     [InlineData("{\"n_layers\":4}", "model.n_layers", "n_layer", "No field is called model.n_layers. Nearest: model.n_layer.")]
-    [InlineData("{\"ffn_kind\":\"ternary_swiglu\"}", "model.ffn_kind", "swiglu", "model.ffn_kind is ternary_swiglu. Allowed: swiglu.")]
+    [InlineData("{\"ffn_kind\":\"ternary\"}", "model.ffn_kind", "swiglu, ternary_swiglu, lowrank_swiglu, routed_lowrank_swiglu", "model.ffn_kind is ternary. Allowed: swiglu, ternary_swiglu, lowrank_swiglu, routed_lowrank_swiglu.")]
+    [InlineData("{\"ffn_top_k\":5}", "model.ffn_top_k", "1 to 4", "model.ffn_top_k 5 is over model.ffn_experts 4. Allowed: 1 to 4.")]
     [InlineData("{\"mtp_kind\":\"linear\"}", "model.mtp_kind", "res, block", "model.mtp_kind is linear. Allowed: res, block.")]
     [InlineData("{\"n_layer\":0}", "model.n_layer", "1 to 512", "model.n_layer is 0. Allowed: 1 to 512.")]
     [InlineData("{\"n_layer\":2.5}", "model.n_layer", "1 to 512", "model.n_layer is 2.5. Allowed: 1 to 512.")]

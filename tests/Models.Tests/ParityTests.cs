@@ -22,8 +22,8 @@ public sealed class ParityTests
     public void A_case_of_an_independent_implementation_is_near_in_fp32(string file) => Passes(file, "fp32");
 
     [Theory]
-    [InlineData("\"decision_head\": false", "\"decision_head\": true", "config.decision_head is true. Allowed: false (Qovaryx has no such part here).")]
-    [InlineData("\"ffn_kind\": \"swiglu\"", "\"ffn_kind\": \"routed\"", "model.ffn_kind is routed. Allowed: swiglu.")]
+    [InlineData("\"tie\": true", "\"tied\": true", "config.tied is true. Allowed: false (Qovaryx has no such part here).")]
+    [InlineData("\"ffn_kind\": \"swiglu\"", "\"ffn_kind\": \"routed\"", "model.ffn_kind is routed. Allowed: swiglu, ternary_swiglu, lowrank_swiglu, routed_lowrank_swiglu.")]
     [InlineData("\"family\": \"qovaryx\"", "\"family\": \"qovarix\"", "family is qovarix. Allowed: {families}.")]
     [InlineData("\"mtp_k\": 4", "\"mtp_k\": 0", "model.mtp_k is 0. Allowed: 1 to 16.")]
     public void A_case_of_a_model_that_cannot_be_built_is_refused_by_name(string part, string instead, string message)

@@ -10,13 +10,14 @@ public static class CausalAttention
     /// <param name="q_BHTN">Queries.</param>
     /// <param name="k_BKSN">Keys, S ≥ T.</param>
     /// <param name="v_BKSN">Values.</param>
-    public static Tensor Attend(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN)
+    /// <param name="mask_B1TS">An additive mask in place of the causal one.</param>
+    public static Tensor Attend(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN, Tensor? mask_B1TS = null)
     {
         // With cached keys the rows no longer start at key 0, so the mask is written out.
         long heads = q_BHTN.size(1), time = q_BHTN.size(2), keys = k_BKSN.size(2);
         bool shifted = keys > time;
-        var mask_TS = shifted && time > 1 ? Mask(time, keys, q_BHTN) : null;
-        return nn.functional.scaled_dot_product_attention(q_BHTN, Repeat(k_BKSN, heads), Repeat(v_BKSN, heads), mask_TS, is_causal: !shifted && time > 1);
+        var mask = mask_B1TS?.to(q_BHTN.dtype) ?? (shifted && time > 1 ? Mask(time, keys, q_BHTN) : null);
+        return nn.functional.scaled_dot_product_attention(q_BHTN, Repeat(k_BKSN, heads), Repeat(v_BKSN, heads), mask, is_causal: mask is null && !shifted && time > 1);
     }
 
     /// <summary>Each head for as many query heads as read it: [B,K,S,N] to [B,H,S,N].</summary>

@@ -6,6 +6,18 @@ namespace Hearth.Models.Blocks;
 /// <summary>A decoder-only model: embedding, layers, norm, head, and what predicts further tokens.</summary>
 public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig> Layers, bool TieEmbeddings, double NormEps, MtpConfig Mtp)
 {
+    /// <summary>Null where no feed-forward network routes.</summary>
+    public RouterWeights? Routers { get; init; }
+
+    /// <summary>Whether the forward rounds, so that last bits may move a logit by more than they are.</summary>
+    public bool RoundsInputs { get; init; }
+
+    /// <summary>Null = no head for decisions.</summary>
+    public DecisionHeadConfig? Decision { get; init; }
+
+    /// <summary>Null = no images.</summary>
+    public PatchEncoderConfig? Patches { get; init; }
+
     public IEnumerable<TensorSpec> Tensors()
     {
         yield return new TensorSpec("tok_emb", [Vocab, Dim], ParameterGroup.Embed, Init.Normal(0.02));
@@ -23,7 +35,7 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
         }
 
         yield return TensorSpec.Norm("final_norm", Dim);
-        foreach (var tensor in Mtp.Tensors(Dim))
+        foreach (var tensor in (TensorSpec[])[.. Mtp.Tensors(Dim), .. Decision?.Tensors() ?? [], .. Patches?.Tensors() ?? []])
         {
             yield return tensor;
         }
@@ -35,14 +47,19 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
     public double Activations(int seqLen) => Layers.Sum(l => l.Activations(seqLen)) + Mtp.Activations(Dim, seqLen);
 }
 
+/// <summary>Weights of the routers' losses in the total, each a mean over the routers and micro-batches.</summary>
+public sealed record RouterWeights(double Balance, double Z);
+
 /// <summary>The model that a <see cref="DecoderConfig"/> describes.</summary>
-public sealed class Decoder : LanguageModel
+public sealed partial class Decoder : LanguageModel
 {
     private readonly DecoderConfig _config;
     private readonly ScalarType _compute;
     private readonly RopeTables _rope;
     private readonly Layer[] _layers;
     private readonly MtpModule[] _mtp;
+    private readonly DecisionHead? _decision;
+    private readonly PatchEncoder? _patches;
     private readonly Tensor _embedding_VD;
     private readonly Tensor _head_VD;
     private readonly Tensor _finalNorm_D;
@@ -55,73 +72,42 @@ public sealed class Decoder : LanguageModel
         _rope = new RopeTables(dtype, device);
         _layers = [.. config.Layers.Select((layer, i) => layer.Build(Weight, $"blocks.{i}"))];
         _mtp = config.Mtp.Build(Weight);
+        _decision = config.Decision?.Build(Weight);
+        _patches = config.Patches?.Build(Weight);
         _embedding_VD = Weight("tok_emb");
         _head_VD = config.TieEmbeddings ? _embedding_VD : Weight("lm_head");
         _finalNorm_D = Weight("final_norm");
-        Terms = [("ce", 1.0), .. _mtp.Select((_, i) => ($"mtp.{i + 1}", config.Mtp.Weight / _mtp.Length))];
+        Terms = [.. ListTerms()];
     }
 
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+    public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, RowExtras.None);
 
-    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
-    {
-        var counts = new long[Terms.Count];
-        for (int i = 0; i < labels.Length; i++)
-        {
-            if (labels[i] < 0)
-            {
-                continue;
-            }
+    /// <summary>Logits [B,T,V] of text rows that come with what <see cref="RowExtras"/> names.</summary>
+    public Tensor Logits(Tensor ids_BT, RowExtras extras) => Head(Read(ids_BT, extras, training: false).Text_BTD, _finalNorm_D);
 
-            // The label at column c is the target of head k from row c − k − 1, where that row exists.
-            for (int k = 0; k < counts.Length && (i % rowLength) - k - 1 >= 0; k++)
-            {
-                counts[k]++;
-            }
-        }
-
-        return new LossTotals(counts);
-    }
-
-    /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
-    public override LossResult Loss(LossInput input)
-    {
-        var (ids_BT, labels_BT, totals) = input;
-        if (ids_BT.size(1) < 2)
-        {
-            throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
-        }
-
-        var sums = new List<Tensor>();
-        var loss = new HeadLoss(_head_VD, _compute);
-        int k = 0;
-        foreach (var hidden_BTD in Heads(ids_BT, Trunk(ids_BT, 0, null)))
-        {
-            long targets = labels_BT.size(1) - k - 1;
-            if (targets > 0)
-            {
-                var rows_ND = hidden_BTD.narrow(1, 0, targets).reshape(-1, _config.Dim);
-                var labels_N = labels_BT.narrow(1, k + 1, targets).reshape(-1);
-                sums.Add(loss.Add(rows_ND, labels_N, Terms[k].Weight / Math.Max(1, totals.Counts[k])));
-            }
-
-            k++;
-        }
-
-        // Heads that reach past the end of so short a row have no target.
-        while (sums.Count < Terms.Count)
-        {
-            sums.Add(zeros([], Dtype, Device));
-        }
-
-        return new LossResult(loss.Total(), sums);
-    }
-
-    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, 0, null), _finalNorm_D);
+    public override Tensor TrainingLogits(Tensor ids_BT) => Head(Read(ids_BT, RowExtras.None, training: true).Text_BTD, _finalNorm_D);
 
     /// <summary>Logits of multi-token head k = 1.. over rows 0..T−1−k.</summary>
-    public IReadOnlyList<Tensor> MtpLogits(Tensor ids_BT) =>
-        [.. Heads(ids_BT, Trunk(ids_BT, 0, null)).Skip(1).Select(h => Functions.Linear(h, _head_VD, _compute))];
+    public IReadOnlyList<Tensor> MtpLogits(Tensor ids_BT) => MtpLogits(ids_BT, RowExtras.None);
+
+    public IReadOnlyList<Tensor> MtpLogits(Tensor ids_BT, RowExtras extras) =>
+        [.. Heads(ids_BT, Read(ids_BT, extras, training: false)).Skip(1).Select(h => Functions.Linear(h, _head_VD, _compute))];
+
+    /// <summary>Logits [B,C] of the decision at each row's position.</summary>
+    /// <exception cref="InvalidOperationException">The model has no such head.</exception>
+    public Tensor Decide(Tensor ids_BT, RowExtras extras)
+    {
+        var head = _decision ?? throw new InvalidOperationException($"{Plan.Title} has no decision head: model.decision_head_enabled is false.");
+        return head.Logits(Read(ids_BT, extras, training: false).Text_BTD, extras, _compute);
+    }
+
+    /// <summary>What each router chose for a text, trunk first, then the modules.</summary>
+    public IReadOnlyList<Routing> Routings(Tensor ids_BT)
+    {
+        var pass = Read(ids_BT, RowExtras.None, training: false);
+        _ = Heads(ids_BT, pass).Count();
+        return [.. pass.Routers.Routings];
+    }
 
     /// <summary>
     /// What the modules propose after a text [1,T] whose last token the main head chose: module k reads the state of module
@@ -132,69 +118,54 @@ public sealed class Decoder : LanguageModel
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         long rows = ids_1T.size(1) - 1;
-        var hidden_1TD = Trunk(ids_1T.narrow(1, 0, rows), 0, null);
+        var hidden_1TD = Trunk(Embed(ids_1T.narrow(1, 0, rows)), Context(0), null);
         var drafts = new List<int>();
         for (int k = 1; k <= _mtp.Length; k++)
         {
-            var next_1TD = nn.functional.embedding(ids_1T.narrow(1, k, rows), _embedding_VD);
-            hidden_1TD = _mtp[k - 1].Forward(hidden_1TD, next_1TD, Context(0));
-            var logits_V = Functions.Linear(_mtp[k - 1].NormOut(hidden_1TD.narrow(1, rows - 1, 1)), _head_VD, _compute).flatten();
-            drafts.Add(Sampler.Likeliest(logits_V));
+            hidden_1TD = _mtp[k - 1].Forward(hidden_1TD, Embed(ids_1T.narrow(1, k, rows)), Context(0));
+            drafts.Add(Proposal(k, hidden_1TD.narrow(1, rows - 1, 1)));
             ids_1T = cat([ids_1T, tensor(new long[] { drafts[^1] }, 1, 1).to(Device)], 1);
         }
 
         return drafts;
     }
 
-    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
-    {
-        var ids_BT = inputs.Ids("input.ids");
-        return
-        [
-            new CaseResult("logits", "expect.logits", Logits(ids_BT)),
-            .. MtpLogits(ids_BT).Select((logits, i) => new CaseResult("logits", $"expect.mtp_logits.{i + 1}", logits)),
-            .. inputs.Contains("expect.drafts") ? [Drafts(inputs, ids_BT)] : Array.Empty<CaseResult>(),
-        ];
-    }
-
-    public override IDecodeSession StartDecode() => new Session(this);
-
-    // drafts[b,i]: what the further heads propose when greedy[b, :i+1] is known.
-    private CaseResult Drafts(CaseInputs inputs, Tensor ids_BT)
-    {
-        const int promptTokens = 8;
-        var greedy_BT = inputs.Ids("expect.greedy");
-        long[] shape = inputs.Shape("expect.drafts");
-        var all = new List<int>();
-        for (long b = 0; b < shape[0]; b++)
-        {
-            for (long i = 0; i < shape[1]; i++)
-            {
-                using var scope = NewDisposeScope();
-                all.AddRange(Draft(cat([ids_BT.narrow(0, b, 1).narrow(1, 0, promptTokens), greedy_BT.narrow(0, b, 1).narrow(1, 0, i + 1)], 1)));
-            }
-        }
-
-        return new CaseResult("drafts", "expect.drafts", tensor(all.ToArray(), shape));
-    }
+    private int Proposal(int module, Tensor hidden_11D) =>
+        Sampler.Likeliest(Functions.Linear(_mtp[module - 1].NormOut(hidden_11D), _head_VD, _compute).flatten());
 
     /// <summary>Normed inputs of every head in turn: the main one [B,T,D], then module k's [B,T−k,D].</summary>
-    private IEnumerable<Tensor> Heads(Tensor ids_BT, Tensor hidden_BTD)
+    private IEnumerable<Tensor> Heads(Tensor ids_BT, TrunkPass pass)
     {
+        var hidden_BTD = pass.Text_BTD;
         yield return Functions.RmsNorm(hidden_BTD, _finalNorm_D, _config.NormEps);
         long time = ids_BT.size(1);
         for (int k = 1; k <= _mtp.Length && k < time; k++)
         {
-            var next_BTD = nn.functional.embedding(ids_BT.narrow(1, k, time - k), _embedding_VD);
-            hidden_BTD = _mtp[k - 1].Forward(hidden_BTD.narrow(1, 0, time - k), next_BTD, Context(0));
+            var context = (Context(0) with { Routers = pass.Routers }).Over(pass.Layout?.Text(k), Dtype, Device);
+            hidden_BTD = _mtp[k - 1].Forward(hidden_BTD.narrow(1, 0, time - k), Embed(ids_BT.narrow(1, k, time - k)), context);
             yield return _mtp[k - 1].NormOut(hidden_BTD);
         }
     }
 
-    private Tensor Trunk(Tensor ids_BT, long offset, MixerState[]? states)
+    // The whole trunk over rows of text, behind an image where a row has one.
+    private TrunkPass Read(Tensor ids_BT, RowExtras extras, bool training)
     {
-        var context = Context(offset);
-        var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
+        var routers = new RouterTape(training);
+        var x_BSD = Embed(ids_BT);
+        var layout = extras.Layout(ids_BT, _patches);
+        if (layout is { Prefix: > 0 })
+        {
+            x_BSD = cat([_patches!.Forward(extras, layout.Prefix, x_BSD), x_BSD], 1);
+        }
+
+        var context = (Context(0) with { Routers = routers }).Over(layout, Dtype, Device);
+        var hidden_BSD = Trunk(x_BSD, context, null);
+        long prefix = layout?.Prefix ?? 0;
+        return new TrunkPass(hidden_BSD.narrow(1, prefix, ids_BT.size(1)), layout, routers);
+    }
+
+    private Tensor Trunk(Tensor x_BTD, ForwardContext context, MixerState[]? states)
+    {
         for (int i = 0; i < _layers.Length; i++)
         {
             x_BTD = _layers[i].Forward(x_BTD, context, states?[i]);
@@ -205,34 +176,11 @@ public sealed class Decoder : LanguageModel
 
     private ForwardContext Context(long offset) => new(offset, _compute, _rope);
 
+    private Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD);
+
     private Tensor Head(Tensor x_BTD, Tensor norm_D) =>
         Functions.Linear(Functions.RmsNorm(x_BTD, norm_D, _config.NormEps), _head_VD, _compute);
 
-    private sealed class Session(Decoder model) : IDecodeSession
-    {
-        private readonly MixerState[] _states = [.. model._layers.Select(l => l.NewState())];
-        private long _length;
-
-        public Tensor Step(Tensor ids_BT)
-        {
-            if (_length + ids_BT.size(1) > model.Plan.MaxSeqLen)
-            {
-                throw new ArgumentException($"The text would have {_length + ids_BT.size(1)} tokens; {model.Plan.Title}'s longest is {model.Plan.MaxSeqLen}.", nameof(ids_BT));
-            }
-
-            using var quiet = no_grad();
-            using var scope = NewDisposeScope();
-            var logits = model.Head(model.Trunk(ids_BT, _length, _states), model._finalNorm_D);
-            _length += ids_BT.size(1);
-            return logits.MoveToOuterDisposeScope();
-        }
-
-        public void Dispose()
-        {
-            foreach (var state in _states)
-            {
-                state.Dispose();
-            }
-        }
-    }
+    /// <summary>The un-normed states of the text's rows, and what the trunk's blocks left behind.</summary>
+    private sealed record TrunkPass(Tensor Text_BTD, RowLayout? Layout, RouterTape Routers);
 }

@@ -51,14 +51,14 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tenso
             k_BKTN = Functions.RmsNorm(k_BKTN, _kNorm_N!, config.NormEps).to(context.Compute);
         }
 
-        q_BHTN = context.Rope.Turn(q_BHTN, config.RopeTheta, context.Offset);
-        k_BKTN = context.Rope.Turn(k_BKTN, config.RopeTheta, context.Offset);
+        q_BHTN = context.Turn(q_BHTN, config.RopeTheta);
+        k_BKTN = context.Turn(k_BKTN, config.RopeTheta);
         if (state is KvCache cache)
         {
             (k_BKTN, v_BKTN) = cache.Append(k_BKTN, v_BKTN);
         }
 
-        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BKTN, v_BKTN);
+        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BKTN, v_BKTN, context.Mask_B1TS);
         return Functions.Linear(y_BHTN.transpose(1, 2).reshape(batch, time, config.Dim), _o, context.Compute);
     }
 

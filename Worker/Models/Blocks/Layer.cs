@@ -11,6 +11,26 @@ public sealed record ForwardContext(long Offset, ScalarType Compute, RopeTables 
 {
     /// <summary>Where routed layers put their load-balance losses; null = nobody asks.</summary>
     public IList<Tensor>? Balance { get; init; }
+
+    /// <summary>Where the rows of a batch differ in what they hold.</summary>
+    public RowLayout? Layout { get; private init; }
+
+    /// <summary>Additive mask [B,1,T,S] where causality alone is too little.</summary>
+    public Tensor? Mask_B1TS { get; private init; }
+
+    /// <summary>Where routers write what they chose; null = nobody reads it.</summary>
+    public RouterTape? Routers { get; init; }
+
+    private Tensor? Positions_BT { get; init; }
+
+    /// <summary>The same over rows that are laid out so.</summary>
+    public ForwardContext Over(RowLayout? layout, ScalarType dtype, Device device) => layout is null
+        ? this
+        : this with { Layout = layout, Positions_BT = layout.Positions(device), Mask_B1TS = layout.Mask(dtype, device) };
+
+    /// <summary>x [B,H,T,N] turned to its rows' positions.</summary>
+    public Tensor Turn(Tensor x_BHTN, double theta) =>
+        Positions_BT is null ? Rope.Turn(x_BHTN, theta, Offset) : Rope.Turn(x_BHTN, theta, Positions_BT, Layout!.Limit);
 }
 
 /// <summary>What a sequence mixer carries from one decoding step to the next.</summary>

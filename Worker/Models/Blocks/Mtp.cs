@@ -40,14 +40,17 @@ public sealed class MtpModule(MtpConfig config, Func<string, Tensor> weight, str
     private readonly Tensor? _res = config.Block is null ? weight(prefix + ".res") : null;
     private readonly Tensor _normOut_D = weight(prefix + ".norm_out");
 
+    /// <summary>What the module's block keeps of rows before; null where it has no block.</summary>
+    public MixerState? NewState() => _block?.NewState();
+
     /// <summary>State [B,T,D] of the module before and embeddings [B,T,D] of the tokens k ahead, to this module's state.</summary>
-    public Tensor Forward(Tensor hidden_BTD, Tensor next_BTD, ForwardContext context)
+    public Tensor Forward(Tensor hidden_BTD, Tensor next_BTD, ForwardContext context, MixerState? state = null)
     {
         var both = cat([Functions.RmsNorm(hidden_BTD, _normH_D, config.NormEps), Functions.RmsNorm(next_BTD, _normE_D, config.NormEps)], -1);
         var u_BTD = Functions.Linear(both, _proj, context.Compute);
         // The block's residual stream runs in the masters' type, as the trunk's does.
         u_BTD = u_BTD.to(_proj.dtype);
-        return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context, null);
+        return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context, state);
     }
 
     public Tensor NormOut(Tensor hidden_BTD) => Functions.RmsNorm(hidden_BTD, _normOut_D, config.NormEps);

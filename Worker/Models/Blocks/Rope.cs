@@ -18,7 +18,7 @@ public sealed class RopeTables(ScalarType dtype, Device device)
     /// <summary>x [B,H,T,N] whose first row stands at <paramref name="offset"/>, turned; pairs are (p, p + N/2).</summary>
     public Tensor Turn(Tensor x_BHTN, double theta, long offset)
     {
-        long width = x_BHTN.size(-1), half = width / 2, time = x_BHTN.size(-2);
+        long width = x_BHTN.size(-1), time = x_BHTN.size(-2);
         var (cos, sin) = Table(width, theta, offset + time);
         var cos_TP = cos.narrow(0, offset, time);
         var sin_TP = sin.narrow(0, offset, time);
@@ -27,9 +27,24 @@ public sealed class RopeTables(ScalarType dtype, Device device)
             return turned_BHTN;
         }
 
+        return Turn(x_BHTN, cos_TP, sin_TP);
+    }
+
+    /// <summary>As above where each row of the batch has its own positions [B,T], all below <paramref name="limit"/>.</summary>
+    public Tensor Turn(Tensor x_BHTN, double theta, Tensor positions_BT, long limit)
+    {
+        long width = x_BHTN.size(-1);
+        var (cos, sin) = Table(width, theta, limit);
+        Tensor Rows(Tensor table) => table.index_select(0, positions_BT.flatten()).view(positions_BT.size(0), 1, positions_BT.size(1), width / 2);
+        return Turn(x_BHTN, Rows(cos), Rows(sin));
+    }
+
+    private static Tensor Turn(Tensor x_BHTN, Tensor cos, Tensor sin)
+    {
+        long half = x_BHTN.size(-1) / 2;
         var a = x_BHTN.narrow(-1, 0, half);
         var b = x_BHTN.narrow(-1, half, half);
-        return cat([(a * cos_TP) - (b * sin_TP), (a * sin_TP) + (b * cos_TP)], -1).to(x_BHTN.dtype);
+        return cat([(a * cos) - (b * sin), (a * sin) + (b * cos)], -1).to(x_BHTN.dtype);
     }
 
     private (Tensor Cos, Tensor Sin) Table(long width, double theta, long rows)

@@ -36,6 +36,10 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
     /// <summary>The plan that a recipe trains: the case's, with what the recipe's own <c>config</c> changes.</summary>
     public ModelPlan PlanOf(JsonElement recipe) => recipe.TryGetProperty("config", out var changes) ? MakePlan(Metadata, changes) : Plan;
 
+    /// <summary>Plans under which the file may hold more results, by the name in front of them.</summary>
+    public IEnumerable<(string Name, ModelPlan Plan)> Variants() =>
+        Families.Find(Plan.Family)!.CaseVariants.Select(v => (v.Key, MakePlan(Metadata, JsonSerializer.SerializeToElement(v.Value))));
+
     /// <summary>Step <paramref name="step"/> of the numbers that a page leaves to the run (<c>ti</c>), under a fixed factor.</summary>
     public TrainingStep StepAt(long step, double factor) => new(
         Metadata.TryGetProperty("ti", out var run) ? run.GetProperty("seed").GetInt64() : 0, step, 0, factor, 0);

@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using Hearth.Models;
 using Hearth.Torch;
-using Hearth.Training.Optim;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,7 +10,7 @@ namespace Hearth.Training.Parity;
 /// Runs a parity case: given weights and inputs, compares logits, losses, gradient norms, optimizer steps and greedy
 /// continuations with what an independent implementation computed.
 /// </summary>
-public sealed class ParityRunner : IDisposable
+public sealed partial class ParityRunner : IDisposable
 {
     private const int PromptTokens = 8;
     private readonly SafetensorsReader _file;
@@ -23,6 +21,7 @@ public sealed class ParityRunner : IDisposable
     private readonly List<(string Name, Tensor Value)> _results = [];
     private readonly SortedDictionary<string, (double Difference, string Where)> _worst = new(StringComparer.Ordinal);
     private readonly List<string> _skipped = [];
+    private readonly CaseInputs _inputs;
 
     private ParityRunner(SafetensorsReader file, string dtype, Device device)
     {
@@ -33,6 +32,7 @@ public sealed class ParityRunner : IDisposable
             "fp32" => float32,
             _ => throw new BadInputException($"dtype is {dtype}. Allowed: fp64, fp32."),
         };
+        _inputs = new CaseInputs(file, _case.Metadata, _dtype, device);
     }
 
     /// <param name="path">A case file.</param>
@@ -50,6 +50,7 @@ public sealed class ParityRunner : IDisposable
         runner.Forward();
         runner.LossAndGradients();
         runner.Recipes();
+        runner.Variants();
         runner.GreedyText();
         return runner.Report(output, log);
     }
@@ -80,7 +81,7 @@ public sealed class ParityRunner : IDisposable
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var model = Load();
-        foreach (var result in model.Case(new CaseInputs(_file, _case.Metadata, _dtype, _device)))
+        foreach (var result in model.Case(_inputs))
         {
             Compare(result.Kind, result.Name, result.Value);
         }
@@ -108,104 +109,6 @@ public sealed class ParityRunner : IDisposable
         Free(model);
     }
 
-    private void Recipes()
-    {
-        foreach (var (name, recipe) in _case.Train)
-        {
-            if (ParityRecipe.Read(recipe) is { } known)
-            {
-                Train(name, recipe, known);
-            }
-            else
-            {
-                _skipped.Add($"train.{name} ({recipe.GetProperty("kind").GetString()})");
-            }
-        }
-    }
-
-    private void Train(string name, JsonElement recipe, ParityRecipe how)
-    {
-        using var scope = NewDisposeScope();
-        var (losses, norms) = Trace(recipe, how, moved: false);
-        string file = $"expect.train.{name}.loss";
-        double[] expected = _file.Contains(file) ? _file.Read(file).ToArray<double>() : [];
-
-        // Some cases end with the loss after the last step, others before it.
-        losses = expected.Length == norms.Length ? losses[..^1] : losses;
-        string kind = how.Optimizer.Name == "adamw8bit" ? ParityCase.EightBitKind : "train";
-        double allowed = _case.Allowed(_dtypeName, kind);
-        int comparable = losses.Length;
-        if (losses.Zip(expected).Any(pair => !(Relative(pair.First, pair.Second) <= allowed)))
-        {
-            comparable = Comparable(losses, Trace(recipe, how, moved: true).Losses, allowed);
-        }
-
-        if (comparable < losses.Length)
-        {
-            _skipped.Add($"train.{name} from step {comparable} on (a few last bits of the weights move the loss by more than a tenth of what is allowed)");
-        }
-
-        Compare(kind, file, tensor(losses), comparable);
-        Compare(kind, $"expect.train.{name}.grad_norm", tensor(norms), comparable);
-    }
-
-    // A chaotic model multiplies every rounding at each step, until no digit of the loss is left to compare. How far that goes is
-    // measured: steps that two runs a few last bits apart do not share are nobody's.
-    private static int Comparable(double[] losses, double[] moved, double allowed)
-    {
-        int steps = 0;
-        while (steps < losses.Length && Relative(moved[steps], losses[steps]) <= allowed / 10)
-        {
-            steps++;
-        }
-
-        return steps;
-    }
-
-    private (double[] Losses, double[] Norms) Trace(JsonElement recipe, ParityRecipe how, bool moved)
-    {
-        using var scope = NewDisposeScope();
-        var model = Load(_case.PlanOf(recipe));
-        if (moved)
-        {
-            MoveLastBits(model);
-        }
-
-        using var optimizer = Optimizer.Create(model, how.Optimizer);
-        var ids = Ids("input.train.ids");
-        var labels = Ids("input.train.labels");
-        long steps = ids.size(0);
-        var losses = new double[steps + 1];
-        var norms = new double[steps];
-        for (long i = 0; i <= steps; i++)
-        {
-            using var inner = NewDisposeScope();
-            optimizer.zero_grad();
-            var (loss, _) = Loss(model, ids.select(0, i % steps), labels.select(0, i % steps), _case.StepAt(i, how.Factor) with { Quantize = how.Quantize });
-            losses[i] = loss.Total.item<double>();
-            if (i < steps)
-            {
-                loss.Total.backward();
-                norms[i] = optimizer.ClipGradNorm(how.Optimizer.GradClip);
-                optimizer.Step(how.Factor);
-            }
-        }
-
-        Free(model);
-        return (losses, norms);
-    }
-
-    private void MoveLastBits(LanguageModel model)
-    {
-        using var quiet = no_grad();
-        manual_seed(1);
-        double step = 4 * (_dtype == float64 ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1);
-        foreach (var weight in model.parameters())
-        {
-            weight.add_(weight.detach() * empty(weight.shape, _dtype).normal_().sign().to(_device) * step);
-        }
-    }
-
     private void GreedyText()
     {
         if (_case.Greedy is not { } greedy || !_file.Contains("expect.greedy"))
@@ -228,12 +131,12 @@ public sealed class ParityRunner : IDisposable
         Free(model);
     }
 
-    private static (LossResult Loss, LossTotals Totals) Loss(LanguageModel model, Tensor ids_BT, Tensor labels_BT, TrainingStep step)
+    private (LossResult Loss, LossTotals Totals) Loss(LanguageModel model, Tensor ids_BT, Tensor labels_BT, TrainingStep step)
     {
         (ids_BT, labels_BT) = Unshift(ids_BT, labels_BT);
         int[] labels = Array.ConvertAll(labels_BT.ToArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
-        return (model.Loss(new LossInput(ids_BT, labels_BT, totals) { Step = step }), totals);
+        return (model.Loss(new LossInput(ids_BT, labels_BT, totals) { Step = step, Extras = model.CaseExtras(_inputs) }), totals);
     }
 
     // A case's label at t is the token to predict from t; ours stands where that token stands. Where the last position has a

@@ -2033,8 +2033,13 @@ export interface components {
             presets: components["schemas"]["PresetView"][];
         };
         OptimizerSpec: {
-            /** @description `adamw`, or `muon`: Muon for the family's matrices and Adam for the rest. */
+            /**
+             * @description `adamw`; `adamw8bit`: the same with moments of large tensors in 8 bits; or `muon`: Muon for the family's matrices and
+             *     Adam for the rest.
+             */
             name?: string;
+            /** @description `32bit` or `8bit`: moments of embedding tables under `adamw8bit`. */
+            embed_state?: string;
             /** Format: double */
             lr?: number | ("NaN" | "Infinity" | "-Infinity");
             /**

@@ -1,0 +1,36 @@
+using Hearth.Torch;
+using static TorchSharp.torch;
+
+namespace Hearth.Models.Blocks;
+
+/// <summary>SwiGLU over ternary weights (<see cref="Ternary"/>); tensors as <see cref="SwiGluConfig"/>, latent in the masters' type.</summary>
+/// <param name="Latent">Shapes and starts.</param>
+/// <param name="NormEps">Of the norm before each product.</param>
+/// <param name="QuantizeInputs">8-bit codes per token.</param>
+public sealed record TernarySwiGluConfig(SwiGluConfig Latent, double NormEps, bool QuantizeInputs) : FeedForwardConfig
+{
+    public override double MultiplyAdds => Latent.MultiplyAdds;
+
+    public override double Activations => (2 * Latent.Activations) + Latent.Dim;
+
+    public override IEnumerable<TensorSpec> Tensors(string prefix) => Latent.Tensors(prefix);
+
+    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new TernarySwiGlu(this, weight, prefix);
+
+    private sealed class TernarySwiGlu(TernarySwiGluConfig config, Func<string, Tensor> weight, string prefix) : FeedForward
+    {
+        private readonly Tensor _gate_FD = weight(prefix + ".gate");
+        private readonly Tensor _up_FD = weight(prefix + ".up");
+        private readonly Tensor _down_DF = weight(prefix + ".down");
+
+        public override Tensor Forward(Tensor x_BTD, ForwardContext context)
+        {
+            var gate_BTF = Product(x_BTD, _gate_FD, context);
+            var up_BTF = Product(x_BTD, _up_FD, context);
+            return Product(HearthSeam.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context);
+        }
+
+        private Tensor Product(Tensor x, Tensor weight, ForwardContext context) =>
+            Ternary.Linear(x, weight, config.NormEps, config.QuantizeInputs, context.Compute);
+    }
+}
