@@ -10,6 +10,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
 {
     DemoCommand.Create(),
     UpCommand.Create(),
+    JoinCommand.Create(),
     RunsCommand.Create(),
     PoolCommands.Datasets(),
     PoolCommands.Workers(),
