@@ -92,7 +92,9 @@ public static partial class RunSpecReader
 
         if (!Accepts(rule, value))
         {
-            errors.Add(new FieldError(path, Show(value), rule.Allowed, $"{path} is {Show(value)}. Allowed: {rule.Allowed}."));
+            string shown = Show(value);
+            string message = shown.Length == 0 && rule.Kind == FieldKind.Text ? $"{path} is empty. {rule.Help}" : $"{path} is {shown}. Allowed: {rule.Allowed}.";
+            errors.Add(new FieldError(path, shown, rule.Allowed, message));
         }
     }
 

@@ -44,7 +44,7 @@ public sealed class AttemptTests
         trainer.Kill();
 
         var end = await pool.EndAsync(attempt);
-        Assert.Equal((AttemptState.Lost, "trainer was killed (signal 9)"), (end.Outcome, end.Message));
+        Assert.Equal((AttemptState.Lost, "The trainer was killed (signal 9)."), (end.Outcome, end.Message));
         Assert.True(end.Step > 5);
 
         // The call under way is cut short: no more than the reports that were on their way come before the end.

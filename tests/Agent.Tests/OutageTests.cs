@@ -50,7 +50,7 @@ public sealed class OutageTests
         pool.Agent();
 
         var end = await pool.EndAsync(attempt);
-        Assert.Equal((AttemptState.Lost, "trainer was killed (signal 9)"), (end.Outcome, end.Message));
+        Assert.Equal((AttemptState.Lost, "The trainer was killed (signal 9)."), (end.Outcome, end.Message));
         await pool.UntilAsync(() => Directory.GetFiles(ends).Length == 0, "the acknowledged end is forgotten");
         Assert.Equal(1, attempt.Ends);
     }

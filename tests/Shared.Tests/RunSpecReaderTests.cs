@@ -9,6 +9,12 @@ public sealed class RunSpecReaderTests
     private const string Smallest = """{"name":"a-run","model":{"family":"qovaryx","size":"nano"},"data":{"dataset":"docs"}}""";
 
     [Fact]
+    public void An_empty_text_is_called_empty() =>
+        Assert.Equal(
+            "data.dataset is empty. A dataset of the pool.",
+            Assert.Single(RunSpecReader.Read(JsonDocument.Parse("""{"name":"a","model":{"family":"qovaryx","size":"nano"},"data":{"dataset":""}}""").RootElement).Errors).Message);
+
+    [Fact]
     public void The_smallest_spec_is_filled_with_defaults()
     {
         var result = Read(Smallest);

@@ -98,7 +98,14 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         }
     }
 
-    public void Observe(DeviceReading reading) => _output?.Observe(reading, _progress.Step, withMemory: !_progress.TellsMemory);
+    public void Observe(DeviceReading reading)
+    {
+        // Before its first step a resumed attempt would overwrite a point of the one before it.
+        if (_progress.HasStepped)
+        {
+            _output?.Observe(reading, _progress.Step, withMemory: !_progress.TellsMemory);
+        }
+    }
 
     /// <returns>How it ended; null when it was fenced and there is nothing to say.</returns>
     public async Task<AttemptEnd?> RunAsync()

@@ -60,14 +60,14 @@ public static class AttemptOutcome
 
         if (facts.GraceOver)
         {
-            return End(AttemptState.Lost, null, "the trainer did not stop in time and was killed");
+            return End(AttemptState.Lost, null, "The trainer did not stop in time and was killed.");
         }
 
         var signal = facts.ExitCode > 128 && !OperatingSystem.IsWindows() ? facts.ExitCode - 128 : 0;
         return signal switch
         {
             > 0 when OwnFaults.Contains(signal) => End(AttemptState.Failed, FailureCodes.Crashed, WithTail($"the trainer crashed (signal {signal})", facts)),
-            > 0 => End(AttemptState.Lost, null, $"trainer was killed (signal {signal})"),
+            > 0 => End(AttemptState.Lost, null, $"The trainer was killed (signal {signal})."),
             _ => OfExitCode(facts, End),
         };
     }

@@ -38,6 +38,11 @@ public sealed class AttemptOutput
             _metrics.Add(item);
         }
 
+        if (EventLines.Of(happened) is { } line)
+        {
+            Log(LogLevel.Info, line, happened.At);
+        }
+
         switch (happened)
         {
             case CheckpointEvent e:

@@ -14,9 +14,13 @@ public sealed class AttemptProgress
     private string? _trace;
     private TrainerEvent? _lastWord;
     private bool _tellsMemory;
+    private bool _stepped;
 
     public long Step => Locked(() => _step);
     public string? Trace => Locked(() => _trace);
+
+    /// <summary>True once this attempt finished a step of its own.</summary>
+    public bool HasStepped => Locked(() => _stepped);
 
     /// <summary>The last of done, stopped and failed.</summary>
     public TrainerEvent? LastWord => Locked(() => _lastWord);
@@ -40,7 +44,7 @@ public sealed class AttemptProgress
                 (_state, _what, _fraction, _step, _trace) = (AttemptState.Running, null, null, e.Step, e.Trace);
                 break;
             case StepEvent e:
-                (_step, _trace) = (e.Step, e.Trace);
+                (_step, _trace, _stepped) = (e.Step, e.Trace, true);
                 _tellsMemory |= e.MemoryBytes is not null;
                 break;
             case DoneEvent or StoppedEvent or FailedEvent:
