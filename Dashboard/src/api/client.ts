@@ -20,20 +20,23 @@ interface Problem {
 interface Options {
   method?: "GET" | "POST" | "DELETE";
   body?: unknown;
+  /** Sent as it is, in place of a JSON body. */
+  file?: Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
 }
 
 /** Sends JSON to `/api/v1{path}` with the session's cookie and reads JSON back. Throws {@link ApiError}. */
 export async function request<T>(path: string, options: Options = {}): Promise<T> {
-  const { method = "GET", body, headers = {}, signal } = options;
+  const { method = "GET", body, file, headers = {}, signal } = options;
+  const content = file ?? (body === undefined ? undefined : JSON.stringify(body));
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, {
       method,
       credentials: "same-origin",
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { accept: "application/json", ...(content === undefined ? {} : { "content-type": file === undefined ? "application/json" : "application/octet-stream" }), ...headers },
+      ...(content === undefined ? {} : { body: content }),
       ...(signal === undefined ? {} : { signal }),
     });
   } catch (cause) {

@@ -1,5 +1,5 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { request } from "./client";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { query, request } from "./client";
 import type { DatasetView, JoinCode, ModelsResponse, WorkerView } from "./types";
 
 export function useWorkers() {
@@ -17,4 +17,26 @@ export function useModels() {
 
 export function useDatasets() {
   return useQuery({ queryKey: ["datasets"], queryFn: ({ signal }) => request<DatasetView[]>("/datasets", { signal }), staleTime: 30_000 });
+}
+
+/** Makes a dataset of a file; a name that ends in .jsonl has one document a line. */
+export function useAddText() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ file, name, license }: { file: File; name: string; license: string }) =>
+      request<DatasetView>(`/datasets${query({ name, license, kind: file.name.endsWith(".jsonl") ? "jsonl" : "text" })}`, { method: "POST", file }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["datasets"] }),
+  });
+}
+
+export type WorkerVerb = "drain" | "undrain" | "remove";
+
+/** Drain, undrain or remove a machine; the pool is read again after it. */
+export function useWorkerAction() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, verb }: { id: string; verb: WorkerVerb }) =>
+      verb === "remove" ? request<unknown>(`/workers/${id}`, { method: "DELETE" }) : request<unknown>(`/workers/${id}/${verb}`, { method: "POST" }),
+    onSettled: () => client.invalidateQueries({ queryKey: ["workers"] }),
+  });
 }

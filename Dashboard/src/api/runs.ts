@@ -45,6 +45,11 @@ export function useRunAction() {
   });
 }
 
+/** Has a running run write a sample now; it comes with the next step. */
+export function useSampleNow(id: string) {
+  return useMutation({ mutationFn: (prompt: string) => request<unknown>(`/runs/${id}/sample`, { method: "POST", body: { prompt: prompt === "" ? null : prompt, max_tokens: null, temperature: null } }) });
+}
+
 export function validateRun(spec: Spec, signal?: AbortSignal): Promise<Validation> {
   return request<Validation>("/runs/validate", { method: "POST", body: { spec }, signal });
 }

@@ -1,5 +1,7 @@
-import { IconCpu, IconDeviceDesktop, IconTestPipe } from "@tabler/icons-react";
+import { Menu } from "@mantine/core";
+import { IconCpu, IconDeviceDesktop, IconDots, IconTestPipe } from "@tabler/icons-react";
 import { Link } from "react-router";
+import type { WorkerVerb } from "../api/pool";
 import { shortModel } from "../model/attempts";
 import { clock, gigabytes, memoryOf, NB, percent, short, UNKNOWN } from "../model/format";
 import type { Card, DeviceStatus } from "../model/pool";
@@ -14,8 +16,15 @@ const STATUS: Readonly<Record<DeviceStatus, readonly [string, string, string, Gl
   draining: ["Draining", "var(--warn)", "var(--warn-soft)", "warning"],
 };
 
+interface Props {
+  readonly card: Card;
+  readonly now: number;
+  /** Absent for those who may only look. */
+  readonly onVerb?: (verb: WorkerVerb) => void;
+}
+
 /** One device: what it does, what it reads, whose agent speaks for it. */
-export function DeviceCard({ card, now }: { card: Card; now: number }) {
+export function DeviceCard({ card, now, onVerb }: Props) {
   const { device, worker, status } = card;
   const [words, color, background, glyph] = STATUS[status];
   const Icon = device.info.kind === "cpu" ? IconCpu : device.info.kind === "simulated" ? IconTestPipe : IconDeviceDesktop;
@@ -27,6 +36,7 @@ export function DeviceCard({ card, now }: { card: Card; now: number }) {
           <Icon size={15} stroke={1.6} color="var(--text-3)" aria-hidden />
           <b className="strong">{device.name}</b><span className="small soft cut grow">{shortModel(device.info.model)}</span>
           <span className="pill" style={{ color, background }}><StateGlyph state={glyph} progress={device.progress ?? 0} title={words} />{words}</span>
+          {onVerb && <MachineMenu card={card} onVerb={onVerb} />}
         </div>
         {status === "training" && <Running card={card} />}
         {status === "free" && <p className="small soft">Takes the next run that fits.</p>}
@@ -36,6 +46,21 @@ export function DeviceCard({ card, now }: { card: Card; now: number }) {
       </div>
       <div className="card-foot">{kindWords(card)}; agent {worker.agent_version}, in the pool since {clock(Date.parse(worker.joined_at), now)}.</div>
     </article>
+  );
+}
+
+/** A machine with several devices is drained or removed as a whole. */
+function MachineMenu({ card: { worker }, onVerb }: { card: Card; onVerb: (verb: WorkerVerb) => void }) {
+  return (
+    <Menu shadow="md" position="bottom-end">
+      <Menu.Target><button type="button" className="icon-button" aria-label={`More for ${worker.name}`}><IconDots size={16} stroke={1.6} /></button></Menu.Target>
+      <Menu.Dropdown>
+        {worker.draining
+          ? <Menu.Item onClick={() => onVerb("undrain")}>Let {worker.name} take runs again</Menu.Item>
+          : <Menu.Item onClick={() => onVerb("drain")}>Drain {worker.name}: nothing new starts there</Menu.Item>}
+        <Menu.Item color="var(--bad)" onClick={() => onVerb("remove")}>Remove {worker.name}…</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import type { CheckpointView, RunDetail } from "../api/types";
 import { clock, count, duration, loss, magnitude, NB, percent, short, trace, UNKNOWN } from "../model/format";
-import { progressOf, tookSeconds } from "../model/runs";
+import { progressOf, speedOf, tookSeconds } from "../model/runs";
 import { Meter } from "./Meter";
 
 /** Five facts of a run, each with one line of what it means. */
@@ -9,7 +9,8 @@ export function Facts({ run, now }: { run: RunDetail; now: number }) {
   const { summary } = run;
   const progress = progressOf(summary);
   const starting = summary.state === "starting";
-  const [speed, letter] = summary.tokens_per_second ? magnitude(summary.tokens_per_second) : [UNKNOWN, ""];
+  const measured = speedOf(summary);
+  const [speed, letter] = measured === null ? [UNKNOWN, ""] : magnitude(measured);
   return (
     <div className="panel facts">
       <Fact wide name={starting ? summary.starting_what ?? "Starting" : "Progress"} sub={`${count(summary.step)} of ${count(summary.total_steps)} steps, ${short(summary.tokens)} tokens`}>
@@ -20,7 +21,7 @@ export function Facts({ run, now }: { run: RunDetail; now: number }) {
       </Fact>
       <Ends run={run} now={now} />
       <LossFact run={run} />
-      <Fact name="Speed" sub={summary.device_model ?? "no card now"}><span title={summary.tokens_per_second ? undefined : "No speed measured yet"}>{speed}</span> <small>{letter}{letter && " "}tok/s</small></Fact>
+      <Fact name="Speed" sub={summary.device_model ?? "no card now"}><span title={measured === null ? "No speed measured yet" : summary.ended_at ? "Over the whole run" : undefined}>{speed}</span> <small>{letter}{letter && " "}tok/s</small></Fact>
       <TraceFact run={run} />
     </div>
   );

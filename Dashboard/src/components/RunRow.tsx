@@ -3,7 +3,7 @@ import { memo } from "react";
 import { Link } from "react-router";
 import type { RunSummary } from "../api/types";
 import { count, duration, loss, NB, percent, short, UNKNOWN } from "../model/format";
-import { endOf, modelName, progressOf, sectionOf, tookSeconds } from "../model/runs";
+import { endOf, modelName, progressOf, sectionOf, speedOf, tookSeconds } from "../model/runs";
 import { shortModel } from "../model/attempts";
 import { Meter } from "./Meter";
 import { Sparkline } from "./Sparkline";
@@ -67,6 +67,7 @@ function MetricCells({ run, finished }: { run: RunSummary; finished: boolean }) 
   const value = shown === null || shown === undefined ? null : Number(shown);
   const color = run.state === "failed" ? "var(--bad)" : finished ? "var(--text-3)" : "var(--accent)";
   const first = run.state === "starting" && value === null;
+  const speed = speedOf(run);
   return (
     <>
       <div role="cell" className="small">{finished ? <Outcome run={run} /> : <Progress run={run} />}</div>
@@ -77,9 +78,9 @@ function MetricCells({ run, finished }: { run: RunSummary; finished: boolean }) 
           {!finished && !first && <div className="tiny dim cut">{run.validation_loss == null ? "training" : "nats/token"}</div>}
         </div>
       </div>
-      <div role="cell" className="speed right" title={run.tokens_per_second ? undefined : "No speed measured"}>
-        {run.tokens_per_second ? short(run.tokens_per_second) : UNKNOWN}
-        {!finished && run.tokens_per_second ? <div className="tiny dim">tok/s</div> : null}
+      <div role="cell" className="speed right" title={speed === null ? "No speed measured" : finished ? "Over the whole run" : undefined}>
+        {speed === null ? UNKNOWN : short(speed)}
+        {!finished && speed !== null ? <div className="tiny dim">tok/s</div> : null}
       </div>
       <div role="cell" className="small cut">
         <div className="cut">{run.device ?? UNKNOWN}</div>

@@ -1,12 +1,19 @@
 import type { SampleView } from "../api/types";
 import { clock, count } from "../model/format";
 
+interface Props {
+  readonly samples: readonly SampleView[];
+  readonly now: number;
+  /** What to expect while there is none. */
+  readonly empty: string;
+}
+
 /** What the model writes, newest first. */
-export function Samples({ samples, now }: { samples: readonly SampleView[]; now: number }) {
+export function Samples({ samples, now, empty }: Props) {
   if (samples.length === 0) {
-    return <div className="panel nothing"><b className="strong">No sample yet</b><span className="soft">The first text comes at the step that sample.every_steps names.</span></div>;
+    return <div className="panel nothing"><b className="strong">No sample yet</b><span className="soft">{empty}</span></div>;
   }
-  const rows = [...samples].sort((a, b) => b.step - a.step);
+  const rows = [...samples].sort((a, b) => b.step - a.step || b.at.localeCompare(a.at));
   return (
     <>
       {rows.map((sample) => (

@@ -33,7 +33,7 @@ export function shapeOf(model: ChartModel): string {
 }
 
 export function chartOptions(state: ChartState, width: number, height: number, logY: boolean, uplot: typeof uPlot): uPlot.Options {
-  const { series, bands } = seriesOf(state.model);
+  const { series, bands, ghosts } = seriesOf(state.model);
   const time = state.axis === "time";
   const font = '11px "Inter Variable", sans-serif';
   const axis = { font, stroke: token("text-3"), ticks: { show: false } };
@@ -55,7 +55,7 @@ export function chartOptions(state: ChartState, width: number, height: number, l
     ],
     cursor: {
       y: false,
-      points: { size: (u, i) => (u.series[i]?.width === 0 ? 0 : 8), width: 2, stroke: (u, i) => (u.series[i]?.stroke as () => string)(), fill: () => token("surface") },
+      points: { size: (_u, i) => (ghosts.has(i) ? 0 : 8), width: 2, stroke: (u, i) => (u.series[i]?.stroke as () => string)(), fill: () => token("surface") },
       drag: { x: true, y: false, setScale: false },
       sync: { key: "run", setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave", sub: () => true } } as uPlot.Cursor.Sync,
       bind: { dblclick: () => () => { state.onZoom(null); return null; } },
@@ -79,20 +79,24 @@ function xRange(state: ChartState, low: number | null, high: number | null): [nu
   return [from, Math.max(to + (to - from) * 0.012, from + 1)];
 }
 
-function seriesOf(model: ChartModel): { series: uPlot.Series[]; bands: uPlot.Band[] } {
+/** The ghosts are the edges of the unsmoothed points: one line where each bucket is one step, else a band. */
+function seriesOf(model: ChartModel): { series: uPlot.Series[]; bands: uPlot.Band[]; ghosts: ReadonlySet<number> } {
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
+  const ghosts = new Set<number>();
   for (const line of model.lines) {
     const color = () => token(`s${line.color}`);
     if (line.low && line.high) {
       const at = series.length;
-      series.push({ points: { show: false }, width: 0, stroke: "transparent" }, { points: { show: false }, width: 0, stroke: "transparent" });
+      const edge = (): uPlot.Series => ({ points: { show: false }, width: 1, pxAlign: 0, stroke: () => `${color()}22` });
+      ghosts.add(at).add(at + 1);
+      series.push(edge(), edge());
       bands.push({ series: [at + 1, at], fill: `${token(`s${line.color}`)}40` });
     }
     series.push({ label: line.label, stroke: color, width: line.dots ? 1.4 : 1.6, pxAlign: 0,
       points: line.dots ? { show: true, size: 6, width: 1.4, stroke: color, fill: token("surface") } : { show: false } });
   }
-  return { series, bands };
+  return { series, bands, ghosts };
 }
 
 function shortTick(model: ChartModel, value: number): string {

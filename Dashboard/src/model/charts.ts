@@ -28,6 +28,8 @@ export interface ChartModel {
   readonly lines: readonly ChartLine[];
   /** True where the start is far above the rest and is announced instead of drawn. */
   readonly clip: boolean;
+  /** True where the scale begins at nothing. */
+  readonly zero: boolean;
   readonly format: (value: number) => string;
   /** Steps whose value is no number. */
   readonly broken: readonly number[];
@@ -40,6 +42,7 @@ interface PanelRule {
   readonly lines: readonly { readonly key: string; readonly label: string; readonly smooth?: boolean; readonly dots?: boolean; readonly color: number }[];
   readonly clip?: boolean;
   readonly scale?: number;
+  readonly zero?: boolean;
   readonly format: (value: number) => string;
 }
 
@@ -50,13 +53,16 @@ const RULES: readonly PanelRule[] = [
     { key: "validation_loss", label: "validation", dots: true, color: 2 }] },
   { id: "lr", title: "Learning rate", unit: "", format: plain, lines: [{ key: "lr", label: "peak", color: 6 }] },
   { id: "speed", title: "Speed", unit: "tok/s", format: short, lines: [{ key: "tokens_per_second", label: "speed", smooth: true, color: 3 }] },
-  { id: "grad_norm", title: "Gradient norm", unit: "before clipping", clip: true, format: plain, lines: [{ key: "grad_norm", label: "norm", smooth: true, color: 4 }] },
-  { id: "memory", title: "Memory", unit: "GB", scale: 2 ** -30, format: (v) => v.toFixed(v < 10 ? 2 : 1), lines: [{ key: "memory_bytes", label: "used", color: 9 }] },
+  { id: "memory", title: "Memory", unit: "GB", zero: true, scale: 2 ** -30, format: (v) => v.toFixed(v < 10 ? 2 : 1), lines: [{ key: "memory_bytes", label: "used", color: 9 }] },
   { id: "power", title: "Power", unit: "W", format: plain, lines: [{ key: "power_watts", label: "draw", color: 5 }] },
   { id: "temperature", title: "Temperature", unit: "°C", format: plain, lines: [{ key: "temperature_celsius", label: "core", color: 7 }] },
-  { id: "utilization", title: "GPU", unit: "%", format: plain, lines: [{ key: "utilization_percent", label: "busy", color: 8 }] },
+  { id: "utilization", title: "Utilisation", unit: "%", zero: true, format: plain, lines: [{ key: "utilization_percent", label: "busy", color: 8 }] },
+  { id: "grad_norm", title: "Gradient norm", unit: "before clipping", clip: true, format: plain, lines: [{ key: "grad_norm", label: "norm", smooth: true, color: 4 }] },
   { id: "step_seconds", title: "Step time", unit: "s", format: plain, lines: [{ key: "step_seconds", label: "step", smooth: true, color: 10 }] },
+  { id: "checkpoint_pause", title: "Checkpoint pause", unit: "ms", zero: true, scale: 1000, format: plain, lines: [{ key: "checkpoint_pause_seconds", label: "paused", dots: true, color: 2 }] },
 ];
+/** Series that say what another one says already. */
+const UNDRAWN = new Set(["tokens"]);
 const ALWAYS = 3;
 
 /** A stretch of the axis in its own units. */
@@ -69,7 +75,7 @@ export type Span = readonly [number, number];
 export function buildCharts(series: readonly Series[], axis: Axis, weight: number, gaps: readonly Span[]): ChartModel[] {
   const by = new Map(series.map((s) => [s.key, s]));
   const known = new Set(RULES.flatMap((rule) => rule.lines.map((line) => line.key)));
-  const others = series.filter((s) => !known.has(s.key)).map((s): PanelRule =>
+  const others = series.filter((s) => !known.has(s.key) && !UNDRAWN.has(s.key)).map((s): PanelRule =>
     ({ id: s.key, title: s.key.replaceAll("_", " "), unit: "", format: plain, lines: [{ key: s.key, label: "value", smooth: true, color: 10 }] }));
   return [...RULES, ...others]
     .filter((rule, i) => i < ALWAYS || rule.lines.some((line) => (by.get(line.key)?.steps.length ?? 0) > 0))
@@ -102,7 +108,7 @@ function buildChart(rule: PanelRule, by: ReadonlyMap<string, Series>, axis: Axis
     return { label: line.label, color: line.color, values: spread(found, curve), raw: spread(found, scaled(found.mean)), dots: false, ...ghost };
   });
   const broken = present.flatMap(({ found }) => found.steps.filter((_, i) => !Number.isFinite(found.mean[i]!)));
-  return { id: rule.id, title: rule.title, unit: rule.unit, x, lines, clip: rule.clip ?? false, format: rule.format, broken };
+  return { id: rule.id, title: rule.title, unit: rule.unit, x, lines, clip: rule.clip ?? false, zero: rule.zero ?? false, format: rule.format, broken };
 }
 
 export interface YRange {
@@ -124,7 +130,7 @@ export function yRange(model: ChartModel, from: number, to: number, reveal: bool
   }
   const full = [Math.min(...all), Math.max(...all)] as const;
   if (!model.clip || reveal) {
-    return { ...pad(full[0], full[1]), above: null };
+    return { ...pad(model.zero ? Math.min(0, full[0]) : full[0], full[1]), above: null };
   }
   const settled = columns.flatMap((column) => inside(column, from + (to - from) * WARM_UP));
   const [low, high] = quantiles(settled.length > 8 ? settled : all, settled.length > 8 ? [0, 0.99] : [0, 1])!;
@@ -174,7 +180,7 @@ export function marksOf(attempts: readonly AttemptView[], checkpoints: readonly 
     const moved = before.device !== attempt.device;
     moves.push({ x: at(attempt), label: moved ? `${before.device} to ${attempt.device}` : "resumed", sub: moved ? "" : attempt.device });
     const from = Date.parse(before.ended_at ?? attempt.first_step_at!);
-    const to = Date.parse(attempt.first_step_at!);
+    const to = Date.parse(attempt.first_heartbeat_at ?? attempt.first_step_at!);
     if (axis === "time" && to - from > GAP_MS) {
       gaps.push([from / 1000, to / 1000]);
     }

@@ -41,6 +41,8 @@ const FIRST: readonly { title: string; prefix: readonly string[]; fields: readon
   { title: "Placement", prefix: ["run"], fields: ["run.priority", "run.devices"] },
 ];
 
+export const SHOWN_AT_ONCE: ReadonlySet<string> = new Set(FIRST.flatMap((section) => section.fields));
+
 /** The form for a spec: its fields come from the API's table, and those of the model from its family. */
 export function layForm(models: ModelsResponse, datasets: readonly DatasetView[], spec: Spec | null): FormSection[] {
   const rules = new Map(models.fields.map((rule) => [rule.path, rule]));

@@ -47,9 +47,11 @@ export function progressOf(run: RunSummary): number {
   return run.total_steps > 0 ? Math.min(1, run.step / run.total_steps) : 0;
 }
 
+const WRITTEN: Readonly<Record<string, string>> = { moa: "MoA", vuaf: "VUAF" };
+
 /** "Qovaryx 50M": families and sizes as people write them. */
 export function modelName(run: { family: string; size: string }): string {
-  const family = run.family.charAt(0).toUpperCase() + run.family.slice(1);
+  const family = WRITTEN[run.family] ?? run.family.charAt(0).toUpperCase() + run.family.slice(1);
   return `${family}${NB}${/^\d/.test(run.size) ? run.size.toUpperCase() : run.size}`;
 }
 
@@ -73,6 +75,12 @@ export function endOf(run: RunSummary, now: number): EndText {
 /** Seconds that a finished run took, from first step to end; null when it never started. */
 export function tookSeconds(run: RunSummary): number | null {
   return run.started_at && run.ended_at ? (Date.parse(run.ended_at) - Date.parse(run.started_at)) / 1000 : null;
+}
+
+/** Tokens a second now; of a run that is over, over all of it. Null when neither is known. */
+export function speedOf(run: RunSummary): number | null {
+  const took = tookSeconds(run);
+  return run.tokens_per_second ?? (took !== null && took > 0 && run.tokens > 0 ? run.tokens / took : null);
 }
 
 export interface ListFilter {

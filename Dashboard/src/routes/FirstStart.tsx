@@ -1,14 +1,16 @@
 import { Button } from "@mantine/core";
-import { IconFlame, IconPlugConnected } from "@tabler/icons-react";
+import { IconFileText, IconFlame, IconPlugConnected } from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { useDatasets, useModels, useWorkers } from "../api/pool";
 import { submitRun } from "../api/runs";
-import type { PresetView, WorkerView } from "../api/types";
+import type { FieldRule, PresetView, WorkerView } from "../api/types";
+import { AddText } from "../components/AddText";
 import { RunsSkeleton } from "../components/ListStates";
 import { Problem } from "../components/Notices";
 import { StateGlyph } from "../components/StateGlyph";
-import { count, fileSize, gigabytes } from "../model/format";
+import { count, fileSize, gigabytes, UNKNOWN } from "../model/format";
+import { lean, onDataset } from "../model/presets";
 import { getField } from "../model/specForm";
 import { shortModel } from "../model/attempts";
 
@@ -18,16 +20,18 @@ export function FirstStart() {
   const workers = useWorkers();
   const worker = workers.data?.find((w) => w.online);
   const preset = models.data?.presets[0];
+  const size = models.data?.families.find((f) => f.name === getField(preset?.spec ?? null, "model.family"))?.sizes.find((s) => s.name === getField(preset?.spec ?? null, "model.size"));
   return (
     <>
       <div className="page-head"><h1>Runs</h1></div>
       <div className="first">
         <h2 className="lead">Nothing is training yet</h2>
-        <p className="say">{worker ? `${worker.name} is in the pool. ` : "No machine is in the pool yet; runs wait until one is. "}A first run touches every part: data, training, checkpoints and samples.</p>
+        <p className="say">{worker ? `${worker.name} is in the pool. ` : "No machine is in the pool yet; runs wait until one is. "}A first run touches every part: data, training, checkpoints, a resume if you pause it, and samples.</p>
         <div className="first-grid">
-          {preset && <FirstRun preset={preset} />}
-          {worker ? <InPool worker={worker} /> : <JoinFirst />}
+          {preset && <FirstRun preset={preset} parameters={size?.parameters ?? null} rules={models.data!.fields} />}
+          {worker ? <InPool worker={worker} /> : <JoinMachine title="Lend a machine" />}
         </div>
+        {worker && <div style={{ marginTop: 14 }}><JoinMachine title="Lend a second machine" /></div>}
         <p className="dim small" style={{ margin: "26px 10px 10px" }}>Your runs will be listed here</p>
         <RunsSkeleton rows={4} fade />
       </div>
@@ -35,23 +39,25 @@ export function FirstStart() {
   );
 }
 
-function FirstRun({ preset }: { preset: PresetView }) {
+function FirstRun({ preset, parameters, rules }: { preset: PresetView; parameters: number | null; rules: readonly FieldRule[] }) {
   const navigate = useNavigate();
   const datasets = useDatasets();
   const [busy, setBusy] = useState(false);
+  const [adding, setAdding] = useState(false);
   const [error, setError] = useState("");
   const [key] = useState(() => crypto.randomUUID());
-  const dataset = datasets.data?.find((d) => d.name === getField(preset.spec, "data.dataset"));
+  const spec = onDataset(lean(preset.spec, rules), datasets.data ?? []);
+  const dataset = datasets.data?.find((d) => d.name === getField(spec, "data.dataset"));
   const facts: [string, string][] = [
-    ["Model", `${String(getField(preset.spec, "model.family"))} ${String(getField(preset.spec, "model.size"))}`],
-    ...(dataset ? [["Text", fileSize(dataset.bytes)] as [string, string]] : []),
-    ["Steps", count(Number(getField(preset.spec, "train.steps") ?? 1000))],
-    ["Tokens a step", count(Number(getField(preset.spec, "train.batch_tokens") ?? 4096))],
+    ["Parameters", parameters === null ? UNKNOWN : count(parameters)],
+    ["Text", dataset ? fileSize(dataset.bytes) : "not here yet"],
+    ["Steps", count(Number(getField(spec, "train.steps")))],
+    ["Tokens a step", count(Number(getField(spec, "train.batch_tokens")))],
   ];
   const start = async () => {
     setBusy(true);
     try {
-      const run = await submitRun(preset.spec, key);
+      const run = await submitRun(spec, key);
       void navigate(`/runs/${run.id}/overview`);
     } catch (cause) {
       setError((cause as Error).message);
@@ -61,14 +67,17 @@ function FirstRun({ preset }: { preset: PresetView }) {
   return (
     <div className="panel">
       <div className="first-title"><StateGlyph state="free" title="Ready" />Train a first model</div>
-      <p className="soft">{preset.title}. {preset.summary}</p>
+      <p className="soft">{preset.title} on {dataset ? <b className="strong">{dataset.name}</b> : "a text of yours"}: small enough for any machine, whole enough to see it learn.</p>
       <div className="boxes">{facts.map(([name, value]) => <div key={name}><div className="tiny dim">{name}</div><div className="strong small">{value}</div></div>)}</div>
       {error !== "" && <Problem title="It was not submitted" words={error} />}
       <div className="row" style={{ marginTop: error === "" ? 0 : 10 }}>
-        <Button variant="filled" leftSection={<IconFlame size={14} stroke={1.6} />} loading={busy} onClick={() => void start()}>Start it</Button>
+        {dataset
+          ? <Button variant="filled" leftSection={<IconFlame size={14} stroke={1.6} />} loading={busy} onClick={() => void start()}>Start it</Button>
+          : <Button variant="filled" leftSection={<IconFileText size={14} stroke={1.6} />} onClick={() => setAdding(true)}>Add a text…</Button>}
         <Button onClick={() => void navigate("/runs/new")}>Choose another</Button>
         <span className="small dim" style={{ marginLeft: "auto" }}>or <code>./hearth demo</code></span>
       </div>
+      <AddText opened={adding} onClose={() => setAdding(false)} onAdded={() => void datasets.refetch()} />
     </div>
   );
 }
@@ -88,12 +97,13 @@ function InPool({ worker }: { worker: WorkerView }) {
   );
 }
 
-function JoinFirst() {
+function JoinMachine({ title }: { title: string }) {
   const navigate = useNavigate();
   return (
-    <div className="panel">
-      <div className="first-title"><IconPlugConnected size={16} stroke={1.6} aria-hidden />Lend a machine</div>
-      <p className="soft" style={{ marginBottom: 12 }}>One line on the machine whose card you want to lend. It opens no port.</p>
+    <div className="panel row first-join">
+      <IconPlugConnected size={16} stroke={1.6} aria-hidden />
+      <b className="strong">{title}</b>
+      <span className="soft grow">One line on the machine whose card you want to lend; no Docker, no open port.</span>
       <Button onClick={() => void navigate("/pool?join=1")}>Join a machine</Button>
     </div>
   );

@@ -6,13 +6,16 @@ import { ApiError } from "../api/client";
 import { useLive } from "../api/live";
 import { submitRun } from "../api/runs";
 import type { DatasetView, FieldError, ModelsResponse, Spec } from "../api/types";
+import { AddText } from "../components/AddText";
 import { Forecast } from "../components/Forecast";
 import { offWords, Problem } from "../components/Notices";
+import { Presets } from "../components/Presets";
 import { fieldId } from "../components/SpecField";
 import { SpecForm } from "../components/SpecForm";
 import { YamlEditor } from "../components/YamlEditor";
 import { plural } from "../model/format";
 import { layForm } from "../model/formLayout";
+import { byFamily } from "../model/presets";
 import { changedFields, lineErrors, parseSpec, setField, toYaml } from "../model/specForm";
 import { useValidation } from "./validation";
 
@@ -47,6 +50,8 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
   const errors = validation.errors.length > 0 ? validation.errors : late?.errors ?? [];
   const marks = useMemo(() => (parsed.syntax ? [{ ...parsed.syntax, field: "" }] : lineErrors(text, errors)), [parsed.syntax, text, errors]);
   const sections = useMemo(() => layForm(models, datasets, spec), [models, datasets, spec]);
+  const families = useMemo(() => byFamily(models), [models]);
+  const [adding, setAdding] = useState(false);
   const wrong = parsed.syntax ? 1 : errors.length;
   const off = offWords(connection);
 
@@ -93,13 +98,9 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
       </div>
       {late && late.errors.length === 0 && <div style={{ marginBottom: 10 }}><Problem title="It was not submitted" words={late.message} /></div>}
       {validation.trouble !== "" && <div style={{ marginBottom: 10 }}><Problem title="The check did not arrive" words={validation.trouble} /></div>}
-      <div className="presets" role="group" aria-label="Presets">
-        {models.presets.map((p) => (
-          <button key={p.name} type="button" className="preset" aria-pressed={p.name === preset} onClick={() => onPreset(p.name)}><b>{p.title}</b><span className="soft">{p.summary}</span></button>
-        ))}
-      </div>
+      <Presets families={families} chosen={preset} onChoose={onPreset} />
       <div className="submit">
-        <SpecForm sections={sections} spec={spec} errors={parsed.syntax ? [] : errors} locked={parsed.spec === null} onValue={(path, value) => setText(setField(text, path, value))} />
+        <SpecForm sections={sections} spec={spec} errors={parsed.syntax ? [] : errors} locked={parsed.spec === null} onValue={(path, value) => setText(setField(text, path, value))} onAddText={() => setAdding(true)} />
         <section className="panel" aria-label="YAML">
           <header className="yaml-head">
             <h2>YAML</h2><span className="small dim grow">same run, for files and the CLI</span>
@@ -108,6 +109,7 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
           <YamlEditor text={text} errors={marks} onText={setText} onSubmit={() => void latest.current()} />
           <Changed base={base} spec={spec} same={text === start} onReset={() => setText(start)} />
         </section>
+        <AddText opened={adding} onClose={() => setAdding(false)} onAdded={(dataset) => setText((old) => setField(old, "data.dataset", dataset.name))} />
         <Forecast cost={validation.cost} fits={validation.fits} stale={validation.cost === null ? [] : errors.map((e) => e.field)} pending={validation.pending} />
       </div>
     </>

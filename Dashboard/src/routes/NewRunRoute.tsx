@@ -5,6 +5,7 @@ import { request } from "../api/client";
 import { useDatasets, useModels } from "../api/pool";
 import type { PresetView, RunDetail, Spec } from "../api/types";
 import { Problem } from "../components/Notices";
+import { lean, onDataset } from "../model/presets";
 import { NewRunEditor } from "./NewRunEditor";
 
 /** `/runs/new?preset=|from=`: what the form starts with. */
@@ -28,7 +29,7 @@ export function NewRunRoute() {
   }
   const { presets } = models.data;
   const preset = presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? presets[0] : undefined);
-  const start = startSpec(preset, source.data);
+  const start = onDataset(lean(startSpec(preset, source.data), models.data.fields), datasets.data);
   return (
     <NewRunEditor key={`${from} ${preset?.name ?? ""}`} models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={start}
       cloned={source.data?.summary.name ?? ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />

@@ -2,12 +2,14 @@ import "../theme/pool.css";
 import "../theme/runs.css";
 import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useLive } from "../api/live";
-import { useJoinCode, useWorkers } from "../api/pool";
+import { useJoinCode, useWorkerAction, useWorkers } from "../api/pool";
+import type { WorkerVerb } from "../api/pool";
 import { useMe } from "../api/session";
 import type { WorkerView } from "../api/types";
+import { ConfirmRemove } from "../components/ConfirmRemove";
 import { DeviceCard } from "../components/DeviceCard";
 import { JoinDialog } from "../components/JoinDialog";
 import { Problem } from "../components/Notices";
@@ -43,6 +45,9 @@ export function PoolRoute() {
     setParams(on ? { join: "1" } : {}, { replace: true });
   };
   const cards = cardsOf(all);
+  const action = useWorkerAction();
+  const [leaving, setLeaving] = useState<WorkerView | null>(null);
+  const act = (worker: WorkerView, verb: WorkerVerb) => (verb === "remove" ? setLeaving(worker) : action.mutate({ id: worker.id, verb }));
   return (
     <>
       <div className="page-head">
@@ -51,6 +56,7 @@ export function PoolRoute() {
         {admin && <div className="actions"><Button variant="filled" leftSection={<IconPlus size={14} stroke={1.6} />} onClick={() => open(true)}>Join a machine</Button></div>}
       </div>
       {workers.error && <Problem title="The pool did not arrive" words={workers.error.message} onRetry={() => void workers.refetch()} />}
+      {action.error && <Problem title="That was not done" words={action.error.message} />}
       {workers.data && cards.length === 0 && (
         <div className="panel nothing">
           <b className="strong" style={{ fontSize: 14 }}>No machine is in the pool</b>
@@ -58,7 +64,8 @@ export function PoolRoute() {
           {admin && <Button onClick={() => open(true)}>Join a machine</Button>}
         </div>
       )}
-      <div className="cards">{cards.map((card) => <DeviceCard key={card.device.name} card={card} now={now} />)}</div>
+      <div className="cards">{cards.map((card) => <DeviceCard key={card.device.name} card={card} now={now} {...(admin ? { onVerb: (verb: WorkerVerb) => act(card.worker, verb) } : {})} />)}</div>
+      <ConfirmRemove worker={leaving} onKeep={() => setLeaving(null)} onRemove={() => { action.mutate({ id: leaving!.id, verb: "remove" }); setLeaving(null); }} />
       <JoinDialog opened={joining && admin} code={join.data ?? null} error={join.error?.message ?? ""} now={now}
         joined={join.data ? all.find((worker) => !known.current.has(worker.id)) ?? null : null} onNew={ask} onClose={() => open(false)} />
     </>

@@ -74,7 +74,7 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
       </div>
       {tab === "overview" && <RunOverview run={run} now={now} phone={phone} />}
       {tab === "logs" && <RunLogs run={summary} />}
-      {tab === "samples" && <RunSamples run={summary} now={now} />}
+      {tab === "samples" && <RunSamples run={run} now={now} />}
       {tab === "checkpoints" && <CheckpointsTable checkpoints={run.checkpoints} now={now} fileUrl={(c, f) => checkpointFileUrl(summary.id, c, f)} />}
       {tab === "config" && <ConfigView spec={run.spec} />}
       <ConfirmCancel runs={cancelling ? [summary] : []} onKeep={() => setCancelling(false)}

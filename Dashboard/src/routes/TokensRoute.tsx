@@ -1,5 +1,5 @@
 import "../theme/run.css";
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button, Modal, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useCreateToken, useRevokeToken, useTokens } from "../api/session";
 import type { Token } from "../api/types";
@@ -49,8 +49,16 @@ export function TokensRoute() {
 
 function TokenTable({ tokens, onRevoke }: { tokens: readonly Token[]; onRevoke: (id: string) => void }) {
   const now = Date.now();
+  const [ending, setEnding] = useState<Token | null>(null);
   return (
     <div className="panel scroll-x">
+      <Modal opened={ending !== null} onClose={() => setEnding(null)} title={`Revoke ${ending?.name ?? ""}?`} size={420} closeButtonProps={{ "aria-label": "Keep it" }}>
+        <p className="soft" style={{ margin: "6px 0 18px" }}>Whoever uses it is signed out at once and cannot sign in with it again. Their runs go on.</p>
+        <div className="row" style={{ justifyContent: "flex-end" }}>
+          <Button onClick={() => setEnding(null)} data-autofocus>Keep it</Button>
+          <Button className="btn danger" onClick={() => { onRevoke(ending!.id); setEnding(null); }}>Revoke token</Button>
+        </div>
+      </Modal>
       <table className="plain-table">
         <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">Made</th><th scope="col">Ends</th><th scope="col"><span className="visually-hidden">Revoke</span></th></tr></thead>
         <tbody>
@@ -58,7 +66,7 @@ function TokenTable({ tokens, onRevoke }: { tokens: readonly Token[]; onRevoke: 
             <tr key={token.id}>
               <td className="strong">{token.name}</td><td>{token.role}</td><td>{clock(Date.parse(token.created_at), now)}</td>
               <td>{token.expires_at ? clock(Date.parse(token.expires_at), now) : "no end"}</td>
-              <td className="right"><button className="link small" aria-label={`Revoke ${token.name}`} onClick={() => onRevoke(token.id)}>Revoke</button></td>
+              <td className="right"><button className="link small" aria-label={`Revoke ${token.name}`} onClick={() => setEnding(token)}>Revoke…</button></td>
             </tr>
           ))}
         </tbody>

@@ -10,6 +10,7 @@ export const routes: RouteObject[] = [
   {
     path: "/",
     element: <Frame />,
+    hydrateFallbackElement: <></>,
     children: [
       { index: true, element: <Navigate to="/runs" replace /> },
       { path: "runs", element: <RunsRoute /> },

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import type { DatasetView, FieldRule, ModelsResponse } from "../api/types";
+import { byFamily, lean, onDataset } from "./presets";
+
+const rule = (path: string, value: unknown): FieldRule => ({ path, kind: "number", help: "", allowed: "", default: value });
+const dataset = (name: string, created_at: string): DatasetView => ({ id: name, name, kind: "text", license: "", bytes: 1, files: 1, created_at, tokens: {} });
+
+it("leaves out what holds anyway, but not what the form shows at once nor the family's own fields", () => {
+  const spec = { name: "a", model: { family: "moa", size: "nano", heads: 4 }, train: { steps: 1000, seed: 1337 }, optimizer: { lr: 3e-4, beta1: 0.9, beta2: 0.99 }, eval: { rows: 64 }, run: { tags: [] } };
+  const rules = [rule("train.steps", 1000), rule("train.seed", 1337), rule("optimizer.lr", 3e-4), rule("optimizer.beta1", 0.9), rule("optimizer.beta2", 0.95), rule("eval.rows", 64), rule("run.tags", [])];
+  expect(lean(spec, rules)).toEqual({ name: "a", model: { family: "moa", size: "nano", heads: 4 }, train: { steps: 1000 }, optimizer: { lr: 3e-4, beta2: 0.99 } });
+});
+
+it("takes the newest dataset where none is named", () => {
+  const all = [dataset("old", "2026-01-01"), dataset("new", "2026-02-01")];
+  expect(onDataset({ data: { dataset: "", seq_len: 8 } }, all)).toEqual({ data: { dataset: "new", seq_len: 8 } });
+  expect(onDataset({ data: { dataset: "old" } }, all)).toEqual({ data: { dataset: "old" } });
+  expect(onDataset({ data: { dataset: "" } }, [])).toEqual({ data: { dataset: "" } });
+});
+
+it("groups presets by family and names their sizes as the titles do", () => {
+  const preset = (size: string, title: string) => ({ name: `moa-${size}`, title, summary: "", spec: { model: { family: "moa", size } } });
+  const models: ModelsResponse = {
+    families: [{ name: "moa", title: "MoA-Metric", summary: "s", sizes: [], fields: [] }, { name: "none", title: "None", summary: "", sizes: [], fields: [] }],
+    fields: [],
+    presets: [preset("nano", "MoA-Metric nano"), preset("150m", "MoA-Metric 150M")],
+  };
+  expect(byFamily(models)).toEqual([{ title: "MoA-Metric", summary: "s", presets: [
+    { name: "moa-nano", title: "MoA-Metric nano", size: "nano" }, { name: "moa-150m", title: "MoA-Metric 150M", size: "150M" }] }]);
+});

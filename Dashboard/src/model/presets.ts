@@ -1,0 +1,52 @@
+import type { DatasetView, FieldRule, ModelsResponse, PresetView, Spec } from "../api/types";
+import { SHOWN_AT_ONCE } from "./formLayout";
+import { getField } from "./specForm";
+
+/** The presets of one family, smallest first, as the API lists them. */
+export interface FamilyPresets {
+  readonly title: string;
+  readonly summary: string;
+  readonly presets: readonly { readonly name: string; readonly title: string; readonly size: string }[];
+}
+
+export function byFamily(models: ModelsResponse): FamilyPresets[] {
+  return models.families.map((family) => ({
+    title: family.title,
+    summary: family.summary,
+    presets: models.presets.filter((p) => getField(p.spec, "model.family") === family.name).map((p) => ({ name: p.name, title: p.title, size: sizeName(p, family.title) })),
+  })).filter((family) => family.presets.length > 0);
+}
+
+/** "Qovaryx 50M" of the family Qovaryx → "50M". */
+function sizeName(preset: PresetView, family: string): string {
+  return preset.title.startsWith(`${family} `) ? preset.title.slice(family.length + 1) : String(getField(preset.spec, "model.size"));
+}
+
+/** A spec as a person would write it: what is as the API has it anyway is left out, unless the form shows it at once. */
+export function lean(spec: Spec, rules: readonly FieldRule[]): Spec {
+  const defaults = new Map(rules.map((rule) => [rule.path, JSON.stringify(rule.default)]));
+  const kept = (path: string, value: unknown) => SHOWN_AT_ONCE.has(path) || !defaults.has(path) || JSON.stringify(value) !== defaults.get(path);
+  const out: Spec = {};
+  for (const [key, value] of Object.entries(spec)) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      if (kept(key, value)) {
+        out[key] = value;
+      }
+      continue;
+    }
+    const section = Object.fromEntries(Object.entries(value).filter(([name, v]) => kept(`${key}.${name}`, v)));
+    if (Object.keys(section).length > 0) {
+      out[key] = section;
+    }
+  }
+  return out;
+}
+
+/** The spec on the pool's newest dataset, where it names none. */
+export function onDataset(spec: Spec, datasets: readonly DatasetView[]): Spec {
+  const newest = [...datasets].sort((a, b) => b.created_at.localeCompare(a.created_at))[0];
+  if (newest === undefined || (getField(spec, "data.dataset") ?? "") !== "") {
+    return spec;
+  }
+  return { ...spec, data: { ...(spec["data"] as Spec | undefined), dataset: newest.name } };
+}
