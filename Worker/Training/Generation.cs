@@ -1,5 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 
@@ -22,6 +23,6 @@ public static class Generation
             ids.Add(id);
         }
 
-        return data.Tokenizer.Decode(ids);
+        return data.Tokenizer.DecodeAfter(prompt, ids);
     }
 }

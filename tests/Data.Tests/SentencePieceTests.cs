@@ -144,6 +144,18 @@ public sealed class SentencePieceTests
     }
 
     [Fact]
+    public void A_continuation_keeps_the_space_that_it_begins_with()
+    {
+        var tokenizer = Train(400);
+        int[] all = tokenizer.Encode("the cat sat"), prompt = tokenizer.Encode("the cat");
+
+        Assert.Equal(prompt, all[..prompt.Length]);
+        Assert.Equal(" sat", tokenizer.DecodeAfter(prompt, all[prompt.Length..]));
+        Assert.Equal("sat", tokenizer.Decode(all[prompt.Length..]));
+        Assert.Equal("the cat", tokenizer.DecodeAfter([tokenizer.EndToken], prompt));
+    }
+
+    [Fact]
     public void A_vocabulary_without_room_is_refused_with_what_is_allowed()
     {
         var e = Assert.Throws<ArgumentOutOfRangeException>(() => Train(299));

@@ -52,7 +52,8 @@ internal static class GenerateCommand
             }
 
             var text = speculation?.Generate(model, ids, limit, stops) ?? Sampler.Generate(model, ids, limit, how);
-            Print(template is null ? prompt : "", tokenizer, text.TakeWhile(id => !stops.Contains(id)));
+            Console.Write(template is null ? prompt : "");
+            Print(tokenizer, ids, text.TakeWhile(id => !stops.Contains(id)));
             if (speculation is { Stats: var stats })
             {
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stats.AcceptanceLength:0.00} tokens a pass over {stats.Rounds} passes, {stats.Drafted} drafted"));
@@ -102,16 +103,15 @@ internal static class GenerateCommand
             : throw new BadInputException($"{Speculative} is set, but {model.Plan.Title} has no heads that draft.");
     }
 
-    private static void Print(string prompt, ITokenizer tokenizer, IEnumerable<int> ids)
+    private static void Print(ITokenizer tokenizer, int[] prompt, IEnumerable<int> ids)
     {
-        Console.Write(prompt);
         var text = new List<int>();
         string shown = "";
         foreach (int id in ids)
         {
             // A character may span tokens, so only whole text that is new is printed.
             text.Add(id);
-            string now = tokenizer.Decode(text).TrimEnd('\uFFFD');
+            string now = tokenizer.DecodeAfter(prompt, text).TrimEnd('\uFFFD');
             if (now.Length > shown.Length && now.StartsWith(shown, StringComparison.Ordinal))
             {
                 Console.Write(now[shown.Length..]);

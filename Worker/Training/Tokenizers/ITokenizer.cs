@@ -37,3 +37,14 @@ public interface ITokenizer
     /// <param name="before">The token before it; −1 at the start.</param>
     int ByteCount(int id, int before);
 }
+
+/// <summary>Text of ids that follow others.</summary>
+public static class Continuation
+{
+    /// <summary>
+    /// What <paramref name="ids"/> add to the text of a prompt. Decoded alone they would lose the space in front: a SentencePiece
+    /// text begins without one.
+    /// </summary>
+    public static string DecodeAfter(this ITokenizer tokenizer, IReadOnlyList<int> prompt, IEnumerable<int> ids) =>
+        tokenizer.Decode([.. prompt, .. ids])[tokenizer.Decode(prompt).Length..];
+}
