@@ -17,10 +17,16 @@ public sealed class OriginalToolTests : IDisposable
     [InlineData("spm-bpe")]
     [InlineData("spm-bpe-bytes")]
     [InlineData("trained")]
+    [InlineData("trained-nfkc")]
     public void Ten_thousand_real_lines_encode_and_decode_as_the_original_tool_does(string name)
     {
         string[] lines = RealLines();
-        var tokenizer = name == "trained" ? Train(lines) : SentencePieceTokenizer.Load(Path.Combine(AppContext.BaseDirectory, "cases", name + ".model"));
+        var tokenizer = name switch
+        {
+            "trained" => Train(lines, new SpmTraining()),
+            "trained-nfkc" => Train(lines, new SpmTraining { Symbols = ["<pad>", "def ", "::"], ByteFallback = false, Normalizer = Case("spm-bpe").Normalizer }),
+            _ => Case(name),
+        };
         string model = Path.Combine(_folder, "spm.model"), text = Path.Combine(_folder, "text"), ids = Path.Combine(_folder, "ids");
         File.WriteAllBytes(model, tokenizer.File);
         File.WriteAllLines(text, lines);
@@ -33,9 +39,11 @@ public sealed class OriginalToolTests : IDisposable
         Assert.Equal(File.ReadLines(text), expected.Select(line => tokenizer.Decode(line, withSpecial: true)));
     }
 
-    private static ITokenizer Train(string[] lines)
+    private static SentencePieceTokenizer Case(string name) => SentencePieceTokenizer.Load(Path.Combine(AppContext.BaseDirectory, "cases", name + ".model"));
+
+    private static ITokenizer Train(string[] lines, SpmTraining how)
     {
-        var trainer = new SentencePieceTrainer(new SpmTraining());
+        var trainer = new SentencePieceTrainer(how);
         foreach (string line in lines)
         {
             trainer.Add(line);

@@ -156,6 +156,29 @@ public sealed class SentencePieceTests
     }
 
     [Fact]
+    public void Without_byte_fallback_unknown_characters_in_a_row_are_one_unknown_piece()
+    {
+        var trainer = new SentencePieceTrainer(new SpmTraining { Symbols = ["<pad>"], ByteFallback = false, CharacterCoverage = 1 });
+        trainer.Add("abc abc abd");
+        var tokenizer = trainer.Train(12);
+
+        Assert.Equal("ab \u2047 c", tokenizer.Decode(tokenizer.Encode("abλ🙂c")));
+        Assert.Equal(1, tokenizer.Encode("abλ🙂c").Count(id => id == 0));
+        Assert.Contains("and 5 characters. Allowed: at least 7.", Assert.Throws<ArgumentOutOfRangeException>(() => trainer.Train(6)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_models_normaliser_can_be_trained_with()
+    {
+        var trainer = new SentencePieceTrainer(new SpmTraining { Normalizer = SentencePieceTokenizer.Load(Path.Combine(Cases, "spm-bpe.model")).Normalizer });
+        trainer.Add("ﬁne ﬁne ﬁnd");
+        var tokenizer = trainer.Train(320);
+
+        Assert.Equal("fine x", tokenizer.Decode(tokenizer.Encode("  ﬁne\u3000\tｘ ")));
+        Assert.Equal(tokenizer.Encode("fine x"), tokenizer.Encode("  ﬁne\u3000\tｘ "));
+    }
+
+    [Fact]
     public void A_vocabulary_without_room_is_refused_with_what_is_allowed()
     {
         var e = Assert.Throws<ArgumentOutOfRangeException>(() => Train(299));

@@ -13,7 +13,7 @@ internal sealed class PieceMerger
     private readonly Dictionary<string, int> _symbols = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
     private readonly Dictionary<(int Left, int Right), int> _merges = [];
-    private readonly string[] _userDefined;
+    private readonly Dictionary<char, string[]> _userDefined;
 
     internal PieceMerger(IReadOnlyList<SpmPiece> pieces)
     {
@@ -45,7 +45,8 @@ internal sealed class PieceMerger
             }
         }
 
-        _userDefined = [.. pieces.Where(p => p.Type == SpmPieceType.UserDefined).Select(p => p.Text).OrderByDescending(t => t.Length)];
+        _userDefined = pieces.Where(p => p.Type == SpmPieceType.UserDefined).Select(p => p.Text)
+            .GroupBy(text => text[0]).ToDictionary(g => g.Key, g => g.OrderByDescending(text => text.Length).ToArray());
         HasUnused = pieces.Any(p => p.Type == SpmPieceType.Unused);
     }
 
@@ -159,13 +160,17 @@ internal sealed class PieceMerger
         return all;
     }
 
+    // Characters of the longest user-defined symbol that the text starts with; 0 for none.
     private int UserDefined(ReadOnlySpan<char> text)
     {
-        foreach (string symbol in _userDefined)
+        if (_userDefined.TryGetValue(text[0], out string[]? candidates))
         {
-            if (text.StartsWith(symbol, StringComparison.Ordinal))
+            foreach (string symbol in candidates)
             {
-                return symbol.Length;
+                if (text.StartsWith(symbol, StringComparison.Ordinal))
+                {
+                    return symbol.Length;
+                }
             }
         }
 

@@ -60,6 +60,9 @@ public sealed class SentencePieceTokenizer : ITokenizer
 
     public IReadOnlyList<SpmPiece> Pieces => _model.Pieces;
 
+    /// <summary>How text is changed before it is cut; another model may be trained with it.</summary>
+    public SpmNormalizerSpec Normalizer => _model.Normalizer;
+
     public static SentencePieceTokenizer Load(string path) => Parse(System.IO.File.ReadAllBytes(path));
 
     /// <exception cref="TokenizerException">The file is no SentencePiece BPE model; says which field is wrong.</exception>
