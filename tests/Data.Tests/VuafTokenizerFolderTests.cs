@@ -56,6 +56,21 @@ public sealed class VuafTokenizerFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_model_that_was_trained_with_another_tokenizer_is_refused_with_both_hashes()
+    {
+        var tokenizer = Write("chat");
+        string config = Path.Combine(_folder, "config.json"), other = new('a', 64);
+        File.WriteAllText(config, $$"""{"tokenizer_sha256": "{{tokenizer.Sha256}}"}""");
+        Assert.Equal(tokenizer.Sha256, VuafTokenizerFolder.Read(_folder).Sha256);
+        File.WriteAllText(config, $$"""{"tokenizer_sha256": "{{other}}"}""");
+
+        string message = Assert.Throws<TokenizerException>(() => VuafTokenizerFolder.Read(_folder)).Message;
+
+        Assert.Contains(other, message, StringComparison.Ordinal);
+        Assert.Contains(tokenizer.Sha256, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void More_categories_than_slots_are_refused()
     {
         string[] names = [.. Enumerable.Range(0, 33).Select(i => $"c{i}")];

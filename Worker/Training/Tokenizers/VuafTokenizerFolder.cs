@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Hearth.Models.Vuaf;
 
 namespace Hearth.Training.Tokenizers;
 
@@ -34,14 +35,17 @@ public static class VuafTokenizerFolder
         System.IO.File.WriteAllBytes(Path.Combine(folder, TokenizerFile.JsonName), Bytes(expected));
     }
 
-    /// <summary>Reads <c>spm.model</c> and checks what the other two say of it.</summary>
+    /// <summary>Reads <c>spm.model</c> and checks what the other two, and the hash in the model's <c>config.json</c>, say of it.</summary>
     /// <exception cref="TokenizerException">A file is missing or says otherwise; names the field and both values.</exception>
     public static SentencePieceTokenizer Read(string folder)
     {
         var tokenizer = SentencePieceTokenizer.Parse(Content(folder, TokenizerFile.SentencePieceName));
         Compare(folder, TokenizerFile.JsonName, Describe(tokenizer));
         Compare(folder, CategoriesName, Registry(tokenizer));
-        return tokenizer;
+        string? trained = System.IO.File.Exists(Path.Combine(folder, VuafFolder.ConfigName)) ? VuafFolder.TokenizerSha256(folder) : null;
+        return trained is null || trained == tokenizer.Sha256
+            ? tokenizer
+            : throw new TokenizerException($"The model in {folder} was trained with the tokenizer {trained}; its {TokenizerFile.SentencePieceName} is {tokenizer.Sha256}. Allowed: the same tokenizer.");
     }
 
     /// <summary>Named categories in the order of their ids.</summary>
