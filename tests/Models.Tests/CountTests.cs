@@ -12,20 +12,6 @@ public sealed class CountTests
         Assert.Equal(expected, Families.Plan(Small.Model(size: size, family: "hybrid"), [])!.Parameters);
 
     [Theory]
-    [InlineData("nano", 158_592)]
-    [InlineData("50m", 46_557_184)]
-    [InlineData("350m", 352_161_792)]
-    [InlineData("1b", 1_053_966_336)]
-    public void Parameters_of_Qovaryx_are_those_of_the_calculator(string size, long expected) => Assert.Equal(expected, Small.Plan(size: size).Parameters);
-
-    [Theory]
-    [InlineData("50m", 44_193_280)]
-    [InlineData("350m", 312_038_400)]
-    [InlineData("1b", 1_016_199_168)]
-    public void A_trunk_without_further_heads_has_the_stated_count(string size, long expected) =>
-        Assert.Equal(expected, Small.Plan(new { mtp_k = 1 }, size).Parameters);
-
-    [Theory]
     [InlineData("res", true)]
     [InlineData("res", false)]
     [InlineData("block", true)]
