@@ -21,13 +21,13 @@ cp -r "$root"/Worker/native/{ops,cuda} "$stage/native/"
 cp "$here/hearth-worker" "$stage/"
 
 # The runtime that the programs were built for: host, hostfxr and the base framework, nothing of ASP.NET or the SDK.
-dotnet_root=$(dirname "$(readlink -f "$(command -v dotnet)")")
-version=$(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" && $2 ~ /^10\./ { print $2 }' | sort -V | tail -n 1)
-[ -n "$version" ] || { echo "No Microsoft.NETCore.App 10 runtime beside this SDK." >&2; exit 1; }
+read -r version shared < <(dotnet --list-runtimes | sed -n 's/^Microsoft.NETCore.App \(10[^ ]*\) \[\(.*\)\]$/\1 \2/p' | sort -V | tail -n 1)
+[ -n "${version:-}" ] || { echo "No Microsoft.NETCore.App 10 runtime beside this SDK." >&2; exit 1; }
+dotnet_root=$(cd "$shared/../.." && pwd)
 mkdir -p "$stage/dotnet/host/fxr" "$stage/dotnet/shared/Microsoft.NETCore.App"
 cp "$dotnet_root/dotnet" "$stage/dotnet/"
 cp -r "$dotnet_root/host/fxr/$version" "$stage/dotnet/host/fxr/"
-cp -r "$dotnet_root/shared/Microsoft.NETCore.App/$version" "$stage/dotnet/shared/Microsoft.NETCore.App/"
+cp -r "$shared/$version" "$stage/dotnet/shared/Microsoft.NETCore.App/"
 cp "$dotnet_root/LICENSE.txt" "$dotnet_root/ThirdPartyNotices.txt" "$stage/dotnet/"
 
 tar -C "$out" --sort=name --owner=0 --group=0 -cf - hearth-worker | xz -T0 -3 >"$out/hearth-worker.tar.xz"
