@@ -48,12 +48,13 @@ public abstract class LanguageModel : nn.Module
 {
     private readonly Dictionary<string, Tensor> _weights = new(StringComparer.Ordinal);
 
-    protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long seed)
+    protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long seed, ScalarType? compute = null)
         : base(plan.Family)
     {
         Plan = plan;
         Device = device;
         Dtype = dtype;
+        Compute = compute ?? dtype;
         manual_seed(seed);
         foreach (var spec in plan.Tensors)
         {
@@ -63,7 +64,12 @@ public abstract class LanguageModel : nn.Module
 
     public ModelPlan Plan { get; }
     public Device Device { get; }
+
+    /// <summary>Type of the parameters.</summary>
     public ScalarType Dtype { get; }
+
+    /// <summary>Type of the matrix products.</summary>
+    public ScalarType Compute { get; }
 
     /// <summary>Names of the loss terms and their weights in the total; the first is the mean next-token loss that people compare.</summary>
     public abstract IReadOnlyList<(string Name, double Weight)> Terms { get; }

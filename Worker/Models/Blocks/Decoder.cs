@@ -65,7 +65,7 @@ public sealed partial class Decoder : LanguageModel
     private readonly Tensor _finalNorm_D;
 
     public Decoder(ModelPlan plan, DecoderConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
-        : base(plan, dtype, device, seed)
+        : base(plan, dtype, device, seed, compute)
     {
         _config = config;
         _compute = compute;

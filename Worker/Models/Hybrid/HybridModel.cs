@@ -15,7 +15,7 @@ public sealed class HybridModel : LanguageModel
     private readonly Tensor _head_VD;
 
     internal HybridModel(HybridPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
-        : base(plan, dtype, device, seed)
+        : base(plan, dtype, device, seed, compute)
     {
         _config = plan.Shape;
         _compute = compute;

@@ -13,7 +13,7 @@ internal sealed class MoaModel : LanguageModel
     private readonly Tensor _finalNorm_D;
 
     internal MoaModel(MoaPlan plan, MoaConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
-        : base(plan, dtype, device, seed)
+        : base(plan, dtype, device, seed, compute)
     {
         (_config, _compute) = (config, compute);
         var tables = new FourierTables(config.HeadDim, config.RBasis, config.ThetaBase, dtype, device);

@@ -19,7 +19,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     private readonly Tensor _haltBias_1;
 
     internal VuafModel(VuafPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
-        : base(plan, dtype, device, seed)
+        : base(plan, dtype, device, seed, compute)
     {
         _config = plan.Fields;
         _compute = compute;

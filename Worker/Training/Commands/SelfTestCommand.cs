@@ -26,7 +26,7 @@ internal static class SelfTestCommand
         Kernels(on);
         foreach (var family in Families.All)
         {
-            Guard($"{family.Name}: fp32 losses of {Steps} steps equal the CPU's", () => AgainstCpu(family, on), 2e-3);
+            AgainstCpu(family, on);
             Guard($"{family.Name}: the same {Steps} steps twice, fp32", () => Twice(family, on, float32), 0);
             Guard($"{family.Name}: the same {Steps} steps twice, bf16", () => Twice(family, on, bfloat16), 0);
         }
@@ -136,16 +136,20 @@ internal static class SelfTestCommand
         return weights[0].Zip(weights[1], Difference).Max();
     }
 
-    private static double AgainstCpu(IFamily family, Device on)
+    // A chaotic model drifts from itself when a last bit moves; ten times that drift is what another device may have.
+    private static void AgainstCpu(IFamily family, Device on)
     {
-        double[] cpu = Losses(family, CPU, float32), device = Losses(family, on, float32);
-        return cpu.Zip(device, (a, b) => Math.Abs(a - b) / (1 + Math.Abs(a))).Max();
+        double[] cpu = Losses(family, CPU, float32);
+        double drift = on == CPU ? 0 : Furthest(cpu, Losses(family, CPU, float32, 1 + 2e-7));
+        Guard($"{family.Name}: fp32 losses of {Steps} steps equal the CPU's", () => Furthest(cpu, Losses(family, on, float32)), Math.Max(2e-3, 10 * drift));
     }
+
+    private static double Furthest(double[] expected, double[] found) => expected.Zip(found, (a, b) => Math.Abs(a - b) / (1 + Math.Abs(a))).Max();
 
     private static double Twice(IFamily family, Device on, ScalarType compute) =>
         Losses(family, on, compute).Zip(Losses(family, on, compute), (a, b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) ? 0.0 : Math.Abs(a - b) + double.Epsilon).Max();
 
-    private static double[] Losses(IFamily family, Device on, ScalarType compute)
+    private static double[] Losses(IFamily family, Device on, ScalarType compute, double rate = 1)
     {
         HearthSeam.NaiveOnly = false;
         using var scope = NewDisposeScope();
@@ -164,7 +168,7 @@ internal static class SelfTestCommand
             losses[step] = loss.Total.item<double>();
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
-            optimizer.Step(1);
+            optimizer.Step(rate);
         }
 
         return losses;

@@ -10,7 +10,7 @@ namespace Hearth.Training.Optim;
 /// name, Adam for every other tensor and row.
 /// </summary>
 public sealed class MuonAdam(LanguageModel model, OptimizerSpec spec)
-    : Optimizer(model, new MuonRule(Matrices(model, spec), spec), new AdamWRule(Rest(model, spec), spec))
+    : Optimizer(model, new MuonRule(Matrices(model, spec), spec, model.Device.index >= 0 ? model.Compute : model.Dtype), new AdamWRule(Rest(model, spec), spec))
 {
     private static IReadOnlyList<Slice> Matrices(LanguageModel model, OptimizerSpec spec)
     {
@@ -52,7 +52,7 @@ public sealed class MuonAdam(LanguageModel model, OptimizerSpec spec)
 /// <c>b ← μb + g</c>, <c>u = g + μb</c> (Nesterov), <c>W ← W(1 − lr·wd) − lr·√max(1, r/c)·orthogonal(u)</c>. The momentum is
 /// named <c>mu.NAME</c>, with the matrix's index behind it where a tensor stacks several.
 /// </summary>
-internal sealed class MuonRule(IReadOnlyList<Slice> slices, OptimizerSpec spec) : UpdateRule
+internal sealed class MuonRule(IReadOnlyList<Slice> slices, OptimizerSpec spec, ScalarType compute) : UpdateRule
 {
     private readonly Slot[] _slots = [.. Name(slices)];
 
@@ -75,7 +75,7 @@ internal sealed class MuonRule(IReadOnlyList<Slice> slices, OptimizerSpec spec) 
         {
             using var scope = NewDisposeScope();
             var members = group.ToArray();
-            var turned_NRC = NewtonSchulz.Orthogonalize(stack([.. members.Select(m => Wide(m.Update_RC))]), spec.MuonIterations);
+            var turned_NRC = NewtonSchulz.Orthogonalize(stack([.. members.Select(m => Wide(m.Update_RC))]), spec.MuonIterations, compute);
             for (int i = 0; i < members.Length; i++)
             {
                 var slice = members[i].Slice;

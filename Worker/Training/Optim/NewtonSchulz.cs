@@ -11,14 +11,17 @@ public static class NewtonSchulz
 
     /// <summary>
     /// The quintic Newton–Schulz iteration towards U Vᵀ of u = U S Vᵀ, for matrices [N,R,C] with R ≤ C; singular values end in
-    /// about 0.7 to 1.15. bf16 products on a GPU, the masters' type on a CPU. All but a zero matrix, which stays zero.
+    /// about 0.7 to 1.15. A zero matrix stays zero.
     /// </summary>
-    public static Tensor Orthogonalize(Tensor u_NRC, int iterations)
+    /// <param name="u_NRC">The directions.</param>
+    /// <param name="iterations">Five do.</param>
+    /// <param name="compute">Type of the products; that of <paramref name="u_NRC"/> when left out.</param>
+    public static Tensor Orthogonalize(Tensor u_NRC, int iterations, ScalarType? compute = null)
     {
         const double a = 3.4445, b = -4.7750, c = 2.0315;
         var norm_N11 = u_NRC.flatten(1).pow(2).sum(1).sqrt().unsqueeze(-1).unsqueeze(-1);
         var x_NRC = u_NRC / (norm_N11 + 1e-7);
-        x_NRC = u_NRC.device.index >= 0 ? x_NRC.to(bfloat16) : x_NRC;
+        x_NRC = x_NRC.to(compute ?? u_NRC.dtype);
         for (int i = 0; i < iterations; i++)
         {
             var gram_NRR = x_NRC.bmm(x_NRC.transpose(1, 2));
