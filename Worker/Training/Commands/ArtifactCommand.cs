@@ -2,10 +2,10 @@ using System.Globalization;
 using Hearth.Models;
 using Hearth.Models.Hybrid;
 using Hearth.Models.Hybrid.Artifact;
-using Hearth.Runs;
 using Hearth.Torch;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Evaluation;
+using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
@@ -40,7 +40,7 @@ internal static class ArtifactCommand
         string folder = arguments.Required("--checkpoint"), output = arguments.Required("--out");
         double kappa = arguments.Number("--kappa", 0, 0, ArtifactEncoder.LargestKappa);
         int code = arguments.Integer("--code-bytes", ArtifactEncoder.DefaultCodeBytes, 0, ArtifactEncoder.ByteLimit);
-        var model = Load(folder);
+        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU);
         if (model.Plan is not HybridPlan plan)
         {
             throw new BadInputException($"{folder} is of the family {model.Plan.Family}. Allowed: hybrid.");
@@ -52,9 +52,9 @@ internal static class ArtifactCommand
         Print($"{output}: {packed.File.Length} bytes, {packed.Total} with code; kappa {packed.Kappa}, {8.0 * packed.File.Length / plan.Parameters:0.000} bits a parameter");
         if (arguments.Text("--text") is { } text)
         {
-            Print($"before: {Score(model, folder, text, arguments)}");
+            Print($"before: {Score(model, tokenizer, folder, text, arguments)}");
             Put(Hyb6File.Read(new MemoryStream(packed.File)), model);
-            Print($"after:  {Score(model, folder, text, arguments)}");
+            Print($"after:  {Score(model, tokenizer, folder, text, arguments)}");
         }
 
         return ExitCodes.Done;
@@ -74,19 +74,9 @@ internal static class ArtifactCommand
     private static int Evaluate(Arguments arguments)
     {
         string folder = arguments.Required("--checkpoint");
-        Print($"{Score(Load(folder), folder, arguments.Required("--text"), arguments)}");
+        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU);
+        Print($"{Score(model, tokenizer, folder, arguments.Required("--text"), arguments)}");
         return ExitCodes.Done;
-    }
-
-    private static LanguageModel Load(string folder)
-    {
-        CheckpointFolder.Verify(folder);
-        var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
-        var errors = new List<FieldError>();
-        var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
-        var model = plan.Build(torch.float32, torch.CPU, 0);
-        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
-        return model;
     }
 
     private static void Put(Hyb6 artifact, LanguageModel model)
@@ -100,10 +90,9 @@ internal static class ArtifactCommand
     }
 
     // The checkpoint's rows are as long as its run's; a stride scores with more context and is reported beside.
-    private static string Score(LanguageModel model, string folder, string textFile, Arguments arguments)
+    private static string Score(LanguageModel model, ITokenizer tokenizer, string folder, string textFile, Arguments arguments)
     {
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
-        var tokenizer = CheckpointFolder.Tokenizer(folder);
         int[] stream = tokenizer.Encode(File.ReadAllText(textFile));
         int length = config.Run.Data.SeqLen, stride = Math.Min(length, arguments.Integer("--stride", 64, 1, 1 << 20));
         if (stream.Length <= length)

@@ -1,13 +1,12 @@
 using System.Globalization;
 using Hearth.Models;
 using Hearth.Training.Chat;
-using Hearth.Training.Checkpoints;
 using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
 
-/// <summary><c>generate</c>: streams continuations of prompts from a checkpoint folder, one request after the other.</summary>
+/// <summary><c>generate</c>: streams continuations of prompts from a checkpoint or a published VUAF folder, one request after the other.</summary>
 internal static class GenerateCommand
 {
     private const string Speculative = "--speculative";
@@ -30,14 +29,8 @@ internal static class GenerateCommand
             torch.set_num_threads(threads);
         }
 
-        CheckpointFolder.Verify(folder);
-        var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
-        var errors = new List<Runs.FieldError>();
-        var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         using var scope = torch.NewDisposeScope();
-        var model = plan.Build(torch.float32, torch.device(arguments.Text("--device") ?? "cpu"), 0);
-        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()]);
-        var tokenizer = CheckpointFolder.Tokenizer(folder);
+        var (model, tokenizer) = TrainedModel.Load(folder, torch.device(arguments.Text("--device") ?? "cpu"));
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
         var template = Template(arguments);

@@ -16,6 +16,8 @@ internal static class Help
                                          chat: prompts are a user's turns; think: chatml's answer begins with reasoning
                                          speculative: greedy text by drafts, with --temperature 0; the two others: whether a
                                          family's memory outlives a prompt, and whether it is written at all
+          export --checkpoint DIR --out FOLDER
+                                         a VUAF checkpoint as a published folder, which generate reads too
           models                         families, sizes, parameters, memory
           selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
