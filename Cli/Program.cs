@@ -24,6 +24,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     TrainerProgram.Forward("parity", "Compare a family with the numbers of an independent implementation."),
     BenchCommand.Create(),
     TrainerProgram.Forward("selftest", "Check a device: kernels against plain operators, families against the CPU, the same bits twice."),
+    BundleCommand.Create(),
     TestCommand.Create(),
 };
 
