@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
+using Hearth.Runs;
 using Hearth.Training.Tokenizers;
 using Xunit;
 
@@ -62,6 +63,22 @@ public sealed class TokenizerTests
         var e = Assert.Throws<ArgumentOutOfRangeException>(() => new BpeTrainer().Train(256));
 
         Assert.Contains("at least 257", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_least_vocabulary_of_each_kind_is_what_its_trainer_takes()
+    {
+        foreach (string kind in TokenizerKinds.All)
+        {
+            int least = TokenizerKinds.LeastVocabulary(kind);
+            var trainer = TokenizerTrainers.Create(kind);
+            trainer.Add("some words to learn from");
+
+            Assert.Equal(least, trainer.Train(least).VocabSize);
+            Assert.Contains($"at least {least}", Assert.Throws<ArgumentOutOfRangeException>(() => trainer.Train(least - 1)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("byte_bpe, sentencepiece, length_max", Assert.Throws<ArgumentOutOfRangeException>(() => TokenizerTrainers.Create("other")).Message, StringComparison.Ordinal);
     }
 
     [Theory]
