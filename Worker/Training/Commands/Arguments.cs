@@ -5,7 +5,7 @@ namespace Hearth.Training.Commands;
 /// <summary>The words after a command: <c>--name value</c>, <c>--flag</c> and plain words. Unknown options are refused by name.</summary>
 public sealed class Arguments
 {
-    private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<string>> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _flags = new(StringComparer.Ordinal);
     private readonly List<string> _words = [];
 
@@ -31,7 +31,11 @@ public sealed class Arguments
             }
             else if (options.Contains(arg))
             {
-                parsed._values[arg] = i + 1 < args.Length ? args[++i] : throw new BadInputException($"{arg} needs a value.");
+                string value = i + 1 < args.Length ? args[++i] : throw new BadInputException($"{arg} needs a value.");
+                if (!parsed._values.TryAdd(arg, [value]))
+                {
+                    parsed._values[arg].Add(value);
+                }
             }
             else if (arg.StartsWith("--", StringComparison.Ordinal))
             {
@@ -49,7 +53,11 @@ public sealed class Arguments
 
     public bool Has(string flag) => _flags.Contains(flag);
 
-    public string? Text(string name) => _values.GetValueOrDefault(name);
+    /// <summary>The value of an option, the last one where it is given more than once.</summary>
+    public string? Text(string name) => Texts(name).LastOrDefault();
+
+    /// <summary>Every value of an option that may be repeated.</summary>
+    public IReadOnlyList<string> Texts(string name) => _values.TryGetValue(name, out var values) ? values : [];
 
     public string Required(string name) => Text(name) ?? throw new BadInputException($"{name} is missing.");
 

@@ -18,7 +18,10 @@ internal static class Help
                                          family's memory outlives a prompt, and whether it is written at all
           export --checkpoint DIR --out FOLDER
                                          a VUAF checkpoint as a published folder, which generate reads too
-          models                         families, sizes, parameters, memory
+          models [FAMILY [SIZE]] [--set FIELD=VALUE]... [--rows N] [--seq-len N] [--json]
+                                         families, sizes, parameters, FLOP per token, memory per precision and optimizer
+          models describe FAMILY SIZE [--set FIELD=VALUE]... [--json]
+                                         every tensor with shape and count
           selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
