@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { toDocuments, toJsonLines } from "../model/documents";
 import { query, request } from "./client";
 import type { DatasetView, JoinCode, ModelsResponse, WorkerView } from "./types";
 
@@ -19,12 +20,14 @@ export function useDatasets() {
   return useQuery({ queryKey: ["datasets"], queryFn: ({ signal }) => request<DatasetView[]>("/datasets", { signal }), staleTime: 30_000 });
 }
 
-/** Makes a dataset of a file; a name that ends in .jsonl has one document a line. */
+/** Makes a dataset of files: a single .jsonl as it is, texts as its documents. */
 export function useAddText() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ file, name, license }: { file: File; name: string; license: string }) =>
-      request<DatasetView>(`/datasets${query({ name, license, kind: file.name.endsWith(".jsonl") ? "jsonl" : "text" })}`, { method: "POST", file }),
+    mutationFn: async ({ files, name, license }: { files: readonly File[]; name: string; license: string }) => {
+      const file = files.length === 1 && files[0]!.name.endsWith(".jsonl") ? files[0]! : new Blob([toJsonLines(toDocuments(await Promise.all(files.map((f) => f.text()))))]);
+      return request<DatasetView>(`/datasets${query({ name, license, kind: "jsonl" })}`, { method: "POST", file });
+    },
     onSuccess: () => client.invalidateQueries({ queryKey: ["datasets"] }),
   });
 }

@@ -64,8 +64,12 @@ function TraceFact({ run }: { run: RunDetail }) {
   if (equal) {
     return <Fact name="Exact resume" sub={equal.step === null || equal.step === undefined ? "proved on resume" : `at step ${count(equal.step)}`}><span className="good">Trace equal</span></Fact>;
   }
-  const hash = run.trace ?? newest(run.checkpoints)?.trace ?? null;
-  return <Fact name="Trace" sub={hash === null ? "with the first step" : `at step ${count(run.summary.step)}`}>{hash === null ? UNKNOWN : <span className="mono" title={trace(hash)}>{trace(hash).slice(0, 9).replace(" ", NB)}</span>}</Fact>;
+  const over = run.summary.ended_at && run.trace ? { step: run.summary.step, trace: run.trace } : null;
+  const known = over ?? newest(run.checkpoints) ?? null;
+  if (known === null) {
+    return <Fact name="Trace" sub="with the first checkpoint">{UNKNOWN}</Fact>;
+  }
+  return <Fact name="Trace" sub={`at ${over ? "step" : "checkpoint"} ${count(known.step)}`}><span className="mono" title={trace(known.trace)}>{trace(known.trace).slice(0, 9).replace(" ", NB)}</span></Fact>;
 }
 
 function newest(checkpoints: readonly CheckpointView[]): CheckpointView | undefined {
