@@ -111,6 +111,21 @@ public static class HearthSeam
         return true;
     }
 
+    /// <summary>
+    /// One AdamW step of a parameter whose moments are codes, scales, a map's values and their middles; steps are clamped to
+    /// <paramref name="limit"/>. False where only the naive form exists (other than fp32 and fp64 on the CPU).
+    /// </summary>
+    public static bool AdamW8(Tensor weight, Tensor grad, Tensor[] first, Tensor[] second, AdamWStep step, double limit)
+    {
+        if (NaiveOnly || !OnCpu(weight, grad))
+        {
+            return false;
+        }
+
+        Ops.AdamW8.Do(weight, grad, first, second, step.Lr, step.Beta1, step.Beta2, step.Eps, step.WeightDecay, step.Step, step.Scale, limit);
+        return true;
+    }
+
     private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 
     private static bool HasScan(Tensor x_BTHN, long states) => !NaiveOnly && (x_BTHN.device.index < 0

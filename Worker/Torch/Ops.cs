@@ -9,6 +9,7 @@ internal static class Ops
     internal static readonly Op Addcdiv = new("aten::addcdiv_");
     internal static readonly Op Addcmul = new("aten::addcmul_");
     internal static readonly Op AdamW = new("hearth::adamw_");
+    internal static readonly Op AdamW8 = new("hearth::adamw8_");
     internal static readonly Op Addmm = new("aten::addmm_");
     internal static readonly Op Abs = new("aten::abs");
     internal static readonly Op All = new("aten::all");

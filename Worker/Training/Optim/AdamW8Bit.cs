@@ -1,13 +1,17 @@
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 // N elements of a parameter, K blocks of 256.
 namespace Hearth.Training.Optim;
 
 /// <summary>AdamW whose moments are 8-bit codes where <see cref="EightBitMoments.Hold"/> says so, and full elsewhere.</summary>
-public sealed class AdamW8Bit(LanguageModel model, OptimizerSpec spec)
-    : Optimizer(model, new AdamW8BitRule(Slices(model, spec, true), spec), new AdamWRule(Slices(model, spec, false), spec))
+/// <param name="model">Whose parameters to update.</param>
+/// <param name="spec">Rates, betas, epsilon and decay, and whether embeddings are coded.</param>
+/// <param name="naive">Plain operators per tensor: the truth that the fused step is tested against.</param>
+public sealed class AdamW8Bit(LanguageModel model, OptimizerSpec spec, bool naive = false)
+    : Optimizer(model, new AdamW8BitRule(Slices(model, spec, true), spec, naive), new AdamWRule(Slices(model, spec, false), spec, naive))
 {
     private static IReadOnlyList<Slice> Slices(LanguageModel model, OptimizerSpec spec, bool coded) =>
         [.. model.Plan.Tensors.Where(t => EightBitMoments.Hold(t, spec) == coded).Select(t => Slice.Whole(model, t, spec))];
@@ -24,11 +28,12 @@ internal sealed class AdamW8BitRule : UpdateRule
     private const double LargestStep = 10;
 
     private readonly OptimizerSpec _spec;
+    private readonly bool _naive;
     private readonly Slot[] _slots;
 
-    public AdamW8BitRule(IReadOnlyList<Slice> slices, OptimizerSpec spec)
+    public AdamW8BitRule(IReadOnlyList<Slice> slices, OptimizerSpec spec, bool naive)
     {
-        _spec = spec;
+        (_spec, _naive) = (spec, naive);
         _slots = [.. slices.Select(s => new Slot(s, new CodedMoment(s.Weight, DynamicMap.Signed), new CodedMoment(s.Weight, DynamicMap.Unsigned)))];
     }
 
@@ -50,7 +55,17 @@ internal sealed class AdamW8BitRule : UpdateRule
             if (slot.Slice.Grad is { } grad)
             {
                 using var scope = NewDisposeScope();
-                Update(slot, grad.flatten() * step.Scale, step);
+                var (scale, decay) = (step.Scale, slot.Slice.Decay);
+                if (_spec.AdamDecay == "coupled")
+                {
+                    (grad, scale, decay) = ((grad * scale) + (slot.Slice.Weight.detach() * decay), 1, 0);
+                }
+
+                var adam = new AdamWStep(slot.Slice.Rate * step.Factor, _spec.Beta1, _spec.Beta2, _spec.Eps, decay, step.Step, scale);
+                if (_naive || !HearthSeam.AdamW8(slot.Slice.Weight, grad, slot.First.Tensors, slot.Second.Tensors, adam, LargestStep))
+                {
+                    Update(slot, grad.flatten() * scale, adam);
+                }
             }
         }
     }
@@ -65,25 +80,19 @@ internal sealed class AdamW8BitRule : UpdateRule
         }
     }
 
-    private void Update(Slot slot, Tensor grad_N, UpdateStep step)
+    private static void Update(Slot slot, Tensor grad_N, AdamWStep step)
     {
-        var weight_N = slot.Slice.Weight.detach().flatten();
-        double rate = slot.Slice.Rate * step.Factor, decay = slot.Slice.Decay;
-        if (_spec.AdamDecay == "coupled")
-        {
-            (grad_N, decay) = (grad_N + (weight_N * decay), 0);
-        }
-
         // An element whose gradient is not finite forgets its moments and keeps its weight.
         var finite_N = grad_N.isfinite();
         var lost_N = finite_N.eq(0);
         grad_N = grad_N.masked_fill(lost_N, 0);
-        var m_N = ((slot.First.Decode() * _spec.Beta1) + (grad_N * (1 - _spec.Beta1))).masked_fill(lost_N, 0);
-        var v_N = ((slot.Second.Decode() * _spec.Beta2) + (grad_N * grad_N * (1 - _spec.Beta2))).masked_fill(lost_N, 0);
-        var first_N = m_N / (1 - Math.Pow(_spec.Beta1, step.Step));
-        var second_N = v_N / (1 - Math.Pow(_spec.Beta2, step.Step));
-        var direction_N = (first_N / (second_N.sqrt() + _spec.Eps)).clamp(-LargestStep, LargestStep);
-        var next_N = (weight_N * (1 - (rate * decay))) - (direction_N * rate);
+        var m_N = ((slot.First.Decode() * step.Beta1) + (grad_N * (1 - step.Beta1))).masked_fill(lost_N, 0);
+        var v_N = ((slot.Second.Decode() * step.Beta2) + (grad_N * grad_N * (1 - step.Beta2))).masked_fill(lost_N, 0);
+        var first_N = m_N / (1 - Math.Pow(step.Beta1, step.Step));
+        var second_N = v_N / (1 - Math.Pow(step.Beta2, step.Step));
+        var direction_N = (first_N / (second_N.sqrt() + step.Eps)).clamp(-LargestStep, LargestStep);
+        var weight_N = slot.Slice.Weight.detach().flatten();
+        var next_N = (weight_N * (1 - (step.Lr * step.WeightDecay))) - (direction_N * step.Lr);
         slot.Slice.Weight.copy_(where(finite_N, next_N, weight_N).view(slot.Slice.Weight.shape));
         slot.First.Encode(m_N);
         slot.Second.Encode(v_N);
@@ -110,6 +119,9 @@ public sealed class CodedMoment : IDisposable
 
     /// <summary>Largest absolute value of each block; 1 where all are 0.</summary>
     public Tensor Scale_K { get; }
+
+    /// <summary>Codes, scales, values, middles.</summary>
+    internal Tensor[] Tensors => [Codes_N, Scale_K, _values, _middles];
 
     public Tensor Decode() => _values.index_select(0, Codes_N.to(int64)) * Spread();
 
