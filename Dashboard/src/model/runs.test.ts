@@ -42,6 +42,14 @@ describe("while the pointer is in the list", () => {
     expect(held.sections.training.map((r) => r.step)).toEqual([100]);
     expect(held.sections.waiting).toHaveLength(1);
   });
+
+  it("appends further pages of finished runs, which are no changes", () => {
+    const before = intoSections([run("9", "succeeded", { ended_at: "2026-11-02T00:00:00Z" })], new Map(), ALL);
+    const after = intoSections([run("9", "succeeded", { ended_at: "2026-11-02T00:00:00Z" }), run("8", "failed", { ended_at: "2026-11-03T00:00:00Z" })], new Map(), ALL);
+    const held = heldOrder(before, after);
+    expect(held.changes).toBe(0);
+    expect(held.sections.finished.map((r) => r.id)).toEqual(["9", "8"]);
+  });
 });
 
 it("allows verbs by state", () => {

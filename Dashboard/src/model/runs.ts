@@ -132,7 +132,8 @@ function weight(run: RunSummary): number {
 
 /**
  * The sections in the order that was shown, with the runs' newest values, while the pointer or a selection is in the list.
- * `changes` counts the rows that would come, go or move.
+ * `changes` counts the rows that would come, go or move. Finished rows that were nowhere before are further pages of the list:
+ * they go to its end at once, or scrolling would show nothing new.
  */
 export function heldOrder(shown: Sections, next: Sections): { sections: Sections; changes: number } {
   const names = ["training", "waiting", "finished"] as const;
@@ -141,11 +142,13 @@ export function heldOrder(shown: Sections, next: Sections): { sections: Sections
   const place = (sections: Sections) => new Map(names.flatMap((name) => sections[name].map((run) => [run.id, name] as const)));
   const before = place(shown);
   const after = place(next);
+  const paged = next.finished.filter((run) => !before.has(run.id));
+  paged.forEach((run) => before.set(run.id, "finished"));
   let changes = 0;
   for (const id of new Set([...before.keys(), ...after.keys()])) {
     changes += before.get(id) === after.get(id) ? 0 : 1;
   }
-  return { sections: { training: hold("training"), waiting: hold("waiting"), finished: hold("finished") }, changes };
+  return { sections: { training: hold("training"), waiting: hold("waiting"), finished: [...hold("finished"), ...paged] }, changes };
 }
 
 /** Names the filters that are set, for the empty list: "State is failed and text “qvx”". */
