@@ -40,7 +40,7 @@ export function DeviceCard({ card, now, onVerb }: Props) {
         </div>
         {status === "training" && <Running card={card} />}
         {status === "free" && <p className="small soft">Takes the next run that fits.</p>}
-        {status === "draining" && <p className="small soft">Takes no new runs.</p>}
+        {worker.draining && !away && <p className="small soft">Being drained: takes no new runs.</p>}
         {away && <p className="small soft"><b className="strong">Not heard from</b> since {clock(Date.parse(worker.seen_at), now)}. Its runs go on elsewhere from their last checkpoint.</p>}
         <Readings card={card} />
       </div>
