@@ -2035,7 +2035,7 @@ export interface components {
         OptimizerSpec: {
             /**
              * @description `adamw`; `adamw8bit`: the same with moments of large tensors in 8 bits; or `muon`: Muon for the family's matrices and
-             *     Adam for the rest.
+             *             Adam for the rest.
              */
             name?: string;
             /** @description `32bit` or `8bit`: moments of embedding tables under `adamw8bit`. */
