@@ -19,6 +19,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),
     TrainerProgram.Forward("export", "Write a VUAF checkpoint as the folder that is published."),
     TrainerProgram.Forward("generate", "Continue a prompt from a checkpoint folder."),
+    TrainerProgram.Forward("logits", "A checkpoint's logits for a text of ids."),
     TrainerProgram.Forward("models", "Families, sizes, parameters and memory; describe: every tensor of one."),
     TrainerProgram.Forward("artifact", "Pack a Hybrid checkpoint into 16 MB, and score bits per byte."),
     TrainerProgram.Forward("parity", "Compare a family with the numbers of an independent implementation."),

@@ -89,6 +89,9 @@ public abstract class LanguageModel : nn.Module
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);
 
+    /// <summary>What a text of ids [B,T] gives, by name: <c>logits</c>, or what a family has in its place, one after the other.</summary>
+    public virtual IEnumerable<(string Name, Tensor Value)> Outputs(Tensor ids_BT) => [("logits", Logits(ids_BT))];
+
     /// <summary>As <see cref="Logits"/> in a training step's forward, where that differs (limits on experts).</summary>
     public virtual Tensor TrainingLogits(Tensor ids_BT) => Logits(ids_BT);
 

@@ -1,5 +1,6 @@
 using Hearth.Models.Hybrid.Artifact;
 using Hearth.Protocol;
+using Hearth.Torch;
 using Hearth.Training.Chat;
 using Hearth.Training.Tokenizers;
 
@@ -36,7 +37,7 @@ public static class Failures
         _ when IsOutOfMemory(e) => (FailureCodes.OutOfMemory, ExitCodes.OutOfMemory),
         CorruptCheckpointException => (FailureCodes.CorruptCheckpoint, ExitCodes.BadInput),
         NotFiniteException => (FailureCodes.NotFinite, ExitCodes.Crashed),
-        BadInputException or TokenizerException or ChatException or ArtifactException or FileNotFoundException or DirectoryNotFoundException => (FailureCodes.BadInput, ExitCodes.BadInput),
+        BadInputException or TokenizerException or ChatException or ArtifactException or SafetensorsException or FileNotFoundException or DirectoryNotFoundException => (FailureCodes.BadInput, ExitCodes.BadInput),
         _ => (FailureCodes.Crashed, ExitCodes.Crashed),
     };
 

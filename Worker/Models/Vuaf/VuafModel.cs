@@ -94,6 +94,19 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     public IReadOnlyList<(Tensor Logits_BTV, Tensor? Halt_BT)> Steps(Tensor ids_BT, int loops) =>
         [.. Loop(ids_BT, loops, null).Select((n_BTD, i) => (Head(n_BTD), i < loops - 1 ? HaltLogits(n_BTD) : null))];
 
+    /// <summary>Of each loop step, from 0 on, <c>logits.r</c> [B,T,V] and, of all but the last, <c>halt.r</c> [B,T].</summary>
+    public override IEnumerable<(string Name, Tensor Value)> Outputs(Tensor ids_BT)
+    {
+        foreach (var (r, (logits_BTV, halt_BT)) in Steps(ids_BT, _config.LoopSteps).Index())
+        {
+            yield return ($"logits.{r}", logits_BTV);
+            if (halt_BT is not null)
+            {
+                yield return ($"halt.{r}", halt_BT);
+            }
+        }
+    }
+
     public override IEnumerable<CaseResult> Case(CaseInputs inputs)
     {
         const double threshold = 0.5;

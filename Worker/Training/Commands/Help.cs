@@ -18,6 +18,8 @@ internal static class Help
                                          family's memory outlives a prompt, and whether it is written at all
           export --checkpoint DIR --out FOLDER
                                          a VUAF checkpoint as a published folder, which generate reads too
+          logits CHECKPOINT --ids 1,2,3 [--out FILE.safetensors] [--top N] [--dtype fp32|fp64] [--device D] [--threads N]
+                                         the model's logits at each position; a looped model's of each step, and its halt logits
           models [FAMILY [SIZE]] [--set FIELD=VALUE]... [--rows N] [--seq-len N] [--json]
                                          families, sizes, parameters, FLOP per token, memory per precision and optimizer
           models describe FAMILY SIZE [--set FIELD=VALUE]... [--json]
