@@ -11,6 +11,7 @@ try
         ["prepare", .. var rest] => PrepareCommand.Run(rest),
         ["generate", .. var rest] => GenerateCommand.Run(rest),
         ["export", .. var rest] => ExportCommand.Run(rest),
+        ["import", .. var rest] => ImportCommand.Run(rest),
         ["logits", .. var rest] => LogitsCommand.Run(rest),
         ["models", .. var rest] => ModelsCommand.Run(rest),
         ["parity", .. var rest] => ParityCommand.Run(rest),
@@ -18,7 +19,7 @@ try
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, export, logits, models, parity, selftest, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, export, import, logits, models, parity, selftest, artifact, bench, help."),
     };
 }
 catch (Exception e)

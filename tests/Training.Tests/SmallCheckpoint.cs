@@ -20,10 +20,10 @@ internal static class SmallCheckpoint
         return trainer.Train(Math.Max(400, TokenizerKinds.LeastVocabulary(kind)));
     }
 
-    public static LanguageModel Model(string family, torch.ScalarType dtype = torch.ScalarType.Float32, Dictionary<string, JsonElement>? overrides = null)
+    public static LanguageModel Model(string family, torch.ScalarType dtype = torch.ScalarType.Float32)
     {
         var errors = new List<FieldError>();
-        var plan = Families.Plan(new ModelSpec { Family = family, Size = "nano", Overrides = overrides ?? [] }, errors);
+        var plan = Families.Plan(new ModelSpec { Family = family, Size = "nano", Overrides = new() { ["vocab_size"] = JsonSerializer.SerializeToElement(512) } }, errors);
         var model = plan?.Build(dtype, torch.CPU, 3) ?? throw new InvalidOperationException(string.Join(" ", errors.Select(e => e.Message)));
         using var quiet = torch.no_grad();
         foreach (var weight in model.parameters())

@@ -42,9 +42,11 @@ public static class CheckpointFolder
         long step,
         IReadOnlyList<CheckpointFile> files,
         Func<IReadOnlyList<FileRef>, CheckpointManifest> manifest,
-        Func<string, Stream>? open = null)
+        Func<string, Stream>? open = null) => WriteTo(PathOf(root, step), files, manifest, open);
+
+    /// <summary><see cref="Write"/> into a folder of any name; its parent is there.</summary>
+    internal static string WriteTo(string path, IReadOnlyList<CheckpointFile> files, Func<IReadOnlyList<FileRef>, CheckpointManifest> manifest, Func<string, Stream>? open = null)
     {
-        string path = PathOf(root, step);
         string temporary = path + Temporary;
         open ??= static name => new FileStream(name, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 1 << 20);
         try
@@ -55,7 +57,7 @@ public static class CheckpointFolder
             WriteFile(temporary, new CheckpointFile(ManifestName, s => JsonSerializer.Serialize(s, manifest(refs), Json.Pretty)), open);
             Folders.Sync(temporary);
             Commit(temporary, path);
-            Folders.Sync(root);
+            Folders.Sync(Path.GetDirectoryName(path)!);
             return path;
         }
         catch

@@ -20,7 +20,28 @@ public sealed record CheckpointContent(
     Action<Stream> WriteWeights,
     Action<Stream> WriteOptimizer,
     Action<Stream>? WriteAverage,
-    double PauseSeconds);
+    double PauseSeconds)
+{
+    /// <summary>Everything but the manifest.</summary>
+    internal IReadOnlyList<CheckpointFile> Files =>
+    [
+        new(CheckpointFolder.WeightsName, WriteWeights),
+        new(CheckpointFolder.OptimizerName, WriteOptimizer),
+        new(CheckpointFolder.StateName, s => JsonSerializer.Serialize(s, State, Json.Pretty)),
+        new(CheckpointFolder.ConfigName, s => s.Write(Config)),
+        new(Tokenizer.FileName, s => s.Write(Tokenizer.File)),
+        .. WriteAverage is { } average ? [new(CheckpointFolder.AverageName, average)] : Array.Empty<CheckpointFile>(),
+    ];
+
+    internal CheckpointManifest Manifest(IReadOnlyList<FileRef> files) => new()
+    {
+        Step = State.Step,
+        Tokens = State.Tokens,
+        Trace = State.Trace,
+        TokenizerSha256 = Tokenizer.Sha256,
+        Files = files,
+    };
+}
 
 /// <summary>
 /// Writes one checkpoint at a time on its own thread. The trainer calls <see cref="Wait"/> before it takes the next
@@ -61,16 +82,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
         var state = content.State;
         try
         {
-            List<CheckpointFile> files =
-            [
-                new(CheckpointFolder.WeightsName, content.WriteWeights),
-                new(CheckpointFolder.OptimizerName, content.WriteOptimizer),
-                new(CheckpointFolder.StateName, s => JsonSerializer.Serialize(s, state, Json.Pretty)),
-                new(CheckpointFolder.ConfigName, s => s.Write(content.Config)),
-                new(content.Tokenizer.FileName, s => s.Write(content.Tokenizer.File)),
-                .. content.WriteAverage is { } average ? [new(CheckpointFolder.AverageName, average)] : Array.Empty<CheckpointFile>(),
-            ];
-            string path = CheckpointFolder.Write(root, state.Step, files, refs => Manifest(content, refs), open);
+            string path = CheckpointFolder.Write(root, state.Step, content.Files, content.Manifest, open);
             _last = new CheckpointPlace(path, state.Step, state.Trace);
             sink.Emit(new CheckpointEvent(state.Step, path, state.Trace, content.PauseSeconds, clock.GetElapsedTime(began).TotalSeconds));
             if (KeepLast > 0)
@@ -84,15 +96,6 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
             sink.Emit(new CheckpointFailedEvent(state.Step, $"{root}: {e.Message}"));
         }
     }
-
-    private static CheckpointManifest Manifest(CheckpointContent content, IReadOnlyList<FileRef> files) => new()
-    {
-        Step = content.State.Step,
-        Tokens = content.State.Tokens,
-        Trace = content.State.Trace,
-        TokenizerSha256 = content.Tokenizer.Sha256,
-        Files = files,
-    };
 }
 
 /// <summary>A complete checkpoint on this disk.</summary>

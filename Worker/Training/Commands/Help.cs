@@ -16,8 +16,9 @@ internal static class Help
                                          chat: prompts are a user's turns; think: chatml's answer begins with reasoning
                                          speculative: greedy text by drafts, with --temperature 0; the two others: whether a
                                          family's memory outlives a prompt, and whether it is written at all
-          export --checkpoint DIR --out FOLDER
-                                         a VUAF checkpoint as a published folder, which generate reads too
+          export CHECKPOINT OUTDIR       a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
+          import DIR OUTDIR [--spec FILE]
+                                         such a folder, or a published VUAF one, as a checkpoint that the spec's run goes on from
           logits CHECKPOINT --ids 1,2,3 [--out FILE.safetensors] [--top N] [--dtype fp32|fp64] [--device D] [--threads N]
                                          the model's logits at each position; a looped model's of each step, and its halt logits
           models [FAMILY [SIZE]] [--set FIELD=VALUE]... [--rows N] [--seq-len N] [--json]
