@@ -6,7 +6,11 @@ namespace Hearth.Models;
 /// <param name="Temperature">0 takes the likeliest; ties go to the lowest id.</param>
 /// <param name="TopK">Keep the k likeliest; 0 keeps all.</param>
 /// <param name="Exit">How a looped model stops early; null runs every token at full depth.</param>
-public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0, ExitOptions? Exit = null);
+public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0, ExitOptions? Exit = null)
+{
+    /// <summary>Keep the likeliest tokens whose probabilities add up to at most this, the first in any case; applied after <see cref="TopK"/>.</summary>
+    public double TopP { get; init; } = 1;
+}
 
 /// <param name="LoopStep">The zero-based loop step that the token came from; null when nothing stops early.</param>
 public readonly record struct SampledToken(int Token, int? LoopStep);
@@ -72,6 +76,11 @@ public static class Sampler
             total += keys[i];
         }
 
+        if (how.TopP < 1)
+        {
+            (kept, total) = Nucleus(keys.AsSpan(0, kept), how.TopP * total);
+        }
+
         double left = NextUniform(ref state) * total;
         for (int i = 0; i < kept; i++)
         {
@@ -95,6 +104,19 @@ public static class Sampler
         }
 
         return best;
+    }
+
+    // The longest prefix of falling weights whose sum is within the limit, at least one weight (Holtzman et al., arXiv 1904.09751).
+    private static (int Kept, double Total) Nucleus(ReadOnlySpan<double> weights, double limit)
+    {
+        double sum = weights[0];
+        int kept = 1;
+        while (kept < weights.Length && sum + weights[kept] <= limit)
+        {
+            sum += weights[kept++];
+        }
+
+        return (kept, sum);
     }
 
     private static double[] LastRow(LanguageModel model, IDecodeSession session, int[] ids, bool early)

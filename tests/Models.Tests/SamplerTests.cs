@@ -38,6 +38,29 @@ public sealed class SamplerTests
         Assert.True(seen[1] > 0 && seen[3] > 0);
     }
 
+    [Theory]
+    [InlineData(0.0, new[] { 1 })]
+    [InlineData(0.64, new[] { 1 })]
+    [InlineData(0.89, new[] { 1, 3 })]
+    [InlineData(0.97, new[] { 1, 2, 3 })]
+    [InlineData(1.0, new[] { 0, 1, 2, 3 })]
+    public void Only_the_likeliest_within_the_mass_are_drawn_and_the_first_always(double mass, int[] expected)
+    {
+        // Probabilities 0.0321, 0.6439, 0.0871 and 0.2369.
+        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1) { TopP = mass }, 4_000);
+
+        Assert.Equal(expected, Enumerable.Range(0, 4).Where(i => seen[i] > 0));
+    }
+
+    [Fact]
+    public void The_mass_is_that_of_the_k_likeliest()
+    {
+        // Of the two likeliest the first has 0.731; of all four 0.644.
+        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1, TopK: 2) { TopP = 0.99 }, 1_000);
+
+        Assert.Equal([0, 1_000, 0, 0], seen);
+    }
+
     [Fact]
     public void A_seed_decides_the_text_and_the_training_generator_stays_where_it_is()
     {

@@ -13,24 +13,22 @@ internal static class GenerateCommand
     private const string KeepMemory = "--keep-ring-memory";
     private const string FreezeMemory = "--freeze-ring-memory";
     private const string Think = "--think";
+    private const string HaltThreshold = "--halt-threshold";
 
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think]);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--top-p", HaltThreshold, "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think]);
         string folder = arguments.Required("--checkpoint");
         string[] prompts = [arguments.Required("--prompt"), .. arguments.Words];
         var how = new Sampling(
             arguments.Number("--temperature", 0.8, 0, 10),
             arguments.Integer("--top-k", 50, 0, 1 << 20),
-            (ulong)arguments.Integer("--seed", 0, 0, int.MaxValue));
-        int threads = arguments.Integer("--threads", 0, 0, 1024);
-        if (threads > 0)
-        {
-            torch.set_num_threads(threads);
-        }
+            (ulong)arguments.Integer("--seed", 0, 0, int.MaxValue)) { TopP = arguments.Number("--top-p", 1, 0, 1) };
+        var device = DeviceOptions.Apply(arguments);
 
         using var scope = torch.NewDisposeScope();
-        var (model, tokenizer) = TrainedModel.Load(folder, torch.device(arguments.Text("--device") ?? "cpu"));
+        var (model, tokenizer) = TrainedModel.Load(folder, device);
+        how = how with { Exit = Exit(model, arguments) };
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
         var template = Template(arguments);
@@ -44,9 +42,15 @@ internal static class GenerateCommand
                 throw new BadInputException("--prompt is empty. Allowed: at least one character.");
             }
 
-            var text = speculation?.Generate(model, ids, limit, stops) ?? Sampler.Generate(model, ids, limit, how);
+            var loops = new List<int>();
+            var text = speculation?.Generate(model, ids, limit, stops) ?? Sampler.GenerateSteps(model, ids, limit, how).Select(t => Noted(t, loops));
             Console.Write(template is null ? prompt : "");
             Print(tokenizer, ids, text.TakeWhile(id => !stops.Contains(id)));
+            if (loops.Count > 0)
+            {
+                Console.Error.WriteLine($"loop steps: {string.Join(' ', loops)}");
+            }
+
             if (speculation is { Stats: var stats })
             {
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{stats.AcceptanceLength:0.00} tokens a pass over {stats.Rounds} passes, {stats.Drafted} drafted"));
@@ -54,6 +58,40 @@ internal static class GenerateCommand
         }
 
         return ExitCodes.Done;
+    }
+
+    // A looped model stops early by the published rule; at a threshold of 1 every token runs at full depth.
+    private static ExitOptions? Exit(LanguageModel model, Arguments arguments)
+    {
+        double threshold = arguments.Number(HaltThreshold, new ExitOptions().Threshold, 0, 1);
+        if (model is not IEarlyExit looped)
+        {
+            return arguments.Text(HaltThreshold) is null ? null : throw new BadInputException($"{HaltThreshold} is set, but {model.Plan.Title} has no loop to leave early.");
+        }
+
+        if (threshold >= 1)
+        {
+            return null;
+        }
+
+        var exit = new ExitOptions(threshold);
+        using var session = looped.StartDecode(exit);
+        if (session.Notice is { } notice)
+        {
+            Console.Error.WriteLine(notice);
+        }
+
+        return exit;
+    }
+
+    private static int Noted(SampledToken token, List<int> loops)
+    {
+        if (token.LoopStep is { } step)
+        {
+            loops.Add(step);
+        }
+
+        return token.Token;
     }
 
     private static IChatTemplate? Template(Arguments arguments)

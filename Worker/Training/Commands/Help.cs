@@ -10,12 +10,14 @@ internal static class Help
                                          train from a shell, no coordinator needed
           prepare --spec FILE [--data PATH] [--out DIR]
                                          tokenise a dataset once
-          generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--seed N] [--device D] [--threads N]
+          generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N] [--device D] [--threads N]
                    [--chat vuaf|chatml [--system TEXT] [--category NAME] [--think]]
-                   [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
+                   [--halt-threshold X] [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
                                          chat: prompts are a user's turns; think: chatml's answer begins with reasoning
                                          speculative: greedy text by drafts, with --temperature 0; the two others: whether a
                                          family's memory outlives a prompt, and whether it is written at all
+                                         halt-threshold: a looped model leaves its loop there (0.5; 1 = full depth); each token's
+                                         loop step is printed on standard error
           export CHECKPOINT OUTDIR       a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
           import DIR OUTDIR [--spec FILE]
                                          such a folder, or a published VUAF one, as a checkpoint that the spec's run goes on from
