@@ -17,6 +17,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     PoolCommands.Tokens(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),
+    TrainerProgram.Forward("chat", "Talk with a checkpoint, one turn a line."),
     TrainerProgram.Forward("export", "A checkpoint as a folder to give away: safetensors, config, tokenizer."),
     TrainerProgram.Forward("import", "Such a folder as a checkpoint that a run goes on from."),
     TrainerProgram.Forward("generate", "Continue a prompt from a checkpoint folder."),

@@ -31,15 +31,30 @@ public static class Sampler
         int longest = model.Plan.MaxSeqLen;
         int[] ids = Fitting(prompt, maxTokens, longest);
         ulong state = how.Seed;
-        using var session = how.Exit is { } exit && model is IEarlyExit looped ? looped.StartDecode(exit) : model.StartDecode();
+        using var session = Start(model, how);
         for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
         {
-            double[] logits = LastRow(model, session, ids, how.Exit is not null);
-            int next = Choose(logits, how, ref state);
-            yield return new SampledToken(next, how.Exit is null ? null : (session as IExitSession)?.LoopSteps[0]);
-            ids = [next];
+            var next = Next(model, session, ids, how, ref state);
+            yield return next;
+            ids = [next.Token];
         }
     }
+
+    /// <summary>Feeds ids to a session and chooses what follows them.</summary>
+    /// <param name="model">The session's model.</param>
+    /// <param name="session">Takes the ids.</param>
+    /// <param name="ids">At least one.</param>
+    /// <param name="how">Choice of the token.</param>
+    /// <param name="state">Of the generator; starts at the seed.</param>
+    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state)
+    {
+        int next = Choose(LastRow(model, session, ids, how.Exit is not null), how, ref state);
+        return new SampledToken(next, how.Exit is null ? null : (session as IExitSession)?.LoopSteps[0]);
+    }
+
+    /// <summary>A session that leaves a loop as <paramref name="how"/> says, where the model has one.</summary>
+    public static IDecodeSession Start(LanguageModel model, Sampling how) =>
+        how.Exit is { } exit && model is IEarlyExit looped ? looped.StartDecode(exit) : model.StartDecode();
 
     /// <summary>The end of a prompt that leaves room for the new tokens, at least half of the longest text.</summary>
     public static int[] Fitting(IReadOnlyList<int> prompt, int maxTokens, int longest)

@@ -10,6 +10,7 @@ try
         ["train", .. var rest] => TrainCommand.Run(rest),
         ["prepare", .. var rest] => PrepareCommand.Run(rest),
         ["generate", .. var rest] => GenerateCommand.Run(rest),
+        ["chat", .. var rest] => ChatCommand.Run(rest),
         ["export", .. var rest] => ExportCommand.Run(rest),
         ["import", .. var rest] => ImportCommand.Run(rest),
         ["logits", .. var rest] => LogitsCommand.Run(rest),
@@ -19,7 +20,7 @@ try
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, export, import, logits, models, parity, selftest, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, chat, export, import, logits, models, parity, selftest, artifact, bench, help."),
     };
 }
 catch (Exception e)

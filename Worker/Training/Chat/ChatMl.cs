@@ -20,4 +20,6 @@ public sealed class ChatMl(bool think = false) : IChatTemplate
 
     public string Prompt(IReadOnlyList<ChatMessage> messages) =>
         Render(messages) + SpecialTokens.ChatStart + AssistantHeader + (think ? SpecialTokens.Think : "");
+
+    public string Next(string message) => SpecialTokens.ChatEnd + Prompt([new ChatMessage(ChatRole.User, message)]);
 }

@@ -17,4 +17,10 @@ public interface IChatTemplate
 
     /// <summary>A conversation that the assistant is to go on with.</summary>
     string Prompt(IReadOnlyList<ChatMessage> messages);
+
+    /// <summary>What comes between an answer, without the token that ended it, and the next one: the user's message and the assistant's header.</summary>
+    string Next(string message);
+
+    /// <summary>Text that ends an answer too; null = only tokens do.</summary>
+    string? StopText => null;
 }

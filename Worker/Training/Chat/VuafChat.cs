@@ -21,6 +21,8 @@ public sealed class VuafChat(string category) : IChatTemplate
 
     public string Prompt(IReadOnlyList<ChatMessage> messages) => _open + Turns(messages) + SpecialTokens.Turn + AssistantHeader;
 
+    public string Next(string message) => Turns([new ChatMessage(ChatRole.User, message)]) + SpecialTokens.Turn + AssistantHeader;
+
     /// <summary>A pretraining row of a document.</summary>
     public string Document(string meta, string text) => _open + SpecialTokens.MetaOpen + meta + SpecialTokens.MetaClose + text + SpecialTokens.End;
 

@@ -18,6 +18,8 @@ internal static class Help
                                          family's memory outlives a prompt, and whether it is written at all
                                          halt-threshold: a looped model leaves its loop there (0.5; 1 = full depth); each token's
                                          loop step is printed on standard error
+          chat CHECKPOINT [--system TEXT] [--category NAME] [--think] [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N]
+                                         one turn a line of standard input, each answer as it comes; the template is the tokenizer's
           export CHECKPOINT OUTDIR       a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
           import DIR OUTDIR [--spec FILE]
                                          such a folder, or a published VUAF one, as a checkpoint that the spec's run goes on from
