@@ -235,10 +235,15 @@ internal static class SafetensorsHeader
             throw new SafetensorsException($"{path}: the tensor {name} lies at {string.Join("..", offsets)}, the data has {dataBytes} bytes");
         }
 
+        if (shape.Any(size => size < 0))
+        {
+            throw new SafetensorsException($"{path}: the tensor {name} has the shape [{string.Join(", ", shape)}]. Allowed: sizes of at least 0.");
+        }
+
         Int128 bytes = type.Bytes;
         foreach (long size in shape)
         {
-            bytes = size < 0 || bytes > long.MaxValue ? -1 : bytes * size;
+            bytes = bytes > long.MaxValue ? -1 : bytes * size;
         }
 
         if (bytes != offsets[1] - offsets[0])

@@ -86,6 +86,7 @@ public sealed class PublishedFolderTests : IDisposable
     [InlineData("integers", "the tensor smear.gate has the type Int32.")]
     [InlineData("missing", "the tensor smear.gate is missing.")]
     [InlineData("extra", "Hybrid nano has no tensor smear.other.")]
+    [InlineData("negative", "the tensor smear.gate has the shape [-1, 0]. Allowed: sizes of at least 0.")]
     [InlineData("shape", "the tensor smear.gate has the shape [")]
     public void A_broken_weights_file_is_refused_by_the_tensors_name(string what, string message)
     {
@@ -156,6 +157,10 @@ public sealed class PublishedFolderTests : IDisposable
             case "overlap":
                 long bytes = gate["data_offsets"]![1]!.GetValue<long>() - gate["data_offsets"]![0]!.GetValue<long>();
                 gate["data_offsets"] = new JsonArray(header["tok_emb"]!["data_offsets"]![0]!.GetValue<long>(), header["tok_emb"]!["data_offsets"]![0]!.GetValue<long>() + bytes);
+                break;
+            case "negative":
+                gate["shape"] = new JsonArray(-1, 0);
+                gate["data_offsets"] = new JsonArray(0, 0);
                 break;
             case "dtype":
                 gate["dtype"] = "C64";
