@@ -39,6 +39,9 @@ public static class ModelsApi
         return at;
     }
 
+    // A size whose own vocabulary is too small for a tokenizer trained on text takes one that holds it.
+    private const int SmallVocabulary = 512;
+
     private static IEnumerable<PresetView> Presets() =>
         from family in Families.All
         from size in family.Sizes
@@ -51,10 +54,14 @@ public static class ModelsApi
             new RunSpec
             {
                 Name = $"{family.Name}-{size}",
-                Model = new ModelSpec { Family = family.Name, Size = size },
+                Model = new ModelSpec { Family = family.Name, Size = size, Overrides = Overrides(plan) },
                 Data = new DataSpec { Dataset = "", SeqLen = length },
                 Train = new TrainSpec { BatchTokens = length * 16 },
             });
+
+    private static Dictionary<string, JsonElement> Overrides(ModelPlan plan) => plan.VocabSize >= TokenizerKinds.LeastVocabulary(TokenizerKinds.ByteBpe)
+        ? []
+        : new(StringComparer.Ordinal) { ["vocab_size"] = JsonSerializer.SerializeToElement(SmallVocabulary) };
 
     private static ModelPlan Plan(IFamily family, string size) => family.Plan(size, new Dictionary<string, JsonElement>(), new List<FieldError>())!;
 }

@@ -40,6 +40,21 @@ public sealed class ServiceTests(PostgresServer postgres)
         Assert.DoesNotContain("libtorch", await File.ReadAllTextAsync($"/proc/{service.Id}/maps"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Every_preset_is_a_run_once_it_names_a_dataset()
+    {
+        await using var service = await CoordinatorProcess.StartAsync(await postgres.CreateDatabaseAsync());
+        var models = await service.Http.GetFromJsonAsync<ModelsResponse>("/api/v1/models", Json.Wire);
+
+        foreach (var preset in models!.Presets)
+        {
+            var spec = preset.Spec with { Data = preset.Spec.Data with { Dataset = "docs" } };
+            using var response = await service.Http.PostAsJsonAsync("/api/v1/runs/validate", new { spec }, Json.Wire);
+            var validation = await response.Content.ReadFromJsonAsync<Validation>(Json.Wire);
+            Assert.Equal(["data.dataset"], validation!.Errors.Select(e => e.Field));
+        }
+    }
+
     [Theory]
     [InlineData("data", "seq_len", 512, "data.seq_len", "512 is over Qovaryx nano's longest, 256. Allowed: 8 to 256.")]
     [InlineData("model", "size", "2b", "model.size", "Qovaryx has no size 2b. Allowed: nano, 50m, 350m, 1b.")]
