@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Hearth.Runs;
 
 namespace Hearth.Models;
@@ -69,8 +70,36 @@ public sealed record ModelField(string Name, ModelFieldKind Kind, string Help, d
     private bool AcceptsInteger(JsonElement value) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int whole) && whole >= Min && whole <= Max;
 
+    /// <summary>A size's config with overrides in it, as JSON; null when an override is no field or not one of its values.</summary>
+    public static JsonObject? Merge<TConfig>(IReadOnlyList<ModelField> fields, TConfig preset, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
+    {
+        int before = errors.Count;
+        Check(fields, overrides, errors);
+        if (errors.Count > before)
+        {
+            return null;
+        }
+
+        var json = JsonSerializer.SerializeToNode(preset, Json.Wire)!.AsObject();
+        foreach (var (name, value) in overrides)
+        {
+            json[name] = JsonNode.Parse(value.GetRawText());
+        }
+
+        return json;
+    }
+
+    /// <summary>Adds an error unless the field <paramref name="small"/> divides the field <paramref name="large"/>.</summary>
+    public static void Divides(int divisor, int whole, string small, string large, IList<FieldError> errors)
+    {
+        if (whole % divisor != 0)
+        {
+            errors.Add(new FieldError($"model.{small}", $"{divisor}", $"a divisor of {whole}", $"model.{small} {divisor} does not divide model.{large} {whole}."));
+        }
+    }
+
     /// <summary>Checks every override against a family's fields.</summary>
-    public static void Check(IReadOnlyList<ModelField> fields, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
+    private static void Check(IReadOnlyList<ModelField> fields, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         foreach (var (name, value) in overrides)
         {

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hearth.Runs;
 
 namespace Hearth.Models.Hybrid;
@@ -82,16 +81,9 @@ public sealed class HybridFamily : IFamily
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;
-        ModelField.Check(Fields, overrides, errors);
-        if (errors.Count > before)
+        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
         {
             return null;
-        }
-
-        var json = JsonSerializer.SerializeToNode(Presets[size], Json.Wire)!.AsObject();
-        foreach (var (name, value) in overrides)
-        {
-            json[name] = JsonNode.Parse(value.GetRawText());
         }
 
         var config = json.Deserialize<HybridConfig>(Json.Wire)!;
@@ -107,8 +99,8 @@ public sealed class HybridFamily : IFamily
 
     private static void Check(HybridConfig c, IList<FieldError> errors)
     {
-        Divides(c.NHead, c.DModel, "n_head", "d_model", errors);
-        Divides(c.NKvHead, c.NHead, "n_kv_head", "n_head", errors);
+        ModelField.Divides(c.NHead, c.DModel, "n_head", "d_model", errors);
+        ModelField.Divides(c.NKvHead, c.NHead, "n_kv_head", "n_head", errors);
         if (c.RopeDims % 2 != 0 || c.RopeDims > c.HeadDim)
         {
             errors.Add(new FieldError("model.rope_dims", $"{c.RopeDims}", $"even, at most {c.HeadDim}", $"model.rope_dims is {c.RopeDims}. Allowed: even, at most the head width {c.HeadDim}."));
@@ -126,14 +118,6 @@ public sealed class HybridFamily : IFamily
         if (c.AttnLayers.Count == 0)
         {
             errors.Add(new FieldError("model.attn_layers", "", "at least one layer", "model.attn_layers is empty. Allowed: at least one layer."));
-        }
-    }
-
-    private static void Divides(int divisor, int whole, string small, string large, IList<FieldError> errors)
-    {
-        if (whole % divisor != 0)
-        {
-            errors.Add(new FieldError($"model.{small}", $"{divisor}", $"a divisor of {whole}", $"model.{small} {divisor} does not divide model.{large} {whole}."));
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hearth.Runs;
 
 namespace Hearth.Models.Positronic;
@@ -104,16 +103,9 @@ public sealed class PositronicFamily : IFamily
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;
-        ModelField.Check(Fields, overrides, errors);
-        if (errors.Count > before)
+        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
         {
             return null;
-        }
-
-        var json = JsonSerializer.SerializeToNode(Presets[size], Json.Wire)!.AsObject();
-        foreach (var (name, value) in overrides)
-        {
-            json[name] = JsonNode.Parse(value.GetRawText());
         }
 
         var config = json.Deserialize<PositronicConfig>(Json.Wire)!;
@@ -129,8 +121,8 @@ public sealed class PositronicFamily : IFamily
 
     private static void Check(PositronicConfig c, IList<FieldError> errors)
     {
-        Divides(c.NKvHead, c.NHead, "n_kv_head", "n_head", errors);
-        Divides(c.PhaseHeads, c.PhaseDim, "phase_heads", "phase_dim", errors);
+        ModelField.Divides(c.NKvHead, c.NHead, "n_kv_head", "n_head", errors);
+        ModelField.Divides(c.PhaseHeads, c.PhaseDim, "phase_heads", "phase_dim", errors);
         AtMost(c.SpecTopK, c.SpecPerRing, "spec_top_k", "spec_per_ring", errors);
         AtMost(c.MoeTopK, c.MoeExperts, "moe_top_k", "moe_experts", errors);
         if (c.HeadDim % 4 != 0)
@@ -150,14 +142,6 @@ public sealed class PositronicFamily : IFamily
                 $"{c.NRing}",
                 $"rings of at most {Words.Number(MostOscillators)} oscillators",
                 $"model.n_ring {c.NRing} from model.first_ring {c.FirstRing} makes {Words.Number(c.Oscillators)} oscillators. Allowed: at most {Words.Number(MostOscillators)}."));
-        }
-    }
-
-    private static void Divides(int divisor, int whole, string small, string large, IList<FieldError> errors)
-    {
-        if (whole % divisor != 0)
-        {
-            errors.Add(new FieldError($"model.{small}", $"{divisor}", $"a divisor of {whole}", $"model.{small} {divisor} does not divide model.{large} {whole}."));
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hearth.Runs;
 
 namespace Hearth.Models.Qovaryx;
@@ -87,21 +86,14 @@ public sealed class QovaryxFamily : IFamily
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;
-        ModelField.Check(Fields, overrides, errors);
-        if (errors.Count > before)
+        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
         {
             return null;
         }
 
-        var json = JsonSerializer.SerializeToNode(Presets[size], Json.Wire)!.AsObject();
-        foreach (var (name, value) in overrides)
-        {
-            json[name] = JsonNode.Parse(value.GetRawText());
-        }
-
         var config = json.Deserialize<QovaryxConfig>(Json.Wire)!;
-        Divides(config.NHead, config.DModel, "n_head", "d_model", errors);
-        Divides(config.NKvHead, config.NHead, "n_kv_head", "n_head", errors);
+        ModelField.Divides(config.NHead, config.DModel, "n_head", "d_model", errors);
+        ModelField.Divides(config.NKvHead, config.NHead, "n_kv_head", "n_head", errors);
         if (config.FfnTopK > config.FfnExperts)
         {
             errors.Add(new FieldError("model.ffn_top_k", $"{config.FfnTopK}", $"1 to {config.FfnExperts}", $"model.ffn_top_k {config.FfnTopK} is over model.ffn_experts {config.FfnExperts}. Allowed: 1 to {config.FfnExperts}."));
@@ -123,12 +115,4 @@ public sealed class QovaryxFamily : IFamily
 
     private static Dictionary<string, JsonElement> Values(params (string Name, object Value)[] fields) =>
         fields.ToDictionary(f => f.Name, f => JsonSerializer.SerializeToElement(f.Value), StringComparer.Ordinal);
-
-    private static void Divides(int divisor, int whole, string small, string large, IList<FieldError> errors)
-    {
-        if (whole % divisor != 0)
-        {
-            errors.Add(new FieldError($"model.{small}", $"{divisor}", $"a divisor of {whole}", $"model.{small} {divisor} does not divide model.{large} {whole}."));
-        }
-    }
 }

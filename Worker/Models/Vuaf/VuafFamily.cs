@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Hearth.Runs;
 
 namespace Hearth.Models.Vuaf;
@@ -96,16 +95,9 @@ public sealed class VuafFamily : IFamily
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;
-        ModelField.Check(Fields, overrides, errors);
-        if (errors.Count > before)
+        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
         {
             return null;
-        }
-
-        var json = JsonSerializer.SerializeToNode(Presets[size], Json.Wire)!.AsObject();
-        foreach (var (name, value) in overrides)
-        {
-            json[name] = JsonNode.Parse(value.GetRawText());
         }
 
         var config = json.Deserialize<VuafConfig>(Json.Wire)!;
