@@ -13,8 +13,9 @@ public sealed record PositronicConfig
     public int HeadDim { get; init; } = 64;
     public int QRank { get; init; } = 384;
     public int ORank { get; init; } = 384;
-    public int NRing { get; init; } = 7;
-    public int FirstRing { get; init; } = 4;
+
+    /// <summary>Oscillators per ring, in the order that they are stored.</summary>
+    public IReadOnlyList<int> Rings { get; init; } = [4, 8, 16, 32, 64, 128, 256];
     public int OscSteps { get; init; } = 4;
     public double OscDt { get; init; } = 0.5;
     public int ReadMult { get; init; } = 3;
@@ -54,13 +55,12 @@ public sealed record PositronicConfig
     public double NormEps { get; init; } = 1e-6;
     public int MaxSeqLen { get; init; } = 4096;
 
-    /// <summary>Oscillators per ring, inner ring first; each ring has twice the one inside it.</summary>
     [JsonIgnore]
-    public IReadOnlyList<int> Rings => [.. Enumerable.Range(0, NRing).Select(r => FirstRing << r)];
+    public int NRing => Rings.Count;
 
     /// <summary>All rings' oscillators, N.</summary>
     [JsonIgnore]
-    public int Oscillators => Rings.Sum();
+    public int Oscillators => (int)Math.Min(int.MaxValue, Rings.Sum(n => (long)n));
 
     /// <summary>Head dimensions that carry positions; the others carry none.</summary>
     [JsonIgnore]

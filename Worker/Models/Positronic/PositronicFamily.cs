@@ -12,7 +12,7 @@ public sealed class PositronicFamily : IFamily
     {
         ["nano"] = new()
         {
-            VocabSize = 512, DModel = 64, NLayer = 2, NHead = 4, NKvHead = 2, HeadDim = 16, QRank = 32, ORank = 32, NRing = 3, FirstRing = 2,
+            VocabSize = 512, DModel = 64, NLayer = 2, NHead = 4, NKvHead = 2, HeadDim = 16, QRank = 32, ORank = 32, Rings = [2, 4, 8],
             PhaseDim = 16, PhaseHeads = 2, EngramTable = 64, EngramDim = 8, SpecPerRing = 3, SpecDim = 8, MemChunk = 16, HrmDim = 32,
             MoeHidden = 64, JepaDim = 32, MaxSeqLen = 256,
         },
@@ -37,8 +37,7 @@ public sealed class PositronicFamily : IFamily
         new("head_dim", ModelFieldKind.Integer, "Width of a head, a multiple of 4; half of it carries positions.", 4, 1 << 12),
         new("q_rank", ModelFieldKind.Integer, "Rank of the query projection.", 1, 1 << 16),
         new("o_rank", ModelFieldKind.Integer, "Rank of the output projection.", 1, 1 << 16),
-        new("n_ring", ModelFieldKind.Integer, "Rings of oscillators; each is twice the one inside it.", 1, 12),
-        new("first_ring", ModelFieldKind.Integer, "Oscillators of the innermost ring.", 1, 1 << 12),
+        new("rings", ModelFieldKind.IntegerList, "Oscillators of each ring, inner ring first.", 1, MostOscillators),
         new("osc_steps", ModelFieldKind.Integer, "Euler steps of the oscillators.", 1, 64),
         new("osc_dt", ModelFieldKind.Number, "Length of an Euler step.", 1e-3, 2),
         new("read_mult", ModelFieldKind.Integer, "Width of the read-out over that of the phases.", 1, 16),
@@ -92,9 +91,7 @@ public sealed class PositronicFamily : IFamily
         ["w_lb"] = "balance_weight",
         ["max_position"] = "max_seq_len",
 
-        // The list of ring sizes follows from n_ring and first_ring; a controller's 8 inputs and 4 outputs from what it does; the
-        // usual row length belongs to a run.
-        ["rings"] = "",
+        // A controller's 8 inputs and 4 outputs follow from what it does; the usual row length belongs to a run.
         ["ctl_feat"] = "",
         ["ctl_out"] = "",
         ["block_size"] = "",
@@ -135,13 +132,10 @@ public sealed class PositronicFamily : IFamily
             errors.Add(new FieldError("model.engram_table", $"{c.EngramTable}", "a power of two", $"model.engram_table is {c.EngramTable}. Allowed: a power of two, since a hash is a row of bits."));
         }
 
-        if (c.Oscillators > MostOscillators)
+        if (c.Rings.Count == 0 || c.Oscillators > MostOscillators)
         {
-            errors.Add(new FieldError(
-                "model.n_ring",
-                $"{c.NRing}",
-                $"rings of at most {Words.Number(MostOscillators)} oscillators",
-                $"model.n_ring {c.NRing} from model.first_ring {c.FirstRing} makes {Words.Number(c.Oscillators)} oscillators. Allowed: at most {Words.Number(MostOscillators)}."));
+            string rings = string.Join(", ", c.Rings), allowed = $"one ring or more, at most {Words.Number(MostOscillators)} oscillators in all";
+            errors.Add(new FieldError("model.rings", rings, allowed, $"model.rings [{rings}] makes {Words.Number(c.Oscillators)} oscillators. Allowed: {allowed}."));
         }
     }
 

@@ -56,7 +56,8 @@ public sealed class Check01_CountTests
     [InlineData("{\"moe_top_k\":5}", "model.moe_top_k is 5. Allowed: 1 to model.moe_experts, 4.")]
     [InlineData("{\"head_dim\":6}", "model.head_dim is 6. Allowed: a multiple of 4, since half of it is turned in pairs.")]
     [InlineData("{\"engram_table\":48}", "model.engram_table is 48. Allowed: a power of two, since a hash is a row of bits.")]
-    [InlineData("{\"n_ring\":12,\"first_ring\":4096}", "model.n_ring 12 from model.first_ring 4096 makes 16,773,120 oscillators. Allowed: at most 65,536.")]
+    [InlineData("{\"rings\":[65536,4]}", "model.rings [65536, 4] makes 65,540 oscillators. Allowed: one ring or more, at most 65,536 oscillators in all.")]
+    [InlineData("{\"rings\":[]}", "model.rings [] makes 0 oscillators. Allowed: one ring or more, at most 65,536 oscillators in all.")]
     public void A_combination_that_cannot_be_built_is_named(string json, string message)
     {
         var errors = new List<FieldError>();

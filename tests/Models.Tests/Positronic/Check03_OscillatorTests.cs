@@ -97,7 +97,7 @@ public sealed class Check03_OscillatorTests : IDisposable
         var model = Nano.Open();
         model.Weight("layers.0.osc.read2").normal_(0, 500);
         var rings = new RingLayout([2, 4, 8], ScalarType.Float64, CPU);
-        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, NRing = 3, FirstRing = 2, UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
+        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
 
         var output = block.Forward(Normal(ScalarType.Float64, 2, 9, 64), model.NewPass(Nano.Ids(2, 9), 0, null, [], false), 0);
 
@@ -123,7 +123,7 @@ public sealed class Check03_OscillatorTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open();
         var rings = new RingLayout([2, 4, 8], ScalarType.Float64, CPU);
-        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, NRing = 3, FirstRing = 2, UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
+        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
         manual_seed(9);
         var (theta, omega) = (Normal(ScalarType.Float64, 2, 3, 14), Normal(ScalarType.Float64, 2, 3, 14).tanh());
 

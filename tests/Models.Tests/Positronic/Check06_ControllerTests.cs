@@ -63,7 +63,7 @@ public sealed class Check06_ControllerTests : IDisposable
     {
         using var quiet = no_grad();
         var model = Nano.Open();
-        var config = new PositronicConfig { DModel = 64, NRing = 3, FirstRing = 2, UseRings = false, UseRingSpecialists = false, UseFractalPhaseSeed = false };
+        var config = new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false, UseFractalPhaseSeed = false };
         var block = new QuazimotoBlock(config, new RingLayout([2, 4, 8], ScalarType.Float64, CPU), model.Weight, "layers.0");
         manual_seed(4);
         var x = empty([1, 6, 64], float64).normal_();

@@ -87,7 +87,7 @@ public sealed class Check11_CausalityTests : IDisposable
     [Fact]
     public void Check_11_specialists_reach_later_chunks_only()
     {
-        var config = new PositronicConfig { DModel = 64, NRing = 3, FirstRing = 2, SpecPerRing = 3, SpecDim = 8, MemChunk = 16 };
+        var config = new PositronicConfig { DModel = 64, Rings = [2, 4, 8], SpecPerRing = 3, SpecDim = 8, MemChunk = 16 };
         var specialists = new RingSpecialists(config, Nano.Open().Weight, "layers.0");
         manual_seed(2);
         var x = empty([1, 48, 64], float64).normal_();

@@ -95,7 +95,7 @@ public sealed class Check13_AblationTests(ITestOutputHelper output) : IDisposabl
 
         // The large model's proportions: oscillators and experts as wide, to the width of the state, as there. The plain nano model, with
         // a third as many oscillators and two layers, leans on its experts more.
-        var model = Nano.Fresh(new { n_layer = 6, first_ring = 6, moe_hidden = 150 }, ScalarType.Float32);
+        var model = Nano.Fresh(new { n_layer = 6, rings = new[] { 6, 12, 24 }, moe_hidden = 150 }, ScalarType.Float32);
         using var optimizer = Optimizer.Create(model, new OptimizerSpec { Name = "adamw", Lr = 3e-3, WeightDecay = 0 });
         double ce = double.PositiveInfinity;
         for (int step = 0; step < 500 && ce >= 0.1; step++)

@@ -77,7 +77,7 @@ public sealed class EulerKernelTests : IDisposable
     }
 
     private static QuazimotoBlock Block(PositronicModel model) => new(
-        new PositronicConfig { DModel = 64, NRing = 3, FirstRing = 2, UseRings = false, UseRingSpecialists = false },
+        new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false },
         new RingLayout([2, 4, 8], ScalarType.Float64, CPU),
         model.Weight,
         "layers.0");
