@@ -46,6 +46,27 @@ public sealed class DatasetTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => shard.Read(shard.Tokens - 1, new int[2]));
     }
 
+    // A split is one file of any length, so the longest document is cut by nothing but the rows of training.
+    [Fact]
+    public void A_document_of_millions_of_characters_is_packed_whole_beside_small_ones()
+    {
+        string source = WriteDocuments(20), longest = string.Concat(Enumerable.Range(0, 300_000).Select(i => $"{i:x6} word\n"));
+        File.WriteAllText(Path.Combine(source, "longest.txt"), longest);
+
+        string folder = PreparedDataset.Prepare(source, _folder, new Preparation(270, 0.2));
+
+        var tokenizer = TokenizerFile.LoadFrom(folder);
+        int[] whole = [.. tokenizer.Encode(longest), 0];
+        Assert.Contains(new[] { PreparedDataset.TrainName, PreparedDataset.ValidationName }, name =>
+        {
+            using var shard = Shard.Open(Path.Combine(folder, name));
+            int[] tokens = new int[shard.Tokens];
+            shard.Read(0, tokens);
+            return tokens.AsSpan().IndexOf(whole) >= 0;
+        });
+        Assert.Equal(longest, tokenizer.Decode(whole));
+    }
+
     [Theory]
     [InlineData("byte_bpe", 400, "tokenizer.json")]
     [InlineData("sentencepiece", 400, "spm.model")]
