@@ -37,7 +37,7 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}""", "w of shape [2] and F32 does not fill its 4 bytes")]
     [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,400]}}""", "w lies at 0..400")]
     [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}""", "w lies at 8..4")]
-    [InlineData("""{"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}""", "w of shape [-1]")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}""", "the tensor w has the shape [-1]. Allowed: sizes of at least 0.")]
     [InlineData("""{"w":{"dtype":"F32","shape":[9223372036854775807,9223372036854775807,8],"data_offsets":[0,4]}}""", "does not fill")]
     [InlineData("""{"v":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}""", "v and w overlap")]
     [InlineData("""{"w":{"shape":[1],"data_offsets":[0,4]}}""", "no valid safetensors JSON")]
