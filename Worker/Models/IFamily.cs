@@ -23,6 +23,9 @@ public interface IFamily
     /// </summary>
     IReadOnlyDictionary<string, string> CaseNames { get; }
 
+    /// <summary>Short words that parity cases have in lists, and the words of <see cref="Fields"/>.</summary>
+    IReadOnlyDictionary<string, string> CaseWords => ImmutableDictionary<string, string>.Empty;
+
     /// <summary>Fields that a case leaves out and that have another value there than in a run.</summary>
     IReadOnlyDictionary<string, JsonElement> CaseDefaults => ImmutableDictionary<string, JsonElement>.Empty;
 

@@ -86,10 +86,14 @@ public sealed class VuafFamily : IFamily
         ["mamba_head"] = "mamba_d_head",
         ["ffn"] = "ffn_hidden",
         ["experts"] = "moe_n_experts",
+        ["pattern"] = "token_mix_pattern",
         ["channel"] = "channel_mix_pattern",
+    };
 
-        // Cases have the rule's pattern, under shorter names.
-        ["pattern"] = "",
+    public IReadOnlyDictionary<string, string> CaseWords { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["rwkv"] = VuafConfig.Rwkv,
+        ["mamba"] = VuafConfig.Mamba,
     };
 
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)

@@ -75,7 +75,7 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
         {
             if (family.Fields.Any(f => f.Name == name))
             {
-                overrides.Add(name, value);
+                overrides.Add(name, Spelled(family, value));
             }
             else if (name.Length > 0 && value.ValueKind != JsonValueKind.False)
             {
@@ -85,6 +85,11 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
 
         return overrides;
     }
+
+    private static JsonElement Spelled(IFamily family, JsonElement value) => value.ValueKind != JsonValueKind.Array
+        ? value
+        : JsonSerializer.SerializeToElement(value.EnumerateArray().Select(
+            v => v.ValueKind == JsonValueKind.String && family.CaseWords.TryGetValue(v.GetString()!, out string? word) ? JsonSerializer.SerializeToElement(word) : v));
 
     /// <summary>Largest allowed difference, relative to 1 + |v|.</summary>
     public double Allowed(string dtype, string kind)
