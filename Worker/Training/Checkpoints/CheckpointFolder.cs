@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Hearth.Data;
 using Hearth.Protocol;
 using Hearth.Training.Tokenizers;
 

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Data;
 
 /// <summary>Makes a folder's entries durable, which .NET has no call for.</summary>
-internal static partial class Folders
+public static partial class Folders
 {
     /// <summary>Forces names created or renamed in the folder to disk; nothing to do on Windows, where NTFS journals them.</summary>
     public static void Sync(string path)
