@@ -37,7 +37,7 @@ public sealed record DataSpec
     /// <summary>Name of a dataset that the coordinator knows; a file path when the trainer runs alone.</summary>
     public required string Dataset { get; init; }
 
-    /// <summary>Tokens per training row, T.</summary>
+    /// <summary>Tokens per training row, T. Under a length curriculum those of its last stage, whatever was given: the length of validation rows.</summary>
     public int SeqLen { get; init; } = 256;
 
     /// <summary><c>byte_bpe</c>, <c>sentencepiece</c> or <c>length_max</c>: trained on the dataset to the model's vocabulary size.</summary>
@@ -54,7 +54,15 @@ public sealed record TrainSpec
     /// <summary>Tokens per optimizer step over all micro-batches; a multiple of seq_len.</summary>
     public int BatchTokens { get; init; } = 4096;
 
-    /// <summary>Rows per micro-batch; 0 = chosen per device. Never changes the global batch or the data order.</summary>
+    /// <summary>
+    /// Row lengths that grow over the run; empty = data.seq_len throughout. Data order starts anew in each stage.
+    /// </summary>
+    public LengthCurriculum LengthCurriculum { get; init; } = LengthCurriculum.None;
+
+    /// <summary>
+    /// Rows of seq_len per micro-batch; 0 = chosen per device. Shorter rows of a curriculum come in as many as hold the same tokens.
+    /// Never changes the global batch or the data order.
+    /// </summary>
     public int MicroBatch { get; init; }
 
     /// <summary><c>fp32</c>, <c>bf16</c> (matrix products in bf16, masters fp32) or <c>fp64</c> (CPU only).</summary>

@@ -7,6 +7,9 @@ public enum FieldKind
     Number,
     Choice,
     TextList,
+
+    /// <summary>A <see cref="Runs.LengthCurriculum"/>, as text or as a list.</summary>
+    Stages,
 }
 
 /// <summary>What one field of a run spec accepts. Drives validation, the form's help and the API's schema.</summary>
@@ -32,6 +35,7 @@ public sealed record FieldRule(
         FieldKind.Choice => string.Join(", ", Choices!),
         FieldKind.Integer or FieldKind.Number => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
         FieldKind.TextList => "a list of words",
+        FieldKind.Stages => "lengths with the step that each but the last ends at, such as 512:1000, 1024:3000, 4096",
         _ => "text",
     };
 }
@@ -51,6 +55,7 @@ public static class RunSpecFields
         new("data.validation_fraction", FieldKind.Number, "Share of documents held out.", 0.001, 0.5),
         new("train.steps", FieldKind.Integer, "Optimizer steps.", 1, 100_000_000),
         new("train.batch_tokens", FieldKind.Integer, "Tokens a step; stays the same on every card.", 8, 1L << 26),
+        new("train.length_curriculum", FieldKind.Stages, "Rows that grow: 512:1000, 1024:3000, 4096 has rows of 512 tokens to step 1,000. The last length replaces seq_len."),
         new("train.micro_batch", FieldKind.Integer, "Rows at a time; 0 lets each card choose.", 0, 1 << 16),
         new("train.precision", FieldKind.Choice, "Of the matrix products; masters stay fp32.", Choices: ["fp32", "bf16", "fp64"]),
         new("train.seed", FieldKind.Integer, "Decides initial weights and data order.", 0, 9_007_199_254_740_991),

@@ -49,7 +49,7 @@ public static partial class RunSpecReader
             return new RunSpecResult(null, errors);
         }
 
-        var spec = root.Deserialize<RunSpec>(Json.Wire)!;
+        var spec = WithLongestRow(root.Deserialize<RunSpec>(Json.Wire)!);
         CheckTogether(spec, errors);
         return new RunSpecResult(errors.Count == 0 ? spec : null, errors);
     }
@@ -104,9 +104,15 @@ public static partial class RunSpecReader
         FieldKind.Choice => value.ValueKind == JsonValueKind.String && rule.Choices!.Contains(value.GetString()),
         FieldKind.Integer => value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long whole) && whole >= rule.Min && whole <= rule.Max,
         FieldKind.Number => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= rule.Min && number <= rule.Max,
+        FieldKind.Stages => LengthCurriculum.Read(value) is not null,
         FieldKind.TextList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String),
         _ => false,
     };
+
+    // Whoever asks how long a row is, what it costs and what validation reads, means the longest.
+    private static RunSpec WithLongestRow(RunSpec spec) => spec.Train.LengthCurriculum.Stages is [.., var last]
+        ? spec with { Data = spec.Data with { SeqLen = last.Length } }
+        : spec;
 
     private static void CheckTogether(RunSpec spec, List<FieldError> errors)
     {
@@ -115,7 +121,8 @@ public static partial class RunSpecReader
             errors.Add(new FieldError("name", spec.Name, "letters, digits, dots and dashes, at most 80", $"name is {spec.Name}. Allowed: letters, digits, dots and dashes, at most 80."));
         }
 
-        if (spec.Train.BatchTokens % spec.Data.SeqLen != 0)
+        LengthCurriculumRules.Check(spec.Train, errors);
+        if (spec.Train.LengthCurriculum.Stages.Count == 0 && spec.Train.BatchTokens % spec.Data.SeqLen != 0)
         {
             long down = Math.Max(1, spec.Train.BatchTokens / spec.Data.SeqLen) * (long)spec.Data.SeqLen;
             errors.Add(new FieldError(

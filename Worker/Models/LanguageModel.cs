@@ -82,6 +82,9 @@ public abstract class LanguageModel : nn.Module
     /// <param name="rowLength">T.</param>
     public abstract LossTotals Count(ReadOnlySpan<int> labels, int rowLength);
 
+    /// <summary>Counts valid targets of every term in a whole batch.</summary>
+    public virtual LossTotals Count(TrainingRows rows) => Count(rows.Labels, rows.Length);
+
     public abstract LossResult Loss(LossInput input);
 
     public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));

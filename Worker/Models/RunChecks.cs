@@ -104,7 +104,8 @@ public static class RunChecks
         if (spec.Data.SeqLen > plan.MaxSeqLen)
         {
             string given = Words.Number(spec.Data.SeqLen), longest = Words.Number(plan.MaxSeqLen);
-            errors.Add(new FieldError("data.seq_len", given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
+            string field = spec.Train.LengthCurriculum.Stages.Count > 0 ? "train.length_curriculum" : "data.seq_len";
+            errors.Add(new FieldError(field, given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
         }
 
         int least = TokenizerKinds.LeastVocabulary(spec.Data.Tokenizer);

@@ -67,7 +67,7 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
 
             control.ThrowIfStopped();
             sink.Emit(new StartedEvent(
-                state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.BatchRows / session.MicroRows));
+                state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.ShapeAt(state.Step).MicroBatches));
             var trainer = new Trainer(session, checkpoints, sink, control, clock);
             return trainer.Run(state) ? ExitCodes.Done : ExitCodes.Stopped;
         }

@@ -1,26 +1,33 @@
+using Hearth.Models;
 using Hearth.Protocol;
+using Hearth.Runs;
 using Hearth.Training.Data;
 using Hearth.Training.Protocol;
 using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 
-/// <summary>Training rows out of a prepared folder: windows of seq_len tokens, in the order of (seed, step).</summary>
+/// <summary>
+/// Training rows out of a prepared folder: windows of the stage's length, in the order of (seed, step). Each stage of a length
+/// curriculum starts an order of its own at its first step.
+/// </summary>
 public sealed class ShardData : ITrainingData
 {
     private readonly Shard _train;
     private readonly Shard _validation;
-    private readonly BatchOrder _order;
-    private readonly int _length;
-    private readonly int _rows;
+    private readonly LengthCurriculum _stages;
+    private readonly BatchOrder[] _orders;
+    private readonly int _longest;
+    private readonly int _batchTokens;
 
     private ShardData(string folder, TrainerJob job)
     {
         Tokenizer = TokenizerFile.LoadFrom(folder);
         _train = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
         _validation = Shard.Open(Path.Combine(folder, PreparedDataset.ValidationName));
-        _length = job.Spec.Data.SeqLen;
-        _rows = job.Spec.Train.BatchTokens / _length;
+        _longest = job.Spec.Data.SeqLen;
+        _batchTokens = job.Spec.Train.BatchTokens;
+        _stages = job.Spec.Train.LengthCurriculum.Or(_longest);
         foreach (var (shard, name) in new[] { (_train, "training"), (_validation, "validation") })
         {
             if (shard.TokenizerSha256 != Tokenizer.Sha256)
@@ -28,13 +35,13 @@ public sealed class ShardData : ITrainingData
                 throw new BadInputException($"The {name} shard was packed with the tokenizer {shard.TokenizerSha256}; the dataset's is {Tokenizer.Sha256}.");
             }
 
-            if (shard.Tokens < _length)
+            if (shard.Tokens < _longest)
             {
-                throw new BadInputException($"The dataset's {name} part has {shard.Tokens} tokens, less than one row of {_length} (data.seq_len).");
+                throw new BadInputException($"The dataset's {name} part has {shard.Tokens} tokens, less than one row of {_longest} (data.seq_len).");
             }
         }
 
-        _order = new BatchOrder(_train.Tokens / _length, job.Spec.Train.Seed, stage: 0);
+        _orders = [.. _stages.Stages.Select((stage, i) => new BatchOrder(_train.Tokens / stage.Length, job.Spec.Train.Seed, i))];
     }
 
     public ITokenizer Tokenizer { get; }
@@ -52,22 +59,23 @@ public sealed class ShardData : ITrainingData
         }
     }
 
-    public (int[] Ids, int[] Labels) Batch(long step)
+    public TrainingRows Batch(long step)
     {
-        int[] ids = new int[_rows * _length];
-        for (int row = 0; row < _rows; row++)
+        int stage = _stages.StageAt(step), length = _stages.Stages[stage].Length, rows = _batchTokens / length;
+        int[] ids = new int[rows * length];
+        for (int row = 0; row < rows; row++)
         {
-            _train.Read(_order.Window(step, row, _rows) * _length, ids.AsSpan(row * _length, _length));
+            _train.Read(_orders[stage].Window(step - _stages.FirstStep(stage), row, rows) * length, ids.AsSpan(row * length, length));
         }
 
-        return (ids, ids);
+        return new TrainingRows(ids, ids, length);
     }
 
-    public (int[] Ids, int[] Labels) Validation(int rows)
+    public TrainingRows Validation(int rows)
     {
-        int[] ids = new int[Math.Min(rows, _validation.Tokens / _length) * _length];
+        int[] ids = new int[Math.Min(rows, _validation.Tokens / _longest) * _longest];
         _validation.Read(0, ids);
-        return (ids, ids);
+        return new TrainingRows(ids, ids, _longest);
     }
 
     public void Dispose()

@@ -31,9 +31,8 @@ public sealed class TrainSession : IDisposable
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
         Average = job.Spec.Optimizer.Ema > 0 ? new Ema(Model, job.Spec.Optimizer) : null;
-        BatchRows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
-        int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch;
-        MicroRows = asked > 0 ? Math.Min(asked, BatchRows) : BatchRows;
+        int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
+        MicroRows = asked > 0 ? Math.Min(asked, rows) : rows;
         Threads = torch.get_num_threads();
         _config = JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = plan.Config, Run = job.Spec }, Json.Pretty);
     }
@@ -49,10 +48,8 @@ public sealed class TrainSession : IDisposable
     public Ema? Average { get; }
     public Device Device { get; }
 
-    /// <summary>Rows of the whole batch, and at most of one micro-batch.</summary>
-    public int BatchRows { get; }
+    /// <summary>Rows of seq_len in a micro-batch, at most.</summary>
     public int MicroRows { get; }
-    public int Accumulation => (BatchRows + MicroRows - 1) / MicroRows;
     public int Threads { get; }
 
     /// <summary>Checks the job, prepares its data where that was not done before, builds the model with the seed's weights.</summary>
@@ -78,11 +75,15 @@ public sealed class TrainSession : IDisposable
             throw new BadInputException(string.Join(" ", run.Errors.Select(e => e.Message)));
         }
 
+        job = job with { Spec = run.Spec };
         var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
         return new TrainSession(job, run.Plan, data);
     }
+
+    /// <summary>How the batch of a zero-based step is cut.</summary>
+    public BatchShape ShapeAt(long step) => BatchShape.At(Spec, MicroRows, step);
 
     /// <summary>The state before the first step.</summary>
     public TrainState NewState() => new()
@@ -94,12 +95,16 @@ public sealed class TrainSession : IDisposable
         Precision = Spec.Train.Precision,
     };
 
-    /// <summary>Rows of ids [B,T] on the device, int64.</summary>
-    public Tensor Rows(int[] tokens, int first, int rows)
-    {
-        int length = Spec.Data.SeqLen;
-        return torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
-    }
+    /// <summary>Some of a batch's rows on the device: ids and labels [B,T], int64.</summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="first">The first row taken.</param>
+    /// <param name="count">Rows taken.</param>
+    /// <param name="totals">Counts of the whole batch.</param>
+    public LossInput Input(TrainingRows rows, int first, int count, LossTotals totals) =>
+        new(Rows(rows.Ids, rows.Length, first, count), Rows(rows.Labels, rows.Length, first, count), totals);
+
+    private Tensor Rows(int[] tokens, int length, int first, int rows) =>
+        torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
 
     /// <summary>Mean next-token loss in nats over the fixed validation rows; null when there are none.</summary>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
@@ -107,21 +112,20 @@ public sealed class TrainSession : IDisposable
     {
         using var quiet = torch.no_grad();
         using var averaged = Average?.Use();
-        var (ids, labels) = Data.Validation(Spec.Eval.Rows);
-        int rows = ids.Length / Spec.Data.SeqLen;
-        if (rows == 0)
+        var rows = Data.Validation(Spec.Eval.Rows);
+        if (rows.Count == 0)
         {
             return null;
         }
 
-        var totals = Model.Count(labels, Spec.Data.SeqLen);
+        var totals = Model.Count(rows);
         double sum = 0;
-        for (int first = 0; first < rows; first += MicroRows)
+        for (int first = 0; first < rows.Count; first += MicroRows)
         {
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
-            int count = Math.Min(MicroRows, rows - first);
-            sum += Model.Loss(Rows(ids, first, count), Rows(labels, first, count), totals).Sums[0].item<double>();
+            int count = Math.Min(MicroRows, rows.Count - first);
+            sum += Model.Loss(Input(rows, first, count, totals)).Sums[0].item<double>();
         }
 
         return sum / Math.Max(1, totals.Counts[0]);
@@ -214,16 +218,16 @@ public sealed class TrainSession : IDisposable
     }
 }
 
-/// <summary>What the loop needs of a dataset. Rows are seq_len tokens each; labels are unshifted, −100 = not counted.</summary>
+/// <summary>What the loop needs of a dataset.</summary>
 public interface ITrainingData : IDisposable
 {
     ITokenizer Tokenizer { get; }
 
-    /// <summary>The batch of a step: a pure function of (seed, step).</summary>
-    (int[] Ids, int[] Labels) Batch(long step);
+    /// <summary>The batch of a step, in rows of its stage's length: a pure function of (seed, step).</summary>
+    TrainingRows Batch(long step);
 
-    /// <summary>The first validation rows, always the same.</summary>
-    (int[] Ids, int[] Labels) Validation(int rows);
+    /// <summary>The first validation rows, seq_len tokens each, always the same.</summary>
+    TrainingRows Validation(int rows);
 }
 
 /// <summary><c>config.json</c> of a checkpoint.</summary>

@@ -2,7 +2,7 @@ namespace Hearth.Training;
 
 /// <summary>
 /// Everything that decides the next step and is not a tensor; <c>state.json</c> of a checkpoint. The data cursor is
-/// (<see cref="Seed"/>, <see cref="Step"/>), the schedule's position is <see cref="Step"/>, and every generator is seeded anew from both
+/// (<see cref="Seed"/>, <see cref="Step"/>), from which stage, epoch and row follow, the schedule's position is <see cref="Step"/>, and every generator is seeded anew from both
 /// at each step and each sample (<see cref="SeedMix"/>): none of the three has a state of its own to keep.
 /// </summary>
 public sealed record TrainState
@@ -11,6 +11,9 @@ public sealed record TrainState
 
     /// <summary>Finished optimizer steps.</summary>
     public long Step { get; init; }
+
+    /// <summary>Stage of the length curriculum that the last finished step was in; 0 without one.</summary>
+    public int Stage { get; init; }
 
     /// <summary>Tokens trained on since the run's start.</summary>
     public long Tokens { get; init; }

@@ -83,16 +83,18 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         torch.manual_seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
         session.Optimizer.zero_grad();
         using var sums = new LossSums();
-        var (ids, labels) = session.Data.Batch(state.Step);
-        var totals = session.Model.Count(labels, _spec.Data.SeqLen) with { MicroBatches = session.Accumulation };
+        var shape = session.ShapeAt(state.Step);
+        Announce(shape, state);
+        var batch = session.Data.Batch(state.Step);
+        var totals = session.Model.Count(batch) with { MicroBatches = shape.MicroBatches };
         bool quantize = state.Quantizing || (session.Plan.Quantizes && Schedules.StartsQuantizing(_spec.Optimizer, state.Step, _spec.Train.Steps));
         var at = new TrainingStep(state.Seed, state.Step, _spec.Train.Steps, factor, 0) { Quantize = quantize };
-        for (int first = 0; first < session.BatchRows; first += session.MicroRows)
+        for (int first = 0; first < shape.Rows; first += shape.MicroRows)
         {
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
-            int rows = Math.Min(session.MicroRows, session.BatchRows - first);
-            var loss = session.Model.Loss(new LossInput(session.Rows(ids, first, rows), session.Rows(labels, first, rows), totals) { Step = at with { FirstRow = first } });
+            int rows = Math.Min(shape.MicroRows, shape.Rows - first);
+            var loss = session.Model.Loss(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first } });
             loss.Total.backward();
             sums.Add(loss);
         }
@@ -115,6 +117,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         state = state with
         {
             Step = state.Step + 1,
+            Stage = shape.Stage,
             Quantizing = quantize,
             Tokens = state.Tokens + _spec.Train.BatchTokens,
             Trace = TraceHash.Parse(state.Trace).Fold(total).ToString(),
@@ -124,6 +127,17 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         sink.Emit(new StepEvent(
             state.Step, main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, state.Tokens, session.MemoryBytes(), state.Trace));
         return state;
+    }
+
+    private void Announce(BatchShape shape, TrainState state)
+    {
+        int stages = _spec.Train.LengthCurriculum.Stages.Count;
+        if (stages > 0 && (state.Step == 0 || shape.Stage != state.Stage))
+        {
+            sink.Emit(new LogEvent(LogLevel.Info, string.Create(
+                CultureInfo.InvariantCulture,
+                $"Stage {shape.Stage + 1} of {stages} from step {state.Step + 1} on: {shape.Rows} rows of {shape.Length} tokens, {shape.MicroRows} at a time.")));
+        }
     }
 
     // Fixed rows, no gradient, no random number: evaluating or not cannot change a later step.

@@ -2,7 +2,10 @@ using Hearth.Runs;
 
 namespace Hearth.Training.Optim;
 
-/// <summary>Courses of a run as pure functions of the step, so that resuming is exact. Steps are zero-based.</summary>
+/// <summary>
+/// Courses of a run as pure functions of the step, so that resuming is exact. Steps are zero-based. Every step has the same tokens, in
+/// each stage of a length curriculum too, so a course over steps is one over tokens.
+/// </summary>
 public static class Schedules
 {
     private const int LongestDefaultWarmdown = 3500;

@@ -1753,7 +1753,7 @@ export interface components {
             dataset: string;
             /**
              * Format: int32
-             * @description Tokens per training row, T.
+             * @description Tokens per training row, T. Under a length curriculum those of its last stage, whatever was given: the length of validation rows.
              */
             seq_len?: number;
             /** @description `byte_bpe`, `sentencepiece` or `length_max`: trained on the dataset to the model's vocabulary size. */
@@ -1881,7 +1881,7 @@ export interface components {
             message: string;
         };
         /** @enum {unknown} */
-        FieldKind: "text" | "integer" | "number" | "choice" | "text_list";
+        FieldKind: "text" | "integer" | "number" | "choice" | "text_list" | "stages";
         FieldRuleView: {
             path: string;
             kind: components["schemas"]["FieldKind"];
@@ -1931,6 +1931,12 @@ export interface components {
             /** Format: int64 */
             epoch: number;
         };
+        /**
+         * @description Row lengths over a run: short rows first, for steps that cost less, then longer ones. A step's tokens stay the same, so a
+         *     stage of half the length has twice the rows. Written as `512:1000, 1024:3000, 4096` (length, the step it ends at, none for
+         *     the last), or in JSON as a list of `{"length": 512, "until_step": 1000}`.
+         */
+        LengthCurriculum: unknown;
         LogEntry: {
             /** Format: int64 */
             id: number;
@@ -2371,9 +2377,12 @@ export interface components {
              * @description Tokens per optimizer step over all micro-batches; a multiple of seq_len.
              */
             batch_tokens?: number;
+            /** @description Row lengths that grow over the run; empty = data.seq_len throughout. Data order starts anew in each stage. */
+            length_curriculum?: components["schemas"]["LengthCurriculum"];
             /**
              * Format: int32
-             * @description Rows per micro-batch; 0 = chosen per device. Never changes the global batch or the data order.
+             * @description Rows of seq_len per micro-batch; 0 = chosen per device. Shorter rows of a curriculum come in as many as hold the same tokens.
+             *     Never changes the global batch or the data order.
              */
             micro_batch?: number;
             /** @description `fp32`, `bf16` (matrix products in bf16, masters fp32) or `fp64` (CPU only). */
