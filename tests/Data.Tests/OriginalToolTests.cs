@@ -18,7 +18,7 @@ public sealed class OriginalToolTests : IDisposable
     [InlineData("spm-bpe-bytes")]
     [InlineData("trained")]
     [InlineData("trained-nfkc")]
-    public void Ten_thousand_real_lines_encode_and_decode_as_the_original_tool_does(string name)
+    public void Vuaf_check_9_ten_thousand_real_lines_encode_and_decode_as_the_original_tool_does(string name)
     {
         string[] lines = RealLines();
         var tokenizer = name switch

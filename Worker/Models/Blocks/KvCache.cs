@@ -13,6 +13,9 @@ public sealed class KvCache : MixerState
 
     public long Length { get; private set; }
 
+    /// <summary>All rows so far, [B,K,S,N]; called once there are any.</summary>
+    internal (Tensor K_BKSN, Tensor V_BKSN) Rows => (_k_BKSN!.narrow(2, 0, Length), _v_BKSN!.narrow(2, 0, Length));
+
     /// <summary>Adds rows [B,K,T,N]; all rows so far, as views that the next call may overwrite past their end.</summary>
     public (Tensor K_BKSN, Tensor V_BKSN) Append(Tensor k_BKTN, Tensor v_BKTN)
     {
@@ -26,7 +29,7 @@ public sealed class KvCache : MixerState
         _k_BKSN.narrow(2, Length, time).copy_(k_BKTN);
         _v_BKSN.narrow(2, Length, time).copy_(v_BKTN);
         Length = length;
-        return (_k_BKSN.narrow(2, 0, length), _v_BKSN.narrow(2, 0, length));
+        return Rows;
     }
 
     /// <summary>Forgets every row from <paramref name="length"/> on.</summary>

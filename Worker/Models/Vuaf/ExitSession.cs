@@ -21,6 +21,12 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
 
     public IReadOnlyList<int> LoopSteps => _loopSteps;
 
+    /// <summary>By loop step, then by layer.</summary>
+    internal IReadOnlyList<IReadOnlyList<MixerState>> States => _states;
+
+    /// <summary>How many positions each step has consumed; at 0, how many there are.</summary>
+    internal IReadOnlyList<long> Seen => _seen;
+
     public string? Notice => null;
 
     public Tensor Step(Tensor ids_BT)

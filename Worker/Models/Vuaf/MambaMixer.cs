@@ -78,7 +78,7 @@ internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> w
         return Functions.Linear(nn.functional.layer_norm(y_BTI, [config.Inner], _normWeight_I, _normBias_I, NormEps), _out, context.Compute);
     }
 
-    private sealed class State : MixerState
+    internal sealed class State : MixerState
     {
         private Tensor? _matrix_BHPN;
 

@@ -124,7 +124,7 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> wei
             .view(y_BTHN.size(0), config.Heads, time, config.HeadDim).transpose(1, 2);
     }
 
-    private sealed class State : MixerState
+    internal sealed class State : MixerState
     {
         private Tensor? _row_B1D;
         private Tensor? _matrix_BHNN;

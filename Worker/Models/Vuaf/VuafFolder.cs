@@ -58,26 +58,6 @@ public static class VuafFolder
     public static string? TokenizerSha256(string folder) =>
         ReadConfig(folder).TryGetValue(TokenizerHash, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    /// <summary>The model with its weights.</summary>
-    /// <exception cref="InvalidDataException">config.json is wrong, or a tensor is missing, extra or misshapen; says which.</exception>
-    /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    public static VuafModel Load(string folder, ScalarType dtype, Device device)
-    {
-        var plan = Plan(folder);
-        string path = Path.Combine(folder, WeightsName);
-        using var file = File.Exists(path) ? SafetensorsReader.Open(path) : throw new FileNotFoundException($"{path} is missing.", path);
-        CheckTensors(plan, file);
-        var model = (VuafModel)plan.Build(dtype, device, seed: 0);
-        using var quiet = no_grad();
-        using var scope = NewDisposeScope();
-        foreach (var (name, parameter) in model.named_parameters())
-        {
-            parameter.copy_(file.Read(name));
-        }
-
-        return model;
-    }
-
     /// <summary>Writes weights (fp32), config.json and metadata.json.</summary>
     /// <param name="model">A model of any size.</param>
     /// <param name="folder">Made if it is not there.</param>
@@ -164,29 +144,6 @@ public static class VuafFolder
     // 0 and 0.0 are one number.
     private static JsonNode? Number(JsonElement value) =>
         value.ValueKind == JsonValueKind.Number ? JsonValue.Create(value.GetDouble()) : JsonNode.Parse(value.GetRawText());
-
-    private static void CheckTensors(ModelPlan plan, SafetensorsReader file)
-    {
-        var entries = file.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
-        foreach (var spec in plan.Tensors)
-        {
-            if (!entries.Remove(spec.Name, out var entry))
-            {
-                throw new InvalidDataException($"{WeightsName}: the tensor {spec.Name} is missing.");
-            }
-
-            if (!entry.Shape.SequenceEqual(spec.Shape))
-            {
-                throw new InvalidDataException(
-                    $"{WeightsName}: the tensor {spec.Name} has the shape [{string.Join(", ", entry.Shape)}]. Allowed: [{string.Join(", ", spec.Shape)}].");
-            }
-        }
-
-        if (entries.Keys.Order(StringComparer.Ordinal).FirstOrDefault() is { } extra)
-        {
-            throw new InvalidDataException($"{WeightsName}: {plan.Title} has no tensor {extra}.");
-        }
-    }
 
     private static Dictionary<string, JsonElement> ReadConfig(string folder)
     {

@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Hearth.Models;
+using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
+using Hearth.Training.Tokenizers;
 using static TorchSharp.torch;
 
-namespace Hearth.Tests;
+namespace Hearth.Tests.Vuaf;
 
 /// <summary>VUAF plans and models that its tests share.</summary>
 internal static class VuafSmall
@@ -47,8 +49,51 @@ internal static class VuafSmall
         return model;
     }
 
+    /// <summary>Halt logits spread around the threshold, so that every step is some token's exit.</summary>
+    internal static VuafModel Deciding(double threshold = 0.5, object? overrides = null)
+    {
+        var model = Tiny(overrides);
+        using var quiet = no_grad();
+        model.Weight("halt_head.proj.weight").normal_(0, 0.6);
+        model.Weight("halt_head.proj.bias").fill_(Math.Log(threshold / (1 - threshold)) - 0.8);
+        return model;
+    }
+
+    /// <summary>A SentencePiece tokenizer with the family's core tokens and one category.</summary>
+    internal static SentencePieceTokenizer Tokenizer(string text = "some text to learn from")
+    {
+        var trainer = new SentencePieceTrainer(new SpmTraining { Symbols = [.. SpecialTokens.Core.Skip(1), .. SpecialTokens.CategorySlots(["chat"])] });
+        trainer.Add(text);
+        return (SentencePieceTokenizer)trainer.Train(310);
+    }
+
+    /// <summary>Ids with one of them changed.</summary>
+    internal static Tensor Changed(Tensor ids, int at)
+    {
+        long[] other = ids.ToArray<long>();
+        other[at] = (other[at] + 1) % 40;
+        return tensor(other, ids.shape);
+    }
+
+    /// <summary>Random weights under a block's names.</summary>
+    internal static Dictionary<string, Tensor> Weights(IEnumerable<TensorSpec> specs)
+    {
+        manual_seed(9);
+        return specs.ToDictionary(s => s.Name, s => empty([.. s.Shape], float64).normal_(0, 0.5), StringComparer.Ordinal);
+    }
+
+    /// <summary>What a block is given from position 0 on.</summary>
+    internal static ForwardContext Context => new(0, float64, new RopeTables(float64, CPU));
+
+    /// <summary>The same model with its weights rounded to single precision, as a published file holds them.</summary>
+    internal static VuafModel Single(VuafModel model, ScalarType dtype = ScalarType.Float32)
+    {
+        var single = Like(model, new { }, ScalarType.Float32);
+        return dtype == ScalarType.Float32 ? single : Like(single, new { }, dtype);
+    }
+
     /// <summary>The same weights in a model with other fields.</summary>
-    internal static VuafModel Like(VuafModel model, object overrides)
+    internal static VuafModel Like(VuafModel model, object overrides, ScalarType? dtype = null)
     {
         var all = JsonSerializer.SerializeToElement(model.Plan.Config).EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
         foreach (var (name, value) in Small.Model(overrides).Overrides)
@@ -56,7 +101,7 @@ internal static class VuafSmall
             all[name] = value;
         }
 
-        var other = (VuafModel)Plan(all, model.Plan.Size).Build(model.Dtype, CPU, 1);
+        var other = (VuafModel)Plan(all, model.Plan.Size).Build(dtype ?? model.Dtype, CPU, 1);
         using var quiet = no_grad();
         foreach (var (name, weight) in other.named_parameters())
         {

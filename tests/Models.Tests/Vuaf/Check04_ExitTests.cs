@@ -1,28 +1,38 @@
 using Hearth.Models;
+using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Xunit;
 using static TorchSharp.torch;
 
-namespace Hearth.Tests;
+namespace Hearth.Tests.Vuaf;
 
 /// <summary>Acceptance check 4: early exit gives what full depth would have given, token by token.</summary>
-public sealed class VuafExitTests : IDisposable
+public sealed class Check04_ExitTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     public void Dispose() => _scope.Dispose();
 
-    [Theory]
-    [InlineData(0.3, 1, 256, false)]
-    [InlineData(0.5, 1, 256, false)]
-    [InlineData(0.9, 1, 256, false)]
-    [InlineData(0.5, 1, 5, false)]
-    [InlineData(0.5, 3, 256, false)]
-    [InlineData(0.5, 3, 5, true)]
-    [InlineData(0.5, 1, 256, true)]
-    public void Check_4_each_token_has_the_logits_of_full_depth_at_its_exit_step(double threshold, int batch, int queue, bool lazy)
+    public static TheoryData<double, int, int, bool> Ways()
     {
-        var model = Deciding(threshold);
+        var data = new TheoryData<double, int, int, bool>();
+        foreach (double threshold in new[] { 0.3, 0.5, 0.9 })
+        {
+            foreach (int batch in new[] { 1, 3 })
+            {
+                data.Add(threshold, batch, 256, false);
+                data.Add(threshold, batch, 5, true);
+            }
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void Check_4_each_token_has_the_logits_of_full_depth_at_its_exit_step_and_a_flush_its_states(double threshold, int batch, int queue, bool lazy)
+    {
+        var model = VuafSmall.Deciding(threshold);
         var ids = Small.Ids(batch, 90, 40);
         using var quiet = no_grad();
         var full = model.Steps(ids, 4);
@@ -45,16 +55,36 @@ public sealed class VuafExitTests : IDisposable
         }
 
         Assert.Equal([0, 1, 2, 3], seen.Order());
-
-        // After a final catch-up every cache holds what full depth holds: a further block at full depth reads them all.
         session.CatchUp();
+        using var deep = (ExitSession)model.StartDecode();
+        deep.Step(ids.narrow(1, 0, at));
+        SameStates(deep, session);
         Assert.InRange(Small.Difference(full[3].Logits_BTV.narrow(1, at, 4), session.Step(ids.narrow(1, at, 4))), 0, 1e-9);
+    }
+
+    [Fact]
+    public void Check_4_no_queue_stays_longer_than_the_limit()
+    {
+        // Every token stops at once, so that rows only ever wait.
+        var model = VuafSmall.Tiny();
+        using var quiet = no_grad();
+        model.Weight("halt_head.proj.bias").fill_(1000);
+        using var session = (ExitSession)model.StartDecode(new ExitOptions(QueueRows: 5));
+        var ids = Small.Ids(1, 30, 40);
+        for (int t = 0; t < 30; t++)
+        {
+            session.Emit(ids.narrow(1, t, 1));
+            Assert.Equal([0], session.LoopSteps);
+            long[] waiting = [.. Enumerable.Range(1, 3).Select(r => session.Seen[r] - session.Seen[r + 1])];
+            Assert.All(waiting, rows => Assert.InRange(rows, 0, 5));
+            Assert.Equal(t + 1, session.Seen[1]);
+        }
     }
 
     [Fact]
     public void Check_4_the_cumulative_rule_stops_when_the_mass_is_reached()
     {
-        var model = Deciding(0.5);
+        var model = VuafSmall.Deciding();
         var ids = Small.Ids(1, 40, 40);
         using var quiet = no_grad();
         var full = model.Steps(ids, 4);
@@ -89,7 +119,7 @@ public sealed class VuafExitTests : IDisposable
     [Fact]
     public void The_norm_over_the_sequence_stops_by_the_same_rule()
     {
-        var model = VuafSmall.Like(Deciding(0.5), new { rwkv_norm = "sequence" });
+        var model = VuafSmall.Like(VuafSmall.Deciding(), new { rwkv_norm = "sequence" });
         var ids = Small.Ids(1, 30, 40);
         using var quiet = no_grad();
         using var session = model.StartDecode(new ExitOptions());
@@ -105,7 +135,7 @@ public sealed class VuafExitTests : IDisposable
     [Fact]
     public void Generated_tokens_come_with_their_loop_steps_and_nothing_stays_behind()
     {
-        var model = Deciding(0.5);
+        var model = VuafSmall.Deciding();
         int[] plain = [.. Sampler.Generate(model, [1, 2, 3], 30, new Sampling(Exit: new ExitOptions()))];
         long before = Small.SettledTensors();
 
@@ -117,15 +147,23 @@ public sealed class VuafExitTests : IDisposable
         Assert.All(Sampler.GenerateSteps(model, [1, 2, 3], 3, new Sampling()), t => Assert.Null(t.LoopStep));
     }
 
-    // Halt logits spread around the threshold, so that every step is some token's exit.
-    private static VuafModel Deciding(double threshold)
+    private static void SameStates(ExitSession expected, ExitSession got)
     {
-        var model = VuafSmall.Tiny();
-        using var quiet = no_grad();
-        model.Weight("halt_head.proj.weight").normal_(0, 0.6);
-        model.Weight("halt_head.proj.bias").fill_(Math.Log(threshold / (1 - threshold)) - 0.8);
-        return model;
+        foreach (var (a, b) in expected.States.SelectMany(s => s).Zip(got.States.SelectMany(s => s)))
+        {
+            var (wanted, held) = (Held(a), Held(b));
+            Assert.Equal(wanted.Length, held.Length);
+            Assert.All(wanted.Zip(held), pair => Assert.InRange(Small.Difference(pair.First, pair.Second), 0, 1e-9));
+        }
     }
+
+    private static Tensor[] Held(MixerState state) => state switch
+    {
+        RwkvMixer.State rwkv => [rwkv.Row_B1D!, rwkv.Matrix_BHNN!],
+        MambaMixer.State mamba => [mamba.Matrix_BHPN!],
+        KvCache { Rows: var (k_BKSN, v_BKSN) } => [k_BKSN, v_BKSN],
+        _ => throw new ArgumentException($"no test knows what {state.GetType().Name} holds."),
+    };
 
     private static int Exit(IReadOnlyList<(Tensor Logits_BTV, Tensor? Halt_BT)> full, int row, int at, double threshold)
     {

@@ -3,9 +3,9 @@ using Hearth.Models;
 using Hearth.Runs;
 using Xunit;
 
-namespace Hearth.Tests;
+namespace Hearth.Tests.Vuaf;
 
-public sealed class VuafCountTests
+public sealed class Check01_CountTests
 {
     [Theory]
     [InlineData("nano", 521_151)]
