@@ -1,6 +1,7 @@
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
@@ -19,6 +20,7 @@ builder.AddMetrics();
 builder.AddDatasets();
 builder.AddRuns();
 builder.AddWorkers();
+builder.AddGenerations();
 builder.AddScheduler();
 builder.AddDescription();
 
@@ -47,6 +49,7 @@ worker.MapWorkerProtocol();
 CheckpointsApi.MapCheckpoints(api, worker);
 MetricsApi.MapMetrics(api, worker);
 DatasetsApi.MapDatasets(api, worker);
+GenerationsApi.MapGenerations(api, worker);
 
 // Not for names of files: a matched route would keep the static files from answering.
 app.MapFallbackToFile("{*path:nonfile:regex(^(?!api/).*$)}", "index.html");

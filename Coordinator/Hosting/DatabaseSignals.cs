@@ -17,6 +17,9 @@ public static class Channels
     /// <summary>There is something for the worker whose id is the payload.</summary>
     public const string Worker = "hearth_worker";
 
+    /// <summary>There are events of the generation whose id is the payload.</summary>
+    public const string Generation = "hearth_generation";
+
     /// <summary>Wakes the scheduler of whichever coordinator leads, once the transaction commits.</summary>
     public static Task WakeSchedulerAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken stop = default) =>
         connection.ExecuteAsync(new CommandDefinition($"notify {Pool}", transaction: transaction, cancellationToken: stop));
@@ -33,12 +36,15 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<Guid, Signal> _workers = new();
+    private readonly SignalTable _generations = new();
 
     public Signal Events { get; } = new();
 
     public Signal Pool { get; } = new();
 
     public Signal Worker(Guid id) => _workers.GetOrAdd(id, _ => new Signal());
+
+    public SignalTable.Listener Generation(Guid id) => _generations.Listen(id);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -64,7 +70,7 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         connection.Notification += (_, notice) => Pulse(notice.Channel, notice.Payload);
-        await using var listen = new NpgsqlCommand($"listen {Channels.Events}; listen {Channels.Pool}; listen {Channels.Worker}", connection);
+        await using var listen = new NpgsqlCommand($"listen {Channels.Events}; listen {Channels.Pool}; listen {Channels.Worker}; listen {Channels.Generation}", connection);
         await listen.ExecuteNonQueryAsync(stop);
         PulseAll(); // What was said before we listened was not heard.
         await using var probe = new NpgsqlCommand("select 1", connection);
@@ -90,6 +96,9 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
             case Channels.Worker when Guid.TryParse(payload, out var worker) && _workers.TryGetValue(worker, out var signal):
                 signal.Pulse();
                 break;
+            case Channels.Generation when Guid.TryParse(payload, out var generation):
+                _generations.Pulse(generation);
+                break;
         }
     }
 
@@ -101,5 +110,7 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
         {
             signal.Pulse();
         }
+
+        _generations.PulseAll();
     }
 }

@@ -15,6 +15,9 @@ internal static partial class Log
     [LoggerMessage(201, LogLevel.Warning, "Could not read new events; trying again: {Reason}")]
     internal static partial void FeedFailed(this ILogger log, string reason);
 
+    [LoggerMessage(202, LogLevel.Warning, "Could not look after requests to checkpoints; trying again: {Reason}")]
+    internal static partial void KeeperFailed(this ILogger log, string reason);
+
     [LoggerMessage(300, LogLevel.Information, "{Caller} made a join code")]
     internal static partial void JoinCodeCreated(this ILogger log, string caller);
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
@@ -12,7 +13,7 @@ namespace Hearth.Coordinator.Workers;
 public sealed record Taken(IReadOnlyList<Guid> Acknowledged, IReadOnlyList<Guid> Revoked);
 
 /// <summary>Takes in what a worker reports: that it lives, its devices, how its attempts stand and which have ended.</summary>
-public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions options, WorkerStore workers)
+public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions options, WorkerStore workers, GenerationMail generations)
 {
     public async Task<Taken> TakeAsync(Guid worker, SyncRequest request, CancellationToken stop)
     {
@@ -32,6 +33,7 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
         }
 
         await LoseMissingAsync(worker, request, stop);
+        await generations.SeeAsync(worker, request.Generations, stop);
         await ForgetArrivedAsync(worker, request.SeenSerial, stop);
         return new Taken([.. request.Ended.Select(e => e.Lease.AttemptId)], revoked);
     }
@@ -43,12 +45,12 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
         var seen = await connection.QuerySingleAsync<Seen>(new CommandDefinition(
             """
             with old as (select id, devices, told_online, told_at from workers where id = @worker for update)
-            update workers w set seen_at = now(), agent_version = @AgentVersion, devices = @devices, readings = @readings, told_online = true,
+            update workers w set seen_at = now(), agent_version = @AgentVersion, devices = @devices, readings = @readings, host_free_bytes = @HostFreeBytes, told_online = true,
                 told_at = case when old.told_at < now() - interval '5 seconds' then now() else old.told_at end
             from old where w.id = old.id
             returning old.devices <> w.devices or not old.told_online as changed, old.told_at <> w.told_at as due
             """,
-            new { worker, request.AgentVersion, devices = DapperTypes.Jsonb(request.Devices), readings = DapperTypes.Jsonb(request.Readings) },
+            new { worker, request.AgentVersion, request.HostFreeBytes, devices = DapperTypes.Jsonb(request.Devices), readings = DapperTypes.Jsonb(request.Readings) },
             transaction,
             cancellationToken: stop));
         if (seen.Changed)

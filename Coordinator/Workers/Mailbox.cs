@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dapper;
+using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
@@ -9,7 +10,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Workers;
 
 /// <summary>What the coordinator has to tell a worker, and the wait until there is something.</summary>
-public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, CoordinatorOptions options, RunInputs inputs, TimeProvider clock)
+public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, CoordinatorOptions options, RunInputs inputs, GenerationMail generations, TimeProvider clock)
 {
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(2);
 
@@ -30,7 +31,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
             var left = most - clock.GetElapsedTime(started);
             if (mail.IsNew || taken.Acknowledged.Count > 0 || taken.Revoked.Count > 0 || left <= TimeSpan.Zero || hold.IsCancellationRequested)
             {
-                return await AnswerAsync(mail, request, taken, stop);
+                return await AnswerAsync(worker, mail, request, taken, stop);
             }
 
             try
@@ -65,9 +66,12 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
             new { worker },
             cancellationToken: stop))).Where(c => reported.TryGetValue(c.AttemptId, out var state) && Applies(c.Kind, state)).ToList();
 
+        var letters = await GenerationMail.ReadAsync(connection, worker, request.Generations, stop);
+
         // What an earlier answer carried is repeated, but is no reason to answer early: the worker is at it.
-        bool isNew = placed.Any(p => !(p.SentIn <= request.SeenSerial)) || commands.Any(c => !(c.SentIn <= request.SeenSerial));
-        return new Mail(placed, commands, isNew);
+        bool isNew = placed.Any(p => !(p.SentIn <= request.SeenSerial)) || commands.Any(c => !(c.SentIn <= request.SeenSerial))
+            || letters.New.Any(l => !(l.SentIn <= request.SeenSerial)) || letters.Over.Count > 0;
+        return new Mail(placed, commands, letters, isNew);
     }
 
     private static bool Applies(AttemptCommandKind kind, AttemptState state) => kind switch
@@ -77,7 +81,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
         _ => state == AttemptState.Running,
     };
 
-    private async Task<SyncResponse> AnswerAsync(Mail mail, SyncRequest request, Taken taken, CancellationToken stop)
+    private async Task<SyncResponse> AnswerAsync(Guid worker, Mail mail, SyncRequest request, Taken taken, CancellationToken stop)
     {
         var assignments = new List<Assignment>();
         foreach (var placed in mail.Placed)
@@ -88,15 +92,24 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
             }
         }
 
+        var asked = await generations.AssignAsync(mail.Letters.New, stop);
         await using var connection = await database.OpenConnectionAsync(stop);
         var stamp = await connection.QuerySingleAsync<Stamp>(new CommandDefinition(
             """
             with next as (select nextval('sync_serial') as serial),
             placed as (update attempts a set sent_in = next.serial from next where a.id = any(@attempts) and (a.sent_in is null or a.sent_in > @SeenSerial)),
-            told as (update attempt_commands c set sent_in = next.serial from next where c.id = any(@commands) and (c.sent_in is null or c.sent_in > @SeenSerial))
-            select serial, now() as now from next
+            told as (update attempt_commands c set sent_in = next.serial from next where c.id = any(@commands) and (c.sent_in is null or c.sent_in > @SeenSerial)),
+            asked as (update generations g set sent_in = next.serial from next where g.id = any(@letters) and (g.sent_in is null or g.sent_in > @SeenSerial))
+            select serial, now() as now, (select draining from workers where id = @worker) as draining from next
             """,
-            new { attempts = mail.Placed.Select(p => p.Id).ToArray(), commands = mail.Commands.Select(c => c.Id).ToArray(), request.SeenSerial },
+            new
+            {
+                worker,
+                attempts = mail.Placed.Select(p => p.Id).ToArray(),
+                commands = mail.Commands.Select(c => c.Id).ToArray(),
+                letters = asked.Select(a => a.Id).ToArray(),
+                request.SeenSerial,
+            },
             cancellationToken: stop));
         return new SyncResponse
         {
@@ -107,6 +120,9 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
             Commands = [.. mail.Commands.Select(c => new AttemptCommand(c.Id, c.AttemptId, c.Kind, c.Prompt, c.MaxTokens, c.Temperature))],
             Acknowledged = taken.Acknowledged,
             Revoked = taken.Revoked,
+            Generations = asked,
+            EndedGenerations = mail.Letters.Over,
+            Draining = stamp.Draining,
         };
     }
 
@@ -144,11 +160,11 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
         };
     }
 
-    private sealed record Mail(IReadOnlyList<Placed> Placed, IReadOnlyList<Told> Commands, bool IsNew);
+    private sealed record Mail(IReadOnlyList<Placed> Placed, IReadOnlyList<Told> Commands, GenerationLetters Letters, bool IsNew);
 
     private sealed record Placed(Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, int DeviceIndex, int MicroBatch, long? SentIn);
 
     private sealed record Told(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt, int? MaxTokens, double? Temperature, long? SentIn);
 
-    private sealed record Stamp(long Serial, DateTimeOffset Now);
+    private sealed record Stamp(long Serial, DateTimeOffset Now, bool Draining);
 }

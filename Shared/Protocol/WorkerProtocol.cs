@@ -26,6 +26,12 @@ public sealed record SyncRequest
 
     /// <summary>Ended attempts, repeated until <see cref="SyncResponse.Acknowledged"/> names them.</summary>
     public IReadOnlyList<AttemptEnd> Ended { get; init; } = [];
+
+    /// <summary>Requests to checkpoints that this worker is at; one that it was at and that is missing here has failed.</summary>
+    public IReadOnlyList<Guid> Generations { get; init; } = [];
+
+    /// <summary>Memory of the host that nothing uses now; null = unknown.</summary>
+    public long? HostFreeBytes { get; init; }
     public int WaitMilliseconds { get; init; } = 2000;
 
     /// <summary>Serial of the last answer seen, so that the coordinator need not repeat what is known.</summary>
@@ -60,6 +66,15 @@ public sealed record SyncResponse
 
     /// <summary>Reported attempts whose epoch is over: kill them, send nothing more of theirs.</summary>
     public IReadOnlyList<Guid> Revoked { get; init; } = [];
+
+    /// <summary>Requests to checkpoints that this worker is to answer and has not reported yet.</summary>
+    public IReadOnlyList<GenerationAssignment> Generations { get; init; } = [];
+
+    /// <summary>Reported ones that are over: stop computing, send nothing more of theirs.</summary>
+    public IReadOnlyList<Guid> EndedGenerations { get; init; } = [];
+
+    /// <summary>The worker is being drained: it keeps no model loaded that nobody asks.</summary>
+    public bool Draining { get; init; }
 }
 
 public enum AttemptCommandKind

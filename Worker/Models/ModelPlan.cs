@@ -30,6 +30,9 @@ public abstract class ModelPlan
     /// <summary>Whether training can run on quantised weights (<see cref="TrainingStep.Quantize"/>).</summary>
     public virtual bool Quantizes => false;
 
+    /// <summary>What decoding with the model offers beyond one token a pass.</summary>
+    public virtual DecodingFeatures Decoding => new();
+
     public long Parameters => Tensors.Sum(t => t.Count);
 
     /// <summary>Multiply-adds of one token's forward pass at this row length.</summary>
@@ -56,6 +59,11 @@ public abstract class ModelPlan
     protected abstract IEnumerable<TensorSpec> ListTensors();
 }
 
+/// <param name="Loops">Most loops that a looped model runs for a token (<see cref="IEarlyExit"/>); 1 = it has no loop.</param>
+/// <param name="Drafts">Most tokens that its heads draft (<see cref="ISpeculativeSession"/>); 0 = none.</param>
+/// <param name="Memory">It keeps a memory between texts (<see cref="IRingMemory"/>).</param>
+public sealed record DecodingFeatures(int Loops = 1, int Drafts = 0, bool Memory = false);
+
 /// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
 public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Overhead)
 {
@@ -79,6 +87,27 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
             (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
             (long)(plan.LogitValues(tokens) * master),
+            RuntimeBytes);
+    }
+
+    /// <summary>
+    /// Bytes that generating takes, at most: the weights, the logits of every row of the prompt, and caches and layers of one text, which
+    /// together are no more than what training keeps of it for its backward pass.
+    /// </summary>
+    /// <param name="plan">The model.</param>
+    /// <param name="promptTokens">Tokens of the prompt, at most the model's longest text.</param>
+    /// <param name="newTokens">Tokens after it.</param>
+    /// <param name="precision">That of the run; weights are fp64 in fp64 runs, else fp32.</param>
+    public static MemoryForecast ForGenerating(ModelPlan plan, int promptTokens, int newTokens, string precision)
+    {
+        long value = precision == "fp64" ? 8 : 4;
+        int prompt = Math.Min(promptTokens, plan.MaxSeqLen), all = Math.Min(prompt + newTokens, plan.MaxSeqLen);
+        return new MemoryForecast(
+            plan.Parameters * value,
+            0,
+            0,
+            (long)(all * plan.ActivationsPerToken(all) * value),
+            (long)prompt * plan.VocabSize * value,
             RuntimeBytes);
     }
 

@@ -14,6 +14,8 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
 
     public override int MaxSeqLen => c.MaxSeqLen;
 
+    public override DecodingFeatures Decoding => new(Drafts: c.UseMtp ? c.MtpHeads : 0, Memory: true);
+
     public override double LogitsPerToken => (1.0 + (c.UseMtp ? c.MtpHeads : 0)) * c.VocabSize;
 
     public override double MultiplyAdds(int seqLen)

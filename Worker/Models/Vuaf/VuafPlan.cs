@@ -15,6 +15,8 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
 
     public override int MaxSeqLen => config.MaxSeqLen;
 
+    public override DecodingFeatures Decoding => new(Loops: config.LoopSteps);
+
     public override double LogitsPerToken => (double)config.LoopSteps * config.VocabSize;
 
     public override double MultiplyAdds(int seqLen) =>

@@ -55,6 +55,12 @@ public sealed class FakeWorker : IAsyncDisposable
 
     public ConcurrentDictionary<Guid, FakeAttempt> Attempts { get; } = new();
 
+    /// <summary>Requests to checkpoints that it has taken up and was not told to end.</summary>
+    public ConcurrentDictionary<Guid, GenerationAssignment> Generations { get; } = new();
+
+    /// <summary>Memory that its host says to have free.</summary>
+    public long? HostFreeBytes { get; set; }
+
     public ConcurrentQueue<Guid> Revoked { get; } = new();
 
     public ConcurrentQueue<Guid> Acknowledged { get; } = new();
@@ -116,6 +122,8 @@ public sealed class FakeWorker : IAsyncDisposable
             Readings = [.. Devices.Select(d => new DeviceReading(d.Index, TemperatureCelsius: 50))],
             Attempts = attempts ?? [],
             Ended = ended ?? [],
+            Generations = [.. Generations.Keys],
+            HostFreeBytes = HostFreeBytes,
             WaitMilliseconds = wait,
             SeenSerial = _serial,
         };
@@ -225,6 +233,16 @@ public sealed class FakeWorker : IAsyncDisposable
                     End(attempt, AttemptState.Stopped, attempt.Step);
                 }
             }
+        }
+
+        foreach (var asked in answer.Generations.Where(g => _known.Add(g.Id)))
+        {
+            Generations[asked.Id] = asked;
+        }
+
+        foreach (var over in answer.EndedGenerations)
+        {
+            Generations.TryRemove(over, out _);
         }
 
         foreach (var assignment in answer.Assignments.Where(a => _known.Add(a.Lease.AttemptId)))

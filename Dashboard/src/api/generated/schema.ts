@@ -528,6 +528,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kept checkpoints of all runs, newest first, with what their models can be asked. */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckpointChoice"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -1153,6 +1191,207 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/generations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A request to a checkpoint and how it stands. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GenerationView"];
+                    };
+                };
+                /** @description Not Found */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Stops a request; what came so far stands. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not Found */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/generations/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Server-sent events of a request until its last: loading, token, then done, stopped or failed; ping between. Resumes after Last-Event-ID (or last_event_id). */
+        get: {
+            parameters: {
+                query?: {
+                    last_event_id?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": components["schemas"]["GenerationEvent"];
+                    };
+                };
+                /** @description Not Found */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks a checkpoint to go on with a text or a conversation; its worker is chosen now, and its events follow under /events. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["StartGeneration"];
+                };
+            };
+            responses: {
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GenerationView"];
+                    };
+                };
+                /** @description Not Found */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                /** @description Unprocessable Entity */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                /** @description Too Many Requests */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/worker/join": {
         parameters: {
             query?: never;
@@ -1566,6 +1805,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/worker/generations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The next events of a request; idempotent by their first number. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["GenerationBatch"];
+                };
+            };
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1683,6 +1971,46 @@ export interface components {
             /** Format: int64 */
             bytes: number;
             url: string;
+        };
+        /** @description One turn of a conversation. */
+        ChatTurn: {
+            /** @description `system` (first only), `user` or `assistant`. */
+            role: string;
+            text: string;
+        };
+        /** @description GET /api/v1/checkpoints: one that may be asked, with what its model can do. */
+        CheckpointChoice: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            run_id: string;
+            /** Format: int64 */
+            run_number: number;
+            run_name: string;
+            task: string;
+            family: string;
+            size: string;
+            title: string;
+            /** Format: int64 */
+            parameters: number;
+            /** Format: int32 */
+            max_seq_len: number;
+            /** Format: int64 */
+            step: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int32
+             * @description Most loops of a looped model: halt_threshold applies; 1 = it has no loop.
+             */
+            loops: number;
+            /**
+             * Format: int32
+             * @description Most tokens that its heads draft: speculative applies; 0 = it has none.
+             */
+            drafts: number;
+            /** @description It has a memory between texts: keep_memory and freeze_memory apply. */
+            memory: boolean;
         };
         /** @description POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored. */
         CheckpointCommit: {
@@ -1896,6 +2224,209 @@ export interface components {
             sha256: string;
             /** Format: int64 */
             bytes: number;
+        };
+        /** @description A request for a worker of the pool. */
+        GenerationAssignment: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            checkpoint_id: string;
+            /**
+             * Format: int32
+             * @description Index of the device to compute on; null = the host's processor, beside whatever trains there.
+             */
+            device_index?: null | number;
+            /** @description The files that generating needs: no optimizer state, and the averaged weights alone where there are any. */
+            files: components["schemas"]["BlobRef"][];
+            request: components["schemas"]["GenerationRequest"];
+        };
+        /**
+         * @description POST /api/worker/generations/{id}: the next events of a request, numbered from 1 without a gap. A repeat changes nothing;
+         *     409 means that it is over, and the worker sends nothing more.
+         */
+        GenerationBatch: {
+            /**
+             * Format: int64
+             * @description Number of the first event in here.
+             */
+            first: number;
+            /** @description At least one. */
+            events: components["schemas"]["GenerationEvent"][];
+        };
+        /** @description What happens to a request, in order. The last one is done, stopped or failed. */
+        GenerationEvent: components["schemas"]["GenerationEventGenerationLoading"] | components["schemas"]["GenerationEventGenerationToken"] | components["schemas"]["GenerationEventGenerationDone"] | components["schemas"]["GenerationEventGenerationStopped"] | components["schemas"]["GenerationEventGenerationFailed"];
+        /** @description The answer is whole. */
+        GenerationEventGenerationDone: {
+            /** @enum {string} */
+            event?: "done";
+            /** @description `end` (the model ended it) or `length` (the limit of tokens, or of the model). */
+            reason: string;
+            /** @description What it took. */
+            statistics: components["schemas"]["GenerationStatistics"];
+        };
+        GenerationEventGenerationFailed: {
+            /** @enum {string} */
+            event?: "failed";
+            /** @description See FailureCodes, or `lost`. */
+            code: string;
+            /** @description One sentence. */
+            message: string;
+        };
+        /** @description What the worker is busy with before the first token; fraction in 0..1. */
+        GenerationEventGenerationLoading: {
+            /** @enum {string} */
+            event?: "loading";
+            what: string;
+            /** Format: double */
+            fraction: number | ("NaN" | "Infinity" | "-Infinity");
+        };
+        /** @description Somebody stopped it; what came so far stands. */
+        GenerationEventGenerationStopped: {
+            /** @enum {string} */
+            event?: "stopped";
+            reason: string;
+        };
+        /** @description One token of the answer. */
+        GenerationEventGenerationToken: {
+            /** @enum {string} */
+            event?: "token";
+            /**
+             * Format: int32
+             * @description Place in the answer, from 0.
+             */
+            index: number;
+            /** Format: int32 */
+            token: number;
+            /** @description What it adds to the text: all texts in order are the answer. Empty while a character is not complete. */
+            text: string;
+            /**
+             * Format: int32
+             * @description Loops that a looped model ran for it, from 1.
+             */
+            loops?: null | number;
+            /** @description Chance to stop after each of these loops but a last one that was forced, 0..1. */
+            halting?: null | (number | ("NaN" | "Infinity" | "-Infinity"))[];
+            /** @description A drafting head had proposed it and the main head agreed. */
+            drafted?: boolean;
+            /** @description Text of the draft that the main head refused in favour of this token. */
+            refused?: null | string;
+            /** @description The likeliest tokens at this place, by the softmax of the logits before temperature and cuts. */
+            chances?: null | components["schemas"]["TokenChance"][];
+        };
+        /** @description What a checkpoint is asked for: the continuation of a text, or the next turn of a conversation. */
+        GenerationRequest: {
+            /** @description Text to go on with; null where IReadOnlyList&lt;ChatTurn&gt;? GenerationRequest.Messages is given. */
+            prompt?: null | string;
+            /** @description A conversation that ends with a user's turn; null where string? GenerationRequest.Prompt is given. */
+            messages?: null | components["schemas"]["ChatTurn"][];
+            /** @description `auto` (the one whose tokens the tokenizer has), `vuaf`, `chatml` or `plain`. Read with messages only. */
+            template?: string;
+            /** @description A category of VUAF's template; null = its default. */
+            category?: null | string;
+            /** @description ChatML: the answer begins with reasoning. */
+            think?: boolean;
+            /** Format: int32 */
+            max_tokens?: number;
+            /**
+             * Format: double
+             * @description 0 takes the likeliest token.
+             */
+            temperature?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: int32
+             * @description Keep the k likeliest tokens; 0 keeps all.
+             */
+            top_k?: number;
+            /**
+             * Format: double
+             * @description Of those, keep the likeliest whose probabilities add up to at most this.
+             */
+            top_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** Format: int64 */
+            seed?: number;
+            /**
+             * Format: double
+             * @description A looped model leaves its loop here; 1 = full depth; null = the family's own.
+             */
+            halt_threshold?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** @description Heads for further tokens draft and the main head verifies; with temperature 0 only. */
+            speculative?: boolean;
+            /** @description Starts from what the requests before left in a family's memory, as long as its worker keeps the model loaded. */
+            keep_memory?: boolean;
+            /** @description A family's memory is read and not written. */
+            freeze_memory?: boolean;
+            /**
+             * Format: int32
+             * @description So many of the likeliest tokens are told beside each token.
+             */
+            chances?: number;
+        };
+        /** @enum {unknown} */
+        GenerationState: "waiting" | "running" | "done" | "failed" | "stopped";
+        GenerationStatistics: {
+            /** Format: int32 */
+            prompt_tokens: number;
+            /**
+             * Format: int32
+             * @description Of the answer.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description From the worker's taking up the request to the first token: with download, start and load where they were needed.
+             */
+            first_token_seconds: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Computing, prompt and answer.
+             */
+            seconds: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Tokens after the first, over the time that they took.
+             */
+            tokens_per_second: number | ("NaN" | "Infinity" | "-Infinity");
+            /** @description The model was loaded already. */
+            warm?: boolean;
+            /**
+             * Format: double
+             * @description A looped model's mean number of loops per token.
+             */
+            mean_loops?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: int32
+             * @description Verified blocks of speculation, drafts in them, and drafts that the main head agreed with.
+             */
+            passes?: null | number;
+            /** Format: int32 */
+            drafted?: null | number;
+            /** Format: int32 */
+            drafts_kept?: null | number;
+        };
+        /** @description A request to a checkpoint, without its text. */
+        GenerationView: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["GenerationState"];
+            /** Format: uuid */
+            checkpoint_id: string;
+            /** Format: uuid */
+            run_id: string;
+            run_name: string;
+            /** Format: int64 */
+            step: number;
+            /** @description Full name of the device, `worker/index`, or `worker/cpu` for a host's processor beside training. */
+            device: string;
+            /** @description It shares the processor with whatever trains there. */
+            beside_training: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            ended_at?: null | string;
+            /** @description Why it failed or was stopped: one sentence. */
+            reason?: null | string;
+            statistics?: null | components["schemas"]["GenerationStatistics"];
         };
         /** @description POST /api/v1/datasets/import: reads files or folders that the coordinator's machine holds (admin only). */
         ImportDataset: {
@@ -2319,6 +2850,56 @@ export interface components {
             event_id?: null | string;
             reconnection_interval?: null | string;
         };
+        /** @description POST /api/v1/generations: what to ask which checkpoint. */
+        StartGeneration: {
+            /** Format: uuid */
+            checkpoint_id: string;
+            /** @description Text to go on with; null where IReadOnlyList&lt;ChatTurn&gt;? GenerationRequest.Messages is given. */
+            prompt?: null | string;
+            /** @description A conversation that ends with a user's turn; null where string? GenerationRequest.Prompt is given. */
+            messages?: null | components["schemas"]["ChatTurn"][];
+            /** @description `auto` (the one whose tokens the tokenizer has), `vuaf`, `chatml` or `plain`. Read with messages only. */
+            template?: string;
+            /** @description A category of VUAF's template; null = its default. */
+            category?: null | string;
+            /** @description ChatML: the answer begins with reasoning. */
+            think?: boolean;
+            /** Format: int32 */
+            max_tokens?: number;
+            /**
+             * Format: double
+             * @description 0 takes the likeliest token.
+             */
+            temperature?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: int32
+             * @description Keep the k likeliest tokens; 0 keeps all.
+             */
+            top_k?: number;
+            /**
+             * Format: double
+             * @description Of those, keep the likeliest whose probabilities add up to at most this.
+             */
+            top_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** Format: int64 */
+            seed?: number;
+            /**
+             * Format: double
+             * @description A looped model leaves its loop here; 1 = full depth; null = the family's own.
+             */
+            halt_threshold?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** @description Heads for further tokens draft and the main head verifies; with temperature 0 only. */
+            speculative?: boolean;
+            /** @description Starts from what the requests before left in a family's memory, as long as its worker keeps the model loaded. */
+            keep_memory?: boolean;
+            /** @description A family's memory is read and not written. */
+            freeze_memory?: boolean;
+            /**
+             * Format: int32
+             * @description So many of the likeliest tokens are told beside each token.
+             */
+            chances?: number;
+        };
         /** @description POST /api/v1/runs, with an Idempotency-Key header. JsonElement SubmitRun.Spec is a run spec object. */
         SubmitRun: {
             spec: components["schemas"]["JsonElement"];
@@ -2335,6 +2916,13 @@ export interface components {
             attempts?: components["schemas"]["AttemptReport"][];
             /** @description Ended attempts, repeated until IReadOnlyList&lt;Guid&gt; SyncResponse.Acknowledged names them. */
             ended?: components["schemas"]["AttemptEnd"][];
+            /** @description Requests to checkpoints that this worker is at; one that it was at and that is missing here has failed. */
+            generations?: string[];
+            /**
+             * Format: int64
+             * @description Memory of the host that nothing uses now; null = unknown.
+             */
+            host_free_bytes?: null | number;
             /** Format: int32 */
             wait_milliseconds?: number;
             /**
@@ -2356,6 +2944,19 @@ export interface components {
             acknowledged?: string[];
             /** @description Reported attempts whose epoch is over: kill them, send nothing more of theirs. */
             revoked?: string[];
+            /** @description Requests to checkpoints that this worker is to answer and has not reported yet. */
+            generations?: components["schemas"]["GenerationAssignment"][];
+            /** @description Reported ones that are over: stop computing, send nothing more of theirs. */
+            ended_generations?: string[];
+            /** @description The worker is being drained: it keeps no model loaded that nobody asks. */
+            draining?: boolean;
+        };
+        TokenChance: {
+            /** Format: int32 */
+            token: number;
+            text: string;
+            /** Format: double */
+            probability: number | ("NaN" | "Infinity" | "-Infinity");
         };
         /** @description The secret is shown here once and stored hashed. */
         TokenView: {

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
+using Hearth.Protocol;
+using Npgsql;
+
+namespace Hearth.Coordinator.Generations;
+
+/// <summary>Requests that a worker is to take up, and those it reports that are over.</summary>
+public sealed record GenerationLetters(IReadOnlyList<GenerationLetter> New, IReadOnlyList<Guid> Over);
+
+public sealed record GenerationLetter(Guid Id, Guid CheckpointId, int? DeviceIndex, string Request, long? SentIn);
+
+/// <summary>
+/// The workers' side of requests: what they report, what they are told, what they send. A request has one placement for its whole life, so its
+/// worker and its being alive are the fence; both stand in the statement of every write.
+/// </summary>
+public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions options, BlobLedger blobs)
+{
+    /// <summary>Renews the leases of reported requests, and fails those that the worker once reported and now does not know.</summary>
+    public async Task SeeAsync(Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        var all = new { worker, ids = reported.ToArray(), lease = options.Lease.TotalSeconds };
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update generations set lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now())
+            where worker_id = @worker and id = any(@ids) and ended_at is null
+            """,
+            all,
+            cancellationToken: stop));
+        await GenerationStore.EndAsync(
+            connection,
+            "worker_id = @worker and taken_at is not null and not id = any(@ids)",
+            all,
+            GenerationState.Failed,
+            new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it."),
+            stop);
+    }
+
+    /// <summary>What there is for a worker that reported these requests.</summary>
+    public static async Task<GenerationLetters> ReadAsync(NpgsqlConnection connection, Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
+    {
+        var live = (await connection.QueryAsync<GenerationLetter>(new CommandDefinition(
+            """
+            select id, checkpoint_id, device_index, request::text as request, sent_in from generations
+            where worker_id = @worker and ended_at is null order by created_at, id
+            """,
+            new { worker },
+            cancellationToken: stop))).ToList();
+        return new GenerationLetters([.. live.Where(l => !reported.Contains(l.Id))], [.. reported.Except(live.Select(l => l.Id))]);
+    }
+
+    /// <summary>Letters as assignments with fresh addresses. A request whose checkpoint is gone fails here.</summary>
+    public async Task<IReadOnlyList<GenerationAssignment>> AssignAsync(IReadOnlyList<GenerationLetter> letters, CancellationToken stop)
+    {
+        var assignments = new List<GenerationAssignment>();
+        foreach (var letter in letters)
+        {
+            await using var connection = await database.OpenConnectionAsync(stop);
+            var files = (await connection.QueryAsync<FileRef>(new CommandDefinition(
+                "select name, sha256, bytes from checkpoint_files where checkpoint_id = @CheckpointId order by name", new { letter.CheckpointId }, cancellationToken: stop))).ToList();
+            if (files.Count == 0)
+            {
+                var gone = new GenerationFailed(GenerationFailed.Lost, "The checkpoint was removed meanwhile: newer ones took its place.");
+                await GenerationStore.EndAsync(connection, "id = @Id", new { letter.Id }, GenerationState.Failed, gone, stop);
+                continue;
+            }
+
+            string[] names = [.. files.Select(f => f.Name)];
+            assignments.Add(new GenerationAssignment
+            {
+                Id = letter.Id,
+                CheckpointId = letter.CheckpointId,
+                DeviceIndex = letter.DeviceIndex,
+                Files = await blobs.SignAsync(files.Where(f => CheckpointFiles.IsForGenerating(f.Name, names))),
+                Request = JsonSerializer.Deserialize<GenerationRequest>(letter.Request, Json.Wire)!,
+            });
+        }
+
+        return assignments;
+    }
+
+    /// <summary>Takes in a batch of events, once however often it comes. False = the request is over, is another worker's, or lacks the events before.</summary>
+    public async Task<bool> TakeAsync(Guid id, Guid worker, GenerationBatch batch, CancellationToken stop)
+    {
+        var end = batch.Events[^1] is { IsLast: true } last ? last : null;
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            """
+            with taken as (
+                update generations set last_event = @last, lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now()),
+                    state = case when @end is not null then @end when @tokens then 'running' else state end,
+                    ended_at = case when @end is not null then now() end, reason = @reason, statistics = @statistics
+                where id = @id and worker_id = @worker and ended_at is null and last_event = @First - 1 returning id),
+            told as (insert into generation_events select id, @First, @last, @events from taken),
+            woken as (select pg_notify(@Generation, id::text) from taken)
+            select exists (select 1 from woken) or exists (
+                select 1 from generation_events e join generations g on g.id = e.generation_id
+                where g.id = @id and g.worker_id = @worker and e.first_id = @First and e.events = @events)
+            """,
+            new
+            {
+                id,
+                worker,
+                batch.First,
+                last = batch.First + batch.Events.Count - 1,
+                lease = options.Lease.TotalSeconds,
+                end = end switch { null => null, GenerationDone => "done", GenerationFailed => "failed", _ => "stopped" },
+                tokens = batch.Events.Any(e => e is GenerationToken),
+                reason = end switch { GenerationFailed failed => failed.Message, GenerationStopped stopped => stopped.Reason, _ => null },
+                statistics = DapperTypes.Jsonb((end as GenerationDone)?.Statistics),
+                events = DapperTypes.Jsonb(batch.Events),
+                Channels.Generation,
+            },
+            cancellationToken: stop));
+    }
+}

@@ -1,0 +1,199 @@
+using System.Text.Json;
+using Dapper;
+using Hearth.Api;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
+using Hearth.Models;
+using Hearth.Protocol;
+using Hearth.Runs;
+using Npgsql;
+
+namespace Hearth.Coordinator.Generations;
+
+/// <summary>What became of a request.</summary>
+public abstract record GenerationStart
+{
+    public sealed record Placed(GenerationView View) : GenerationStart;
+
+    public sealed record Unknown(string Detail) : GenerationStart;
+
+    /// <summary>It cannot be answered now.</summary>
+    public sealed record Refused(string Detail) : GenerationStart;
+
+    public sealed record TooMany(string Detail) : GenerationStart;
+
+    public sealed record Wrong(IReadOnlyList<FieldError> Errors) : GenerationStart;
+}
+
+/// <summary>Requests to checkpoints as rows: made, looked at, stopped, and cleared away.</summary>
+public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOptions options)
+{
+    /// <summary>Requests of one caller that may be under way: two columns of a page, each with one that waits.</summary>
+    public const int MostPerCaller = 4;
+
+    /// <summary>How long an ended request can still be read.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromHours(1);
+
+    // Any constant will do: placements are made one after the other, so that no two count on the same place.
+    private const long PlacementLock = 0x48656172746847;
+
+    private const string SelectView =
+        """
+        select g.id, g.state, g.checkpoint_id, c.run_id, r.name as run_name, c.step, g.device, g.device_index is null as beside_training, g.created_by,
+            g.created_at, g.ended_at, g.reason, g.statistics::text as statistics
+        from generations g join checkpoints c on c.id = g.checkpoint_id join runs r on r.id = c.run_id
+        """;
+
+    /// <summary>Checks a request against its checkpoint, chooses its place and tells the worker, in one transaction.</summary>
+    public async Task<GenerationStart> StartAsync(StartGeneration request, string caller, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        var checkpoint = await connection.QuerySingleOrDefaultAsync<Asked>(new CommandDefinition(
+            "select c.step, c.status, r.name as run_name, r.spec::text as spec from checkpoints c join runs r on r.id = c.run_id where c.id = @CheckpointId",
+            new { request.CheckpointId }, transaction, cancellationToken: stop));
+        if (checkpoint is null)
+        {
+            return new GenerationStart.Unknown($"No checkpoint has the id {request.CheckpointId}.");
+        }
+
+        if (checkpoint.Status != "kept")
+        {
+            return new GenerationStart.Refused($"The checkpoint of step {Words.Number(checkpoint.Step)} of {checkpoint.RunName} is {checkpoint.Status}. Ask one that is kept.");
+        }
+
+        var spec = JsonSerializer.Deserialize<RunSpec>(checkpoint.Spec, Json.Wire)!;
+        var errors = new List<FieldError>();
+        if (Families.Plan(spec.Model, errors) is not { } plan)
+        {
+            return new GenerationStart.Refused($"This version cannot build the model of {checkpoint.RunName}: {string.Join(' ', errors.Select(e => e.Message))}");
+        }
+
+        if (GenerationChecks.Check(request, plan) is { Count: > 0 } wrong)
+        {
+            return new GenerationStart.Wrong(wrong);
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@PlacementLock)", new { PlacementLock }, transaction, cancellationToken: stop));
+        int live = await connection.ExecuteScalarAsync<int>(new CommandDefinition(
+            "select count(*) from generations where created_by = @caller and ended_at is null", new { caller }, transaction, cancellationToken: stop));
+        if (live >= MostPerCaller)
+        {
+            return new GenerationStart.TooMany($"{caller} has {live} requests under way. Wait for one, or stop it.");
+        }
+
+        var need = new GenerationNeed(plan.Title, MemoryForecast.ForGenerating(plan, GenerationChecks.MostPromptTokens(request), request.MaxTokens, spec.Train.Precision).Total);
+        var workers = await ServingWorkers.ReadAsync(connection, transaction, request.CheckpointId, options.Lease.TotalSeconds, stop);
+        var decided = GenerationPlacement.Decide(need, workers);
+        if (decided is not GenerationPlace.On place)
+        {
+            return new GenerationStart.Refused(((GenerationPlace.Nowhere)decided).Reason);
+        }
+
+        var view = await AddAsync(connection, transaction, request, caller, place, stop);
+        await transaction.CommitAsync(stop);
+        return new GenerationStart.Placed(view);
+    }
+
+    public async Task<GenerationView?> FindAsync(Guid id, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await ViewAsync(connection, null, id, stop);
+    }
+
+    /// <summary>Ends a request at once; its worker finds it over. One that has ended stays as it is. False = there is none.</summary>
+    public async Task<bool> StopAsync(Guid id, string by, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await EndAsync(connection, "id = @id", new { id }, GenerationState.Stopped, new GenerationStopped($"{by} stopped it."), stop);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select 1 from generations where id = @id)", new { id }, cancellationToken: stop));
+    }
+
+    /// <summary>Fails requests whose worker has fallen silent and forgets those that ended long ago. Safe on any number of coordinators at once.</summary>
+    public async Task KeepAsync(CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await EndAsync(connection, "lease_ends_at < now()", new { }, GenerationState.Failed, new GenerationFailed(GenerationFailed.Lost, "Its worker has fallen silent."), stop);
+        await connection.ExecuteAsync(new CommandDefinition(
+            "delete from generations where ended_at < now() - make_interval(secs => @seconds)", new { seconds = Kept.TotalSeconds }, cancellationToken: stop));
+    }
+
+    /// <summary>Ends live requests by the coordinator's own word: state and last event in one statement.</summary>
+    internal static async Task EndAsync(NpgsqlConnection connection, string where, object parameters, GenerationState state, GenerationEvent last, CancellationToken stop)
+    {
+        string reason = last switch
+        {
+            GenerationFailed failed => failed.Message,
+            GenerationStopped stopped => stopped.Reason,
+            _ => throw new ArgumentException($"{last.Name} is the worker's to say.", nameof(last)),
+        };
+        var all = new DynamicParameters(parameters);
+        all.AddDynamicParams(new { state = Word(state), reason, events = DapperTypes.Jsonb<GenerationEvent[]>([last]), Channels.Generation });
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"""
+            with ended as (
+                update generations set state = @state, reason = @reason, ended_at = now(), last_event = last_event + 1
+                where ended_at is null and {where} returning id, last_event, worker_id),
+            told as (insert into generation_events select id, last_event, last_event, @events from ended)
+            select pg_notify(@Generation, id::text), pg_notify('{Channels.Worker}', worker_id::text) from ended
+            """,
+            all,
+            cancellationToken: stop));
+    }
+
+    internal static string Word(GenerationState state) => JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString());
+
+    private async Task<GenerationView> AddAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, StartGeneration request, string caller, GenerationPlace.On place, CancellationToken stop)
+    {
+        var id = Guid.CreateVersion7();
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            insert into generations (id, checkpoint_id, request, worker_id, device_index, device, created_by, lease_ends_at)
+            values (@id, @CheckpointId, @body, @WorkerId, @DeviceIndex, @Device, @caller, now() + make_interval(secs => @lease))
+            """,
+            new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), place.WorkerId, place.DeviceIndex, place.Device, caller, lease = options.Lease.TotalSeconds },
+            transaction,
+            cancellationToken: stop));
+        await Channels.WakeWorkerAsync(connection, transaction, place.WorkerId, stop);
+        return (await ViewAsync(connection, transaction, id, stop))!;
+    }
+
+    private static async Task<GenerationView?> ViewAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, Guid id, CancellationToken stop)
+    {
+        var row = await connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition($"{SelectView} where g.id = @id", new { id }, transaction, cancellationToken: stop));
+        return row is null ? null : new GenerationView
+        {
+            Id = row.Id,
+            State = row.State,
+            CheckpointId = row.CheckpointId,
+            RunId = row.RunId,
+            RunName = row.RunName,
+            Step = row.Step,
+            Device = row.Device,
+            BesideTraining = row.BesideTraining,
+            CreatedBy = row.CreatedBy,
+            CreatedAt = row.CreatedAt,
+            EndedAt = row.EndedAt,
+            Reason = row.Reason,
+            Statistics = row.Statistics is { } text ? JsonSerializer.Deserialize<GenerationStatistics>(text, Json.Wire) : null,
+        };
+    }
+
+    private sealed record Asked(long Step, string Status, string RunName, string Spec);
+
+    private sealed record Row(
+        Guid Id,
+        GenerationState State,
+        Guid CheckpointId,
+        Guid RunId,
+        string RunName,
+        long Step,
+        string Device,
+        bool BesideTraining,
+        string CreatedBy,
+        DateTimeOffset CreatedAt,
+        DateTimeOffset? EndedAt,
+        string? Reason,
+        string? Statistics);
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Dapper;
+using Hearth.Hardware;
+using Npgsql;
+
+namespace Hearth.Coordinator.Generations;
+
+/// <summary>Reads what a placement is decided on.</summary>
+internal static class ServingWorkers
+{
+    /// <summary>How long after its last request a model is taken to be loaded still. Agents let it go a little later.</summary>
+    private static readonly TimeSpan WarmFor = TimeSpan.FromMinutes(8);
+
+    internal static async Task<IReadOnlyList<ServingWorker>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid checkpoint, double lease, CancellationToken stop)
+    {
+        var workers = (await connection.QueryAsync<WorkerRow>(new CommandDefinition(
+            """
+            select w.id, w.name, w.devices::text as devices, w.host_free_bytes, not w.draining and w.seen_at > now() - make_interval(secs => @lease) as available,
+                exists (select 1 from generations g where g.worker_id = w.id and g.checkpoint_id = @checkpoint and g.taken_at is not null)
+                    or exists (select 1 from checkpoints c join attempts a on a.id = c.attempt_id where c.id = @checkpoint and a.worker_id = w.id) as cached
+            from workers w where not w.removed
+            """,
+            new { checkpoint, lease },
+            transaction,
+            cancellationToken: stop))).ToList();
+        var training = (await connection.QueryAsync<(Guid, int)>(new CommandDefinition(
+            "select worker_id, device_index from attempts where ended_at is null", transaction: transaction, cancellationToken: stop))).ToHashSet();
+
+        // -1 stands for the host's processor.
+        var asked = (await connection.QueryAsync<PlaceRow>(new CommandDefinition(
+            """
+            select worker_id, coalesce(device_index, -1) as place, count(*) filter (where ended_at is null)::int as live,
+                bool_or(checkpoint_id = @checkpoint and coalesce(ended_at, now()) > now() - make_interval(secs => @warm) and state in ('running', 'done', 'stopped')) as warm
+            from generations group by 1, 2
+            """,
+            new { checkpoint, warm = WarmFor.TotalSeconds },
+            transaction,
+            cancellationToken: stop))).ToDictionary(p => (p.WorkerId, p.Place));
+        (int Live, bool Warm) At(Guid worker, int place) => asked.TryGetValue((worker, place), out var row) ? (row.Live, row.Warm) : (0, false);
+
+        return
+        [
+            .. workers.Select(w =>
+            {
+                var (hostLive, hostWarm) = At(w.Id, -1);
+                var devices = JsonSerializer.Deserialize<DeviceInfo[]>(w.Devices, Json.Wire)!.Select(d =>
+                {
+                    var (live, warm) = At(w.Id, d.Index);
+                    return new ServingDevice(d.Index, d.Kind, d.MemoryBytes, training.Contains((w.Id, d.Index)), live, warm);
+                });
+                return new ServingWorker(w.Id, w.Name, w.Available, w.Cached, w.HostFreeBytes, hostLive, hostWarm, [.. devices]);
+            }),
+        ];
+    }
+
+    private sealed record WorkerRow(Guid Id, string Name, string Devices, long? HostFreeBytes, bool Available, bool Cached);
+
+    private sealed record PlaceRow(Guid WorkerId, int Place, int Live, bool Warm);
+}
