@@ -16,6 +16,7 @@ internal static class RunsCommand
         "Submit, watch and steer runs.",
         List(),
         Show(),
+        TrainerProgram.Forward("new", "Print the run that a family recommends, as YAML to edit and submit: new FAMILY SIZE --dataset NAME.", ["recipe"]),
         Submit(),
         Verb("cancel", "End a run at once, without a checkpoint."),
         Verb("pause", "Checkpoint a run and keep it out of the queue until it is resumed."),

@@ -19,8 +19,11 @@ public static class ModelsApi
         family.Name,
         family.Title,
         family.Summary,
-        [.. family.Sizes.Select(size => Plan(family, size)).Select(p => new SizeView(p.Size, p.Parameters, p.MaxSeqLen, p.VocabSize))],
+        [.. family.Sizes.Select(size => Plan(family, size)).Select(p => new SizeView(p.Size, p.Parameters, p.MaxSeqLen, p.VocabSize, Values(p)))],
         [.. family.Fields.Select(f => new ModelFieldView(f.Name, JsonNamingPolicy.SnakeCaseLower.ConvertName(f.Kind.ToString()), f.Help, f.Allowed, f.Choices))]);
+
+    private static Dictionary<string, JsonElement> Values(ModelPlan plan) =>
+        plan.Config.ToDictionary(p => p.Key, p => JsonSerializer.SerializeToElement(p.Value, Json.Wire), StringComparer.Ordinal);
 
     private static FieldRuleView Field(FieldRule rule) => new(rule.Path, rule.Kind, rule.Help, rule.Allowed, rule.Choices, Default(rule.Path));
 
@@ -39,29 +42,11 @@ public static class ModelsApi
         return at;
     }
 
-    // A size whose own vocabulary is too small for a tokenizer trained on text takes one that holds it.
-    private const int SmallVocabulary = 512;
-
     private static IEnumerable<PresetView> Presets() =>
         from family in Families.All
         from size in family.Sizes
-        let plan = Plan(family, size)
-        let length = Math.Min(plan.MaxSeqLen, size == "nano" ? 128 : 1024)
-        select new PresetView(
-            $"{family.Name}-{size}",
-            plan.Title,
-            family.Summary,
-            new RunSpec
-            {
-                Name = $"{family.Name}-{size}",
-                Model = new ModelSpec { Family = family.Name, Size = size, Overrides = Overrides(plan) },
-                Data = new DataSpec { Dataset = "", SeqLen = length },
-                Train = new TrainSpec { BatchTokens = length * 16 },
-            });
-
-    private static Dictionary<string, JsonElement> Overrides(ModelPlan plan) => plan.VocabSize >= TokenizerKinds.LeastVocabulary(TokenizerKinds.ByteBpe)
-        ? []
-        : new(StringComparer.Ordinal) { ["vocab_size"] = JsonSerializer.SerializeToElement(SmallVocabulary) };
+        let recipe = family.Recipe(size)
+        select new PresetView(recipe.Name, Plan(family, size).Title, family.Summary, recipe);
 
     private static ModelPlan Plan(IFamily family, string size) => family.Plan(size, new Dictionary<string, JsonElement>(), new List<FieldError>())!;
 }

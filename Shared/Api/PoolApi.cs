@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hearth.Hardware;
 using Hearth.Runs;
 
@@ -50,7 +51,12 @@ public sealed record ImportDataset(string Name, IReadOnlyList<string> Paths, str
 
 public sealed record FamilyView(string Name, string Title, string Summary, IReadOnlyList<SizeView> Sizes, IReadOnlyList<ModelFieldView> Fields);
 
-public sealed record SizeView(string Name, long Parameters, int MaxSeqLen, int VocabSize);
+/// <param name="Name">As <c>model.size</c> takes it.</param>
+/// <param name="Parameters">Trainable values.</param>
+/// <param name="MaxSeqLen">Longest row, in tokens.</param>
+/// <param name="VocabSize">Tokens of the vocabulary.</param>
+/// <param name="Values">What every field of the family is in this size.</param>
+public sealed record SizeView(string Name, long Parameters, int MaxSeqLen, int VocabSize, IReadOnlyDictionary<string, JsonElement> Values);
 
 /// <summary>A field that may stand under <c>model:</c>.</summary>
 public sealed record ModelFieldView(string Name, string Kind, string Help, string Allowed, IReadOnlyList<string>? Choices);
@@ -60,6 +66,7 @@ public sealed record ModelsResponse(IReadOnlyList<FamilyView> Families, IReadOnl
 
 public sealed record FieldRuleView(string Path, FieldKind Kind, string Help, string Allowed, IReadOnlyList<string>? Choices, object? Default);
 
+/// <summary>A family's recipe for one of its sizes: a whole run whose dataset is still empty.</summary>
 public sealed record PresetView(string Name, string Title, string Summary, RunSpec Spec);
 
 /// <summary>GET /api/v1/me.</summary>

@@ -33,6 +33,9 @@ public interface IFamily
     IReadOnlyDictionary<string, IReadOnlyDictionary<string, JsonElement>> CaseVariants =>
         ImmutableDictionary<string, IReadOnlyDictionary<string, JsonElement>>.Empty;
 
+    /// <summary>The run that the family's page recommends for a size: a whole spec but for its dataset, whose name is empty.</summary>
+    RunSpec Recipe(string size);
+
     /// <summary>The plan of a size with overrides; null when <paramref name="errors"/> got any.</summary>
     ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors);
 }

@@ -15,12 +15,13 @@ try
         ["import", .. var rest] => ImportCommand.Run(rest),
         ["logits", .. var rest] => LogitsCommand.Run(rest),
         ["models", .. var rest] => ModelsCommand.Run(rest),
+        ["recipe", .. var rest] => RecipeCommand.Run(rest),
         ["parity", .. var rest] => ParityCommand.Run(rest),
         ["selftest", .. var rest] => SelfTestCommand.Run(rest),
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, chat, export, import, logits, models, parity, selftest, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, chat, export, import, logits, models, recipe, parity, selftest, artifact, bench, help."),
     };
 }
 catch (Exception e)

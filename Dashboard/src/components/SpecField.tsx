@@ -14,15 +14,15 @@ interface Props {
 
 /** One field of the form; the error is the API's sentence. */
 export function SpecField({ field, value, error, locked, onValue }: Props) {
-  const shown = toInput(value);
+  const shown = toInput(value, field.kind);
   const [typed, setTyped] = useState<string | null>(null);
   useEffect(() => setTyped(null), [shown]);
   const words = error === "" ? undefined : <span className="field-error"><IconAlertTriangle size={13} stroke={1.6} aria-hidden />{error}</span>;
-  const common = { label: field.label, description: field.help, error: words, disabled: locked, inputWrapperOrder: ["label", "input", "error", "description"] as ("label" | "input" | "error" | "description")[], id: fieldId(field.path) };
+  const common = { label: field.label, description: field.help, error: words, disabled: locked, inputWrapperOrder: ["label", "input", "error", "description"] as ("label" | "input" | "error" | "description")[], id: fieldId(field.path), ...(field.wide ? { className: "wide" } : {}) };
   if (field.choices !== null) {
     const known = field.choices.some((choice) => choice.value === shown) || shown === "";
     const data = known ? [...field.choices] : [...field.choices, { value: shown, label: shown }];
-    return <Select {...common} data={data} value={shown === "" ? field.fallback ?? null : shown} searchable={data.length > 8} onChange={(next) => next !== null && onValue(field.path, next)} />;
+    return <Select {...common} data={data} value={shown === "" ? field.fallback ?? null : shown} searchable={data.length > 8} onChange={(next) => next !== null && onValue(field.path, fromInput(field.kind, next))} />;
   }
   const commit = (text: string) => onValue(field.path, fromInput(field.kind, text));
   return (

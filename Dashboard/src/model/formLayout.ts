@@ -1,17 +1,19 @@
-import type { DatasetView, FieldKind, FieldRule, ModelsResponse, Spec } from "../api/types";
+import type { DatasetView, FieldRule, FamilyView, ModelsResponse, Spec } from "../api/types";
 import { count, fileSize, short } from "./format";
-import { getField, toInput } from "./specForm";
+import { getField, toInput, type InputKind } from "./specForm";
 
 /** One field of the form. */
 export interface FieldView {
   readonly path: string;
   readonly label: string;
-  readonly kind: FieldKind;
+  readonly kind: InputKind;
   readonly help: string;
   readonly choices: readonly { value: string; label: string }[] | null;
   readonly unit?: string;
   /** What holds when the field is left out. */
   readonly fallback?: string;
+  /** Whether it takes the form's whole width, as lists do. */
+  readonly wide?: boolean;
 }
 
 export interface FormSection {
@@ -43,42 +45,51 @@ const FIRST: readonly { title: string; prefix: readonly string[]; fields: readon
 
 export const SHOWN_AT_ONCE: ReadonlySet<string> = new Set(FIRST.flatMap((section) => section.fields));
 
-/** The form for a spec: its fields come from the API's table, and those of the model from its family. */
-export function layForm(models: ModelsResponse, datasets: readonly DatasetView[], spec: Spec | null): FormSection[] {
+/**
+ * The form for a spec: its fields come from the API's table, and those of the model from its family. What `base` sets of the latter,
+ * the recipe that the form began with, is shown at once.
+ */
+export function layForm(models: ModelsResponse, datasets: readonly DatasetView[], spec: Spec | null, base: Spec | null = null): FormSection[] {
   const rules = new Map(models.fields.map((rule) => [rule.path, rule]));
   return FIRST.map(({ title, prefix, fields }) => {
     const own = (path: string) => prefix.includes(path.split(".")[0]!) && path !== "model.family" && path !== "model.size";
     const first = fields.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, datasets, spec)] : []));
     const more = [...rules.values()].filter((rule) => own(rule.path) && !fields.includes(rule.path)).map((rule) => viewOf(rule, datasets, spec));
-    return title === "Model" ? { title, ...modelSection(models, spec, first, more) } : { title, fields: first, more };
+    return title === "Model" ? { title, ...modelSection(models, spec, base, first, more) } : { title, fields: first, more };
   });
 }
 
-function modelSection(models: ModelsResponse, spec: Spec | null, first: readonly FieldView[], more: readonly FieldView[]): Omit<FormSection, "title"> {
+function modelSection(models: ModelsResponse, spec: Spec | null, base: Spec | null, first: readonly FieldView[], more: readonly FieldView[]): Omit<FormSection, "title"> {
   const family = models.families.find((f) => f.name === getField(spec, "model.family"));
   const size = family?.sizes.find((s) => s.name === getField(spec, "model.size"));
-  const choices = (list: readonly string[]) => list.map((value) => ({ value, label: value }));
   const families: FieldView = { path: "model.family", label: "Family", kind: "text", help: family?.summary ?? "Model family.", choices: models.families.map((f) => ({ value: f.name, label: f.title })) };
   const sizes: FieldView = {
     path: "model.size", label: "Size", kind: "text", choices: (family?.sizes ?? []).map((s) => ({ value: s.name, label: `${s.name}, ${short(s.parameters)} parameters` })),
     help: size ? `Rows of up to ${count(size.max_seq_len)} tokens; ${count(size.vocab_size)} words.` : "One of the family's sizes.",
   };
-  const own = (family?.fields ?? []).map((field): FieldView => ({
-    path: `model.${field.name}`, label: title(field.name), help: field.help, kind: kindOf(field.kind), fallback: "as the size has it",
-    choices: field.choices && field.choices.length > 0 ? choices(field.choices) : null,
-  }));
-  return { fields: [families, sizes, ...first], more: [...own, ...more] };
+  const own = (family?.fields ?? []).map((field) => ownView(field, size?.values[field.name]));
+  const set = own.filter((field) => getField(base, field.path) !== undefined);
+  return { fields: [families, sizes, ...first, ...set], more: [...own.filter((field) => !set.includes(field)), ...more] };
 }
 
-function kindOf(kind: string): FieldRule["kind"] {
-  return kind === "integer" || kind === "number" || kind === "choice" || kind === "text_list" ? kind : "text";
+/** A field of the family; left out, it is what the size has. */
+function ownView(field: FamilyView["fields"][number], usual: unknown): FieldView {
+  const kind = field.kind as InputKind;
+  const base = { path: `model.${field.name}`, label: title(field.name), kind, fallback: usual === undefined ? "as the size has it" : toInput(usual, kind) };
+  if (kind === "flag") {
+    return { ...base, help: field.help, choices: [{ value: "true", label: "on" }, { value: "false", label: "off" }] };
+  }
+  const list = kind === "integer_list" || kind === "choice_list";
+  return kind === "choice"
+    ? { ...base, help: field.help, choices: (field.choices ?? []).map((value) => ({ value, label: value })) }
+    : { ...base, help: `${field.help} ${capital(field.allowed)}${list ? ", parted by commas" : ""}.`, choices: null, ...(list ? { wide: true } : {}) };
 }
 
 function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | null): FieldView {
   const { path } = rule;
   const base = { path, label: LABELS[path] ?? title(path.split(".").at(-1)!), kind: rule.kind };
   const unit = UNITS[path];
-  const fallback = rule.default === undefined || rule.default === null ? undefined : toInput(rule.default);
+  const fallback = rule.default === undefined || rule.default === null ? undefined : toInput(rule.default, rule.kind);
   const extra = { ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
   if (path === "data.dataset") {
     const chosen = datasets.find((d) => d.name === getField(spec, path));
@@ -88,6 +99,9 @@ function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | 
 }
 
 function title(name: string): string {
-  const words = name.replaceAll("_", " ");
+  return capital(name.replaceAll("_", " "));
+}
+
+function capital(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

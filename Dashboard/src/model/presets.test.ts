@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { DatasetView, FieldRule, ModelsResponse } from "../api/types";
-import { byFamily, lean, onDataset } from "./presets";
+import type { DatasetView, FieldRule, ModelsResponse, Spec } from "../api/types";
+import { byFamily, lean, onDataset, onRecipe, presetFor } from "./presets";
 
 const rule = (path: string, value: unknown): FieldRule => ({ path, kind: "number", help: "", allowed: "", default: value });
 const dataset = (name: string, created_at: string): DatasetView => ({ id: name, name, kind: "text", license: "", bytes: 1, files: 1, created_at, tokens: {} });
@@ -27,4 +27,37 @@ it("groups presets by family and names their sizes as the titles do", () => {
   };
   expect(byFamily(models)).toEqual([{ title: "MoA-Metric", summary: "s", presets: [
     { name: "moa-nano", title: "MoA-Metric nano", size: "nano" }, { name: "moa-150m", title: "MoA-Metric 150M", size: "150M" }] }]);
+});
+
+const family = (name: string, fields: string[]) => ({ name, title: name, summary: "", sizes: [], fields: fields.map((f) => ({ name: f, kind: "integer", help: "", allowed: "" })) });
+const recipe = (name: string, size: string, rest: Spec): ModelsResponse["presets"][number] => ({ name: `${name}-${size}`, title: "", summary: "", spec: { name: `${name}-${size}`, model: { family: name, size }, ...rest } });
+const two: ModelsResponse = {
+  fields: [],
+  families: [family("moa", ["heads", "d_model"]), family("vuaf", ["d_model"])],
+  presets: [
+    recipe("moa", "nano", { data: { dataset: "", seq_len: 128 }, optimizer: { lr: 1e-3, schedule: "cosine" } }),
+    recipe("vuaf", "femto", { data: { dataset: "", seq_len: 512 }, optimizer: { lr: 3e-3 } }),
+    recipe("vuaf", "nano", { data: { dataset: "", seq_len: 128 }, optimizer: { name: "muon", lr: 2e-2 } }),
+  ],
+};
+
+it("finds the recipe that another family or size means", () => {
+  const spec = two.presets[0]!.spec;
+  expect(presetFor(two, spec, "model.family", "vuaf")?.name).toBe("vuaf-nano");
+  expect(presetFor(two, two.presets[1]!.spec, "model.family", "moa")?.name).toBe("moa-nano");
+  expect(presetFor(two, two.presets[1]!.spec, "model.size", "nano")?.name).toBe("vuaf-nano");
+  expect(presetFor(two, spec, "model.size", "7b")).toBeUndefined();
+});
+
+it("changes what the recipe says and keeps what a person changed, but not a field that the new family lacks", () => {
+  const [before, , next] = two.presets.map((p) => p.spec) as [Spec, Spec, Spec];
+  const edited = {
+    name: "mine", model: { family: "moa", size: "nano", heads: 2, d_model: 96 }, data: { dataset: "docs", seq_len: 64 },
+    optimizer: { lr: 1e-3, schedule: "cosine" }, run: { priority: "high" },
+  };
+  expect(onRecipe(edited, before, next, two)).toEqual({
+    name: "mine", model: { family: "vuaf", size: "nano", d_model: 96 }, data: { dataset: "docs", seq_len: 64 },
+    optimizer: { name: "muon", lr: 2e-2 }, run: { priority: "high" },
+  });
+  expect(onRecipe(before, before, next, two)).toEqual(next);
 });

@@ -1,6 +1,6 @@
 import type { DatasetView, FieldRule, ModelsResponse, PresetView, Spec } from "../api/types";
 import { SHOWN_AT_ONCE } from "./formLayout";
-import { getField } from "./specForm";
+import { changedFields, getField } from "./specForm";
 
 /** The presets of one family, smallest first, as the API lists them. */
 export interface FamilyPresets {
@@ -49,4 +49,28 @@ export function onDataset(spec: Spec, datasets: readonly DatasetView[]): Spec {
     return spec;
   }
   return { ...spec, data: { ...(spec["data"] as Spec | undefined), dataset: newest.name } };
+}
+
+/** The preset that a choice of family or size in the form means; another family keeps the size's name where it has one. */
+export function presetFor(models: ModelsResponse, spec: Spec | null, path: "model.family" | "model.size", value: string): PresetView | undefined {
+  const family = path === "model.family" ? value : getField(spec, "model.family");
+  const size = path === "model.size" ? value : getField(spec, "model.size");
+  const own = models.presets.filter((p) => getField(p.spec, "model.family") === family);
+  return own.find((p) => getField(p.spec, "model.size") === size) ?? (path === "model.family" ? own[0] : undefined);
+}
+
+/**
+ * Another recipe under what a person has written: fields that differ from the old recipe stay as they are, all others become the new
+ * one's. The dataset is nobody's recipe and stays; fields of a family that the new one does not have go.
+ */
+export function onRecipe(spec: Spec, before: Spec, next: Spec, models: ModelsResponse): Spec {
+  const family = models.families.find((f) => f.name === getField(next, "model.family"));
+  const known = (path: string) => !path.startsWith("model.") || (family?.fields ?? []).some((field) => path === `model.${field.name}`);
+  const kept = [...changedFields(before, spec).filter((path) => known(path) && getField(spec, path) !== undefined), "data.dataset"];
+  return kept.reduce((out, path) => (getField(spec, path) === undefined ? out : withField(out, path, getField(spec, path))), next);
+}
+
+function withField(spec: Spec, path: string, value: unknown): Spec {
+  const [section, key] = path.split(".") as [string, string | undefined];
+  return key === undefined ? { ...spec, [section]: value } : { ...spec, [section]: { ...(spec[section] as Spec | undefined), [key]: value } };
 }

@@ -63,6 +63,27 @@ describe("text boxes", () => {
   });
   it("keep what is no number, so that it is refused by name", () => expect(fromInput("integer", "many")).toBe("many"));
   it("take lists of words", () => expect(fromInput("text_list", "a, b,,")).toEqual(["a", "b"]));
+  it("take a family's lists parted by commas, with brackets or without", () => {
+    expect(fromInput("integer_list", "2, 4,8")).toEqual([2, 4, 8]);
+    expect(fromInput("integer_list", "[2, 4]")).toEqual([2, 4]);
+    expect(fromInput("choice_list", "rwkv7, attn")).toEqual(["rwkv7", "attn"]);
+  });
+  it("keep a list's entry that is no number, so that the field is refused by name", () => expect(fromInput("integer_list", "2, four")).toEqual([2, "four"]));
+  it("tell an empty list from a field left out", () => {
+    expect(fromInput("integer_list", "[]")).toEqual([]);
+    expect(fromInput("integer_list", " ")).toBeUndefined();
+    expect(toInput([], "integer_list")).toBe("[]");
+    expect(toInput([], "text_list")).toBe("");
+  });
+  it("take on and off", () => {
+    expect(fromInput("flag", "true")).toBe(true);
+    expect(fromInput("flag", toInput(false))).toBe(false);
+  });
+  it("show a list as it is typed", () => {
+    for (const typed of ["2, 4, 8", "1000, 2000"]) {
+      expect(toInput(fromInput("integer_list", typed), "integer_list")).toBe(typed);
+    }
+  });
   it("show numbers as people write them", () => {
     expect(toInput(65536)).toBe("65,536");
     expect(toInput(6e-4)).toBe("6e-4");

@@ -1,5 +1,8 @@
 import { isMap, isNode, LineCounter, parseDocument, stringify } from "yaml";
-import type { FieldError, FieldRule, Spec } from "../api/types";
+import type { FieldError, FieldKind, Spec } from "../api/types";
+
+/** Kinds of a run's fields and those that only families have. */
+export type InputKind = FieldKind | "flag" | "integer_list" | "choice_list";
 
 /** The order of sections and keys in a file that the form writes. */
 const SECTIONS = ["name", "model", "task", "data", "train", "optimizer", "eval", "sample", "checkpoint", "run"];
@@ -93,27 +96,44 @@ export function lineErrors(text: string, errors: readonly FieldError[]): LineErr
     .sort((a, b) => a.line - b.line);
 }
 
-/** What a text box holds, as the value of the field: numbers may carry separators; what is no number stays text and is refused by name. */
-export function fromInput(kind: FieldRule["kind"], input: string): unknown {
+/**
+ * What a text box holds, as the value of the field: numbers may carry separators, lists are parted by commas, with brackets or
+ * without. What is no number stays text and is refused by name. `undefined` leaves the field out.
+ */
+export function fromInput(kind: InputKind, input: string): unknown {
   const text = input.trim();
-  if (kind === "text_list") {
-    return text === "" ? [] : text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+  switch (kind) {
+    case "text_list":
+      return entries(text);
+    case "integer_list":
+    case "choice_list":
+      return text === "" ? undefined : entries(text.replace(/^\[|\]$/g, "")).map((entry) => (kind === "integer_list" ? numberOr(entry) : entry));
+    case "integer":
+    case "number":
+      return text === "" ? undefined : numberOr(text.replace(/[,\u00a0 _]/g, ""), text);
+    case "flag":
+      return text === "true" || text === "false" ? text === "true" : text;
+    default:
+      return kind === "text" ? input : text;
   }
-  if (kind === "integer" || kind === "number") {
-    const bare = text.replace(/[,\u00a0 _]/g, "");
-    const value = Number(bare);
-    return bare !== "" && Number.isFinite(value) ? value : text === "" ? undefined : text;
-  }
-  return kind === "text" ? input : text;
 }
 
-/** The value of a field as its text box shows it. */
-export function toInput(value: unknown): string {
+function entries(text: string): string[] {
+  return text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+}
+
+function numberOr(bare: string, otherwise: string = bare): number | string {
+  const value = Number(bare);
+  return bare !== "" && Number.isFinite(value) ? value : otherwise;
+}
+
+/** The value of a field as its text box shows it; an empty list of a family's field is not the same as a field left out. */
+export function toInput(value: unknown, kind?: InputKind): string {
   if (value === undefined || value === null) {
     return "";
   }
   if (Array.isArray(value)) {
-    return value.join(", ");
+    return value.length === 0 && kind !== "text_list" ? "[]" : value.join(", ");
   }
   if (typeof value === "number") {
     return Number.isInteger(value) && Math.abs(value) >= 1000 ? value.toLocaleString("en-US") : numberText(value);

@@ -15,7 +15,7 @@ import { SpecForm } from "../components/SpecForm";
 import { YamlEditor } from "../components/YamlEditor";
 import { plural } from "../model/format";
 import { layForm } from "../model/formLayout";
-import { byFamily } from "../model/presets";
+import { byFamily, onRecipe, presetFor } from "../model/presets";
 import { changedFields, lineErrors, parseSpec, setField, toYaml } from "../model/specForm";
 import { useValidation } from "./validation";
 
@@ -36,12 +36,17 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
   const { connection } = useLive();
   const start = useMemo(() => HEAD + toYaml(base), [base]);
   const [text, setText] = useState(start);
+  const [under, setUnder] = useState({ preset, base });
   const parsed = useMemo(() => parseSpec(text), [text]);
   const good = useRef(base);
   if (parsed.spec !== null) {
     good.current = parsed.spec;
   }
   const spec = parsed.spec ?? good.current;
+  if (under.preset !== preset) {
+    setUnder({ preset, base });
+    setText(HEAD + toYaml(onRecipe(spec, under.base, base, models)));
+  }
   const validation = useValidation(parsed.spec);
   const [key] = useState(() => crypto.randomUUID());
   const [busy, setBusy] = useState(false);
@@ -49,12 +54,20 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
   const late = refused !== null && refused.of === text ? refused : null;
   const errors = validation.errors.length > 0 ? validation.errors : late?.errors ?? [];
   const marks = useMemo(() => (parsed.syntax ? [{ ...parsed.syntax, field: "" }] : lineErrors(text, errors)), [parsed.syntax, text, errors]);
-  const sections = useMemo(() => layForm(models, datasets, spec), [models, datasets, spec]);
+  const sections = useMemo(() => layForm(models, datasets, spec, base), [models, datasets, spec, base]);
   const families = useMemo(() => byFamily(models), [models]);
   const [adding, setAdding] = useState(false);
   const wrong = parsed.syntax ? 1 : errors.length;
   const off = offWords(connection);
 
+  const change = (path: string, value: unknown) => {
+    const recipe = path === "model.family" || path === "model.size" ? presetFor(models, spec, path, String(value)) : undefined;
+    if (recipe === undefined) {
+      setText(setField(text, path, value));
+    } else {
+      onPreset(recipe.name);
+    }
+  };
   const submit = async () => {
     if (wrong > 0) {
       document.getElementById(fieldId(marks[0]?.field ?? ""))?.focus();
@@ -100,7 +113,7 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
       {validation.trouble !== "" && <div style={{ marginBottom: 10 }}><Problem title="The check did not arrive" words={validation.trouble} /></div>}
       <Presets families={families} chosen={preset} onChoose={onPreset} />
       <div className="submit">
-        <SpecForm sections={sections} spec={spec} errors={parsed.syntax ? [] : errors} locked={parsed.spec === null} onValue={(path, value) => setText(setField(text, path, value))} onAddText={() => setAdding(true)} />
+        <SpecForm sections={sections} spec={spec} errors={parsed.syntax ? [] : errors} locked={parsed.spec === null} onValue={change} onAddText={() => setAdding(true)} />
         <section className="panel" aria-label="YAML">
           <header className="yaml-head">
             <h2>YAML</h2><span className="small dim grow">same run, for files and the CLI</span>

@@ -1,5 +1,6 @@
 import "../theme/submit.css";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { request } from "../api/client";
 import { useDatasets, useModels } from "../api/pool";
@@ -20,18 +21,20 @@ export function NewRunRoute() {
     queryFn: ({ signal }) => request<RunDetail>(`/runs/${from}`, { signal }),
     enabled: from !== "",
   });
+  const preset = models.data?.presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? models.data?.presets[0] : undefined);
+  const base = useMemo(
+    () => (models.data === undefined || datasets.data === undefined ? null : onDataset(lean(startSpec(preset, source.data), models.data.fields), datasets.data)),
+    [models.data, datasets.data, preset, source.data],
+  );
   const error = models.error ?? datasets.error ?? source.error;
   if (error) {
     return <div style={{ paddingTop: 60 }}><Problem title="The form did not arrive" words={error.message} onRetry={() => { void models.refetch(); void datasets.refetch(); void source.refetch(); }} /></div>;
   }
-  if (models.data === undefined || datasets.data === undefined || (from !== "" && source.data === undefined)) {
+  if (models.data === undefined || datasets.data === undefined || base === null || (from !== "" && source.data === undefined)) {
     return null;
   }
-  const { presets } = models.data;
-  const preset = presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? presets[0] : undefined);
-  const start = onDataset(lean(startSpec(preset, source.data), models.data.fields), datasets.data);
   return (
-    <NewRunEditor key={`${from} ${preset?.name ?? ""}`} models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={start}
+    <NewRunEditor models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={base}
       cloned={source.data?.summary.name ?? ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />
   );
 }

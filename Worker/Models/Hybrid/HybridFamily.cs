@@ -78,6 +78,8 @@ public sealed class HybridFamily : IFamily
         ["seq_len"] = "max_seq_len",
     };
 
+    public RunSpec Recipe(string size) => HybridRecipe.Of(this, size);
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

@@ -99,6 +99,8 @@ public sealed class MoaFamily : IFamily
         ["router_soft_steps"] = JsonSerializer.SerializeToElement(0),
     };
 
+    public RunSpec Recipe(string size) => MoaRecipe.Of(this, size);
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

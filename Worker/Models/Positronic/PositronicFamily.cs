@@ -97,6 +97,8 @@ public sealed class PositronicFamily : IFamily
         ["block_size"] = "",
     };
 
+    public RunSpec Recipe(string size) => PositronicRecipe.Of(this, size);
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

@@ -83,6 +83,8 @@ public sealed class QovaryxFamily : IFamily
             ["capacity"] = Values(("capacity_factor", 1.0)),
         };
 
+    public RunSpec Recipe(string size) => QovaryxRecipe.Of(this, size);
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

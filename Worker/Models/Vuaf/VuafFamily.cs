@@ -96,6 +96,8 @@ public sealed class VuafFamily : IFamily
         ["mamba"] = VuafConfig.Mamba,
     };
 
+    public RunSpec Recipe(string size) => VuafRecipe.Of(this, size);
+
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
         int before = errors.Count;

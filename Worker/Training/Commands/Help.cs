@@ -29,6 +29,8 @@ internal static class Help
                                          families, sizes, parameters, FLOP per token, memory per precision and optimizer
           models describe FAMILY SIZE [--set FIELD=VALUE]... [--json]
                                          every tensor with shape and count
+          recipe FAMILY SIZE [--dataset NAME] [--set FIELD=VALUE]... [--json]
+                                         the run that the family recommends, as YAML with every field and its help
           selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers

@@ -2677,6 +2677,7 @@ export interface components {
             key: string;
             files: components["schemas"]["FileRef"][];
         };
+        /** @description A family's recipe for one of its sizes: a whole run whose dataset is still empty. */
         PresetView: {
             name: string;
             title: string;
@@ -2836,13 +2837,25 @@ export interface components {
             token: string;
         };
         SizeView: {
+            /** @description As `model.size` takes it. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Trainable values.
+             */
             parameters: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Longest row, in tokens.
+             */
             max_seq_len: number;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Tokens of the vocabulary.
+             */
             vocab_size: number;
+            /** @description What every field of the family is in this size. */
+            values: Record<string, never>;
         };
         SseItemOfstring: {
             data?: null | string;
