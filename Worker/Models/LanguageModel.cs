@@ -87,6 +87,12 @@ public abstract class LanguageModel : nn.Module
 
     public abstract LossResult Loss(LossInput input);
 
+    /// <summary>
+    /// Whether <see cref="Loss(LossInput)"/> runs the model over all columns but a row's last, which is read as a target alone;
+    /// else over all of them.
+    /// </summary>
+    public virtual bool LastColumnIsTargetOnly => false;
+
     public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));
 
     /// <summary>Logits of the main head, [B,T,V].</summary>

@@ -38,6 +38,8 @@ public sealed class HybridModel : LanguageModel
         return new LossTotals([counted]);
     }
 
+    public override bool LastColumnIsTargetOnly => true;
+
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {

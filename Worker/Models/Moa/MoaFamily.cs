@@ -73,7 +73,7 @@ public sealed class MoaFamily : IFamily
         new("use_balls", ModelFieldKind.Flag, "Keys outside a learned ball are not attended to."),
         new("discrepancy_modulation", ModelFieldKind.Flag, "A change of input moves the gain of values."),
         new("layer_scale_init", ModelFieldKind.Number, "Starting scale of both residual branches.", 0, 10),
-        new("ti_weight", ModelFieldKind.Number, "Weight of the triangle-inequality term; 0 leaves it out.", 0, 100),
+        new("ti_weight", ModelFieldKind.Number, "Weight of the triangle-inequality term; 0 only measures it.", 0, 100),
         new("ti_samples", ModelFieldKind.Integer, "Triples of positions per row and layer.", 1, 1 << 16),
         new("ti_ramp_steps", ModelFieldKind.Integer, "Steps over which that weight rises; 0 starts in full.", 0, 1 << 30),
         new("router_balance", ModelFieldKind.Number, "Weight of the router's balance term.", 0, 100),

@@ -43,6 +43,8 @@ internal sealed class MoaModel : LanguageModel
         return new LossTotals([targets, 1, 1]);
     }
 
+    public override bool LastColumnIsTargetOnly => true;
+
     /// <summary>
     /// The blocks run over all columns but the last, which predicts nothing. The triangle and balance terms are means of a
     /// micro-batch, and the batch's are means over micro-batches; outside training both are 0.
@@ -68,9 +70,9 @@ internal sealed class MoaModel : LanguageModel
 
         double share = 1.0 / input.Totals.MicroBatches;
         var terms = TermsAt(input.Step);
-        var triangle = (pass.Triangle?.Mean() ?? zeros([], Dtype, Device)) * share;
+        var triangle = pass.Triangle!.Mean() * share;
         var balance = Balance(pass.Routes) * share;
-        var total = head.Total() + (triangle * terms[1].Weight);
+        var total = terms[1].Weight > 0 ? head.Total() + (triangle * terms[1].Weight) : head.Total();
         total = terms[2].Weight > 0 ? total + (balance * terms[2].Weight) : total;
         return new LossResult(total, [ce, triangle.detach(), balance.detach()]);
     }
@@ -103,7 +105,7 @@ internal sealed class MoaModel : LanguageModel
     private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
 
     private TriangleTerm? Triangle(TrainingStep? step, long batch, long time) =>
-        step is null || _config.TiWeight == 0 ? null : new TriangleTerm(step, _config.TiSamples, batch, time);
+        step is null ? null : new TriangleTerm(step, _config.TiSamples, batch, time, learned: _config.TiWeight > 0);
 
     // 4·Σ_i (mean of p_i over tokens)², the mean over blocks: 1 for even use, 4 when one path takes all.
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>

@@ -7,7 +7,8 @@ namespace Hearth.Models.Moa;
 /// How far queries and keys break the triangle inequality: with D(i,j) the distance of query i and key j before rotation,
 /// the mean of relu(D(a,c) − D(a,b) − D(b,c)) over triples of positions, heads, rows, both attention paths and layers.
 /// </summary>
-internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, long time)
+/// <param name="learned">Whether gradients flow; else the term is only measured.</param>
+internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, long time, bool learned)
 {
     private readonly List<Tensor> _means = [];
     private (Tensor Query, Tensor Key)? _index;
@@ -40,6 +41,11 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     internal void Add(Tensor q_BTHN, Tensor k_BTKN, Tensor? scale_HN)
     {
         var (queryIndex, keyIndex) = _index ?? throw new InvalidOperationException("no layer was entered");
+        if (!learned)
+        {
+            (q_BTHN, k_BTKN, scale_HN) = (q_BTHN.detach(), k_BTKN.detach(), scale_HN?.detach());
+        }
+
         var gap = Wide(q_BTHN.flatten(0, 1).index_select(0, queryIndex)) - Wide(k_BTKN.flatten(0, 1).index_select(0, keyIndex));
         gap = scale_HN is null ? gap : gap * scale_HN;
         var distance = (gap.pow(2).sum(-1) + 1e-6).sqrt();

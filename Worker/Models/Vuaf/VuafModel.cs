@@ -67,6 +67,8 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         })]);
     }
 
+    public override bool LastColumnIsTargetOnly => true;
+
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {

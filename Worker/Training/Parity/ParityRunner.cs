@@ -133,20 +133,20 @@ public sealed partial class ParityRunner : IDisposable
 
     private (LossResult Loss, LossTotals Totals) Loss(LanguageModel model, Tensor ids_BT, Tensor labels_BT, TrainingStep step)
     {
-        (ids_BT, labels_BT) = Unshift(ids_BT, labels_BT);
+        (ids_BT, labels_BT) = Unshift(ids_BT, labels_BT, model.LastColumnIsTargetOnly);
         int[] labels = Array.ConvertAll(labels_BT.ToArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
         return (model.Loss(new LossInput(ids_BT, labels_BT, totals) { Step = step, Extras = model.CaseExtras(_inputs) }), totals);
     }
 
     // A case's label at t is the token to predict from t; ours stands where that token stands. Where the last position has a
-    // target too, the row gets that token as one more column.
-    private static (Tensor Ids_BT, Tensor Labels_BT) Unshift(Tensor ids_BT, Tensor labels_BT)
+    // target too, or the model leaves the last column out, the row gets one more column.
+    private static (Tensor Ids_BT, Tensor Labels_BT) Unshift(Tensor ids_BT, Tensor labels_BT, bool always)
     {
         long time = labels_BT.size(1);
         var first_B1 = full([labels_BT.size(0), 1], -100, int64, labels_BT.device);
         var last_B1 = labels_BT.narrow(1, time - 1, 1);
-        return last_B1.ge(0).sum().item<long>() == 0
+        return !always && last_B1.ge(0).sum().item<long>() == 0
             ? (ids_BT, cat([first_B1, labels_BT.narrow(1, 0, time - 1)], 1))
             : (cat([ids_BT, last_B1.clamp(min: 0)], 1), cat([first_B1, labels_BT], 1));
     }
@@ -167,11 +167,11 @@ public sealed partial class ParityRunner : IDisposable
         double worst = expected.Length == got.Length ? 0 : double.PositiveInfinity;
         for (int i = 0; i < Math.Min(most, Math.Min(expected.Length, got.Length)); i++)
         {
-            double difference = Relative(got[i], expected[i]);
-            worst = difference <= worst ? worst : difference;
+            worst = Math.Max(worst, Relative(got[i], expected[i]));
         }
 
-        if (!_worst.TryGetValue(kind, out var before) || !(worst <= before.Difference))
+        // Max keeps a NaN, and a kind that holds one stays there.
+        if (!_worst.TryGetValue(kind, out var before) || (!double.IsNaN(before.Difference) && !(worst <= before.Difference)))
         {
             _worst[kind] = (worst, name);
         }

@@ -43,7 +43,7 @@ public sealed class MoaLossTests : IDisposable
         // Query t stands at 10t, key t at 10(t − 1): going on by one costs nothing, so a way over b is too short for c > b > a.
         const int time = 9, samples = 40;
         var at = MoaSmall.Step(3) with { FirstRow = 5 };
-        var term = new TriangleTerm(at, samples, 1, time);
+        var term = new TriangleTerm(at, samples, 1, time, learned: true);
         var positions = (arange(0, time, float64) * 10.0).view(1, time, 1, 1);
         term.Enter(2, CPU);
         term.Add(positions, positions - 10.0, full([1, 1], 0.5, float64));
@@ -68,6 +68,18 @@ public sealed class MoaLossTests : IDisposable
 
         Assert.All(["mh.q", "mh.k", "mqa.q", "mqa.k"], name => Assert.NotEqual(0.0, Small.Difference(with($"blocks.1.{name}"), without($"blocks.1.{name}"))));
         Assert.Equal(0.0, Small.Difference(with("blocks.1.mh.v"), without("blocks.1.mh.v")));
+    }
+
+    [Fact]
+    public void Without_a_weight_the_term_is_measured_and_adds_nothing()
+    {
+        var ids = Small.Ids(2, 12, 40);
+        var weighed = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 1, ti_ramp_steps = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
+        var measured = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
+
+        Assert.True(weighed.Sums[1].item<double>() > 0);
+        Assert.Equal(weighed.Sums[1].item<double>(), measured.Sums[1].item<double>());
+        Assert.Equal(measured.Sums[0].item<double>() / 22, measured.Total.item<double>(), 1e-12);
     }
 
     [Fact]
