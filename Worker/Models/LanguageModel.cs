@@ -35,6 +35,9 @@ public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Total
 
     /// <summary>Further inputs of the rows by name (an image, a class label), for families that read any.</summary>
     public IReadOnlyDictionary<string, Tensor> Extras { get; init; } = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+
+    /// <summary>What runs the blocks; the backward pass of <see cref="LossResult.Total"/> is its <see cref="BlockTape.Backward"/>.</summary>
+    public BlockTape Tape { get; init; } = BlockTape.Off;
 }
 
 /// <summary>

@@ -123,6 +123,23 @@ public static partial class torch
 
     public static DisposeScope NewDisposeScope() => new();
 
+    public static class autograd
+    {
+        /// <summary>Adds to every leaf what it contributes to each tensor, times that tensor's gradient (of the tensor's shape).</summary>
+        public static void backward(IList<Tensor> tensors, IList<Tensor> grad_tensors)
+        {
+            if (tensors.Count == 1)
+            {
+                Ops.Backward.Do(tensors[0], Array.Empty<Tensor>(), grad_tensors[0], default, false);
+                return;
+            }
+
+            // The operator takes one root. The derivative of this sum by each tensor is its gradient, bit for bit.
+            using var scope = NewDisposeScope();
+            tensors.Zip(grad_tensors, (tensor, grad) => (tensor * grad).sum()).Aggregate((sum, next) => sum + next).backward();
+        }
+    }
+
     public static class cuda
     {
         public static unsafe int device_count()

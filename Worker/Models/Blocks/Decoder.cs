@@ -141,16 +141,19 @@ public sealed partial class Decoder : LanguageModel
         long time = ids_BT.size(1);
         for (int k = 1; k <= _mtp.Length && k < time; k++)
         {
-            var context = (Context(0) with { Routers = pass.Routers }).Over(pass.Layout?.Text(k), Dtype, Device);
-            hidden_BTD = _mtp[k - 1].Forward(hidden_BTD.narrow(1, 0, time - k), Embed(ids_BT.narrow(1, k, time - k)), context);
+            var context = Context(0).Over(pass.Layout?.Text(k), Dtype, Device);
+            var module = _mtp[k - 1];
+            hidden_BTD = pass.Routers.Gather(
+                pass.Tape,
+                [hidden_BTD.narrow(1, 0, time - k), Embed(ids_BT.narrow(1, k, time - k))],
+                (inputs, routers) => module.Forward(inputs[0], inputs[1], context with { Routers = routers }));
             yield return _mtp[k - 1].NormOut(hidden_BTD);
         }
     }
 
     // The whole trunk over rows of text, behind an image where a row has one.
-    private TrunkPass Read(Tensor ids_BT, RowExtras extras, bool training)
+    private TrunkPass Read(Tensor ids_BT, RowExtras extras, bool training, BlockTape? tape = null)
     {
-        var routers = new RouterTape(training);
         var x_BSD = Embed(ids_BT);
         var layout = extras.Layout(ids_BT, _patches);
         if (layout is { Prefix: > 0 })
@@ -158,10 +161,15 @@ public sealed partial class Decoder : LanguageModel
             x_BSD = cat([_patches!.Forward(extras, layout.Prefix, x_BSD), x_BSD], 1);
         }
 
-        var context = (Context(0) with { Routers = routers }).Over(layout, Dtype, Device);
-        var hidden_BSD = Trunk(x_BSD, context, null);
+        var pass = new TrunkPass(x_BSD, layout, new RouterTape(training), tape ?? BlockTape.Off);
+        var context = Context(0).Over(layout, Dtype, Device);
+        foreach (var layer in _layers)
+        {
+            x_BSD = pass.Routers.Gather(pass.Tape, [x_BSD], (inputs, own) => layer.Forward(inputs[0], context with { Routers = own }, null));
+        }
+
         long prefix = layout?.Prefix ?? 0;
-        return new TrunkPass(hidden_BSD.narrow(1, prefix, ids_BT.size(1)), layout, routers);
+        return pass with { Text_BTD = x_BSD.narrow(1, prefix, ids_BT.size(1)) };
     }
 
     private Tensor Trunk(Tensor x_BTD, ForwardContext context, MixerState[]? states)
@@ -182,5 +190,5 @@ public sealed partial class Decoder : LanguageModel
         Functions.Linear(Functions.RmsNorm(x_BTD, norm_D, _config.NormEps), _head_VD, _compute);
 
     /// <summary>The un-normed states of the text's rows, and what the trunk's blocks left behind.</summary>
-    private sealed record TrunkPass(Tensor Text_BTD, RowLayout? Layout, RouterTape Routers);
+    private sealed record TrunkPass(Tensor Text_BTD, RowLayout? Layout, RouterTape Routers, BlockTape Tape);
 }

@@ -36,7 +36,7 @@ public sealed partial class Decoder
         }
 
         var extras = new RowExtras(input.Extras);
-        var pass = Read(ids_BT, extras, training: input.Step is not null);
+        var pass = Read(ids_BT, extras, training: input.Step is not null, input.Tape);
         var sums = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         var loss = new HeadLoss(_head_VD, _compute);
         int k = 0;

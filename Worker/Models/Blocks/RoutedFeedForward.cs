@@ -15,6 +15,24 @@ public sealed class RouterTape(bool training)
 
     public void Add(Routing routing, Tensor logits_NE) => _entries.Add((routing, logits_NE));
 
+    /// <summary>Runs a block that writes to a tape of its own, and adds what it wrote: on a second run nothing comes twice.</summary>
+    public Tensor Gather(BlockTape blocks, Tensor[] inputs, Func<Tensor[], RouterTape, Tensor> block)
+    {
+        const int each = 4;
+        Tensor[] all = blocks.Run(inputs, entered =>
+        {
+            var own = new RouterTape(training);
+            var output = block(entered, own);
+            return [output, .. own._entries.SelectMany(e => (Tensor[])[e.Routing.Probabilities_NE, e.Routing.Experts_NK, e.Routing.Gates_NK, e.Logits_NE])];
+        });
+        for (int i = 1; i < all.Length; i += each)
+        {
+            Add(new Routing(all[i], all[i + 1], all[i + 2]), all[i + 3]);
+        }
+
+        return all[0];
+    }
+
     /// <summary>Mean over routers of <see cref="Experts.LoadBalance"/>.</summary>
     public Tensor LoadBalance() => stack([.. _entries.Select(e => Experts.LoadBalance(e.Routing))]).mean();
 

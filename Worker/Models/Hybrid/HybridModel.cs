@@ -52,7 +52,7 @@ public sealed class HybridModel : LanguageModel
 
         // The last column only has a target in another row; shifting, windows and the rest look back, so it may be left out.
         double? kappa = input.Step is { Quantize: true } ? _config.QuantKappa : null;
-        var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), null).Last().reshape(-1, _config.DModel);
+        var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), null, input.Tape).Last().reshape(-1, _config.DModel);
         var loss = new HeadLoss(_head_VD, _compute, _config.LogitSoftcap);
         var sum = loss.Add(rows_ND, labels_BT.narrow(1, 1, targets).reshape(-1), 1.0 / Math.Max(1, totals.Counts[0]));
         return new LossResult(loss.Total(), [sum]);
@@ -74,15 +74,18 @@ public sealed class HybridModel : LanguageModel
     public override IDecodeSession StartDecode() => new Session(this);
 
     /// <summary>The residual stream before the first layer and after each, then the head's normed input; all [B,T,D].</summary>
-    private IEnumerable<Tensor> Trunk(Tensor ids_BT, HybridContext context, Session? session)
+    private IEnumerable<Tensor> Trunk(Tensor ids_BT, HybridContext context, Session? session, BlockTape? tape = null)
     {
         var first_BTD = _embedding.Forward(ids_BT, context, session?.Embedding);
-        context = context with { Values_BTE = _embedding.Values(ids_BT, context) };
+        var values_BTE = _embedding.Values(ids_BT, context);
         var x_BTD = first_BTD;
         yield return x_BTD;
         for (int i = 0; i < _layers.Length; i++)
         {
-            x_BTD = _layers[i].Forward(x_BTD, first_BTD, context, session?.Layers[i]);
+            var (layer, state) = (_layers[i], session?.Layers[i]);
+            x_BTD = (tape ?? BlockTape.Off).Run(
+                [x_BTD, first_BTD, values_BTE],
+                inputs => [layer.Forward(inputs[0], inputs[1], context with { Values_BTE = inputs[2] }, state)])[0];
             yield return x_BTD;
         }
 

@@ -59,7 +59,7 @@ internal sealed class MoaModel : LanguageModel
         }
 
         var pass = Pass(0) with { Step = input.Step, Triangle = Triangle(input.Step, input.Ids_BT.size(0), time) };
-        var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null));
+        var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null, tape: input.Tape));
         var head = new HeadLoss(_embedding_VD, _compute);
         var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
         var ce = head.Add(hidden_BTD.reshape(-1, _config.Dim), labels_N, 1.0 / Math.Max(1, input.Totals.Counts[0]));
@@ -111,7 +111,7 @@ internal sealed class MoaModel : LanguageModel
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>
         stack([.. routes.Select(p_BTI => p_BTI.mean([0, 1]).pow(2).sum())]).mean() * MoaConfig.Paths;
 
-    private Tensor Trunk(Tensor ids_BT, MoaPass pass, MoaBlockState[]? states, List<Tensor>? hidden = null)
+    private Tensor Trunk(Tensor ids_BT, MoaPass pass, MoaBlockState[]? states, List<Tensor>? hidden = null, BlockTape? tape = null)
     {
         if (pass.Offset + ids_BT.size(1) > Plan.MaxSeqLen)
         {
@@ -119,10 +119,15 @@ internal sealed class MoaModel : LanguageModel
         }
 
         var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
-        for (int i = 0; i < _blocks.Length; i++)
+        foreach (var (i, block) in _blocks.Index())
         {
-            pass.Triangle?.Enter(i, Device);
-            x_BTD = _blocks[i].Forward(x_BTD, pass, states?[i]);
+            Tensor[] all = (tape ?? BlockTape.Off).Run([x_BTD], inputs =>
+            {
+                var own = pass.In(i, Device);
+                return [block.Forward(inputs[0], own, states?[i]), .. own.Gathered];
+            });
+            x_BTD = all[0];
+            pass.Gather(all[1..]);
             hidden?.Add(x_BTD);
         }
 

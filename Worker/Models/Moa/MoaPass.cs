@@ -21,10 +21,24 @@ internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Fo
     internal TriangleTerm? Triangle { get; init; }
 
     /// <summary>The router's softmax [B,T,4] of each block.</summary>
-    internal List<Tensor> Routes { get; } = [];
+    internal List<Tensor> Routes { get; private init; } = [];
 
     /// <summary>The path weights [B,T,4] of each block: those softmaxes, or their two largest.</summary>
-    internal List<Tensor> Omegas { get; } = [];
+    internal List<Tensor> Omegas { get; private init; } = [];
+
+    /// <summary>What was gathered, as one list of tensors.</summary>
+    internal Tensor[] Gathered => [.. Routes, .. Omegas, .. Triangle?.Means ?? []];
+
+    /// <summary>The same pass in one block, with nothing gathered yet.</summary>
+    internal MoaPass In(int layer, Device device) => this with { Routes = [], Omegas = [], Triangle = Triangle?.In(layer, device) };
+
+    /// <summary>Adds what a block gathered.</summary>
+    internal void Gather(Tensor[] block)
+    {
+        Routes.Add(block[0]);
+        Omegas.Add(block[1]);
+        Triangle?.Gather(block[2..]);
+    }
 
     internal double Dropout(double share) => Step is null ? 0 : share;
 }

@@ -13,6 +13,19 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     private readonly List<Tensor> _means = [];
     private (Tensor Query, Tensor Key)? _index;
 
+    /// <summary>The mean of each path so far.</summary>
+    internal IReadOnlyList<Tensor> Means => _means;
+
+    /// <summary>A term of the same rows that has gathered nothing and has entered <paramref name="layer"/>.</summary>
+    internal TriangleTerm In(int layer, Device device)
+    {
+        var term = new TriangleTerm(at, samples, batch, time);
+        term.Enter(layer, device);
+        return term;
+    }
+
+    internal void Gather(IEnumerable<Tensor> means) => _means.AddRange(means);
+
     /// <summary>Draws the triples that both paths of a layer share.</summary>
     internal void Enter(int layer, Device device)
     {

@@ -31,7 +31,7 @@ internal sealed class LayerCaches(int phaseSlots) : IDisposable
 }
 
 /// <summary>What one forward pass carries through the layers.</summary>
-internal sealed class Pass
+internal sealed record Pass
 {
     /// <summary>Position of the first row.</summary>
     internal required long Offset { get; init; }
@@ -63,6 +63,10 @@ internal sealed class Pass
 
     /// <summary>Per layer, what the rows wrote.</summary>
     internal MemoryRows?[] Written { get; init; } = [];
+
+    /// <summary>The same for one block that leaves nothing in this one.</summary>
+    internal Pass Apart(RingControllers.Trace? controllers) =>
+        this with { Controllers = controllers, Memories = [.. Memories], Written = [.. Written] };
 
     internal ForwardContext Attention => new(Offset, Compute, Rope);
 }

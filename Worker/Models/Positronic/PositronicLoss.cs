@@ -43,7 +43,7 @@ public sealed partial class PositronicModel
             throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
         }
 
-        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true));
+        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true), input.Tape);
         var weights = TermsAt(input.Step).ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
         var heads = new HeadLoss(_embedding_VD, _compute);
         var (ce, z) = Add(heads, hidden_BTD, 0, labels_BT, 1.0 / Math.Max(1, totals.Counts[0]), weights["z"])!.Value;

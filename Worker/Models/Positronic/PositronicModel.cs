@@ -55,23 +55,29 @@ public sealed partial class PositronicModel : LanguageModel
     }
 
     /// <summary>Normed states of the trunk [B,T,D], and the experts' choices where there are experts.</summary>
-    internal (Tensor Hidden_BTD, Routing? Routing) Trunk(Tensor ids_BT, Pass pass)
+    /// <remarks>With a tape the pass's memories stay as they were.</remarks>
+    internal (Tensor Hidden_BTD, Routing? Routing) Trunk(Tensor ids_BT, Pass pass, BlockTape? tape = null)
     {
         var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
         for (int l = 0; l < _layers.Length; l++)
         {
-            x_BTD = _layers[l].Forward(x_BTD, pass, l);
+            x_BTD = tape is null ? _layers[l].Forward(x_BTD, pass, l) : Apart(l, x_BTD, pass, tape);
         }
 
         if (_reasoner is not null)
         {
-            x_BTD = _reasoner.Forward(x_BTD, _compute);
+            x_BTD = (tape ?? BlockTape.Off).Run(x_BTD, x => _reasoner.Forward(x, _compute));
         }
 
         Routing? routing = null;
         if (_moe is not null)
         {
-            (x_BTD, routing) = _moe.Forward(x_BTD, _compute);
+            Tensor[] all = (tape ?? BlockTape.Off).Run([x_BTD], inputs =>
+            {
+                var (y_BTD, chosen) = _moe.Forward(inputs[0], _compute);
+                return [y_BTD, chosen.Probabilities_NE, chosen.Experts_NK, chosen.Gates_NK];
+            });
+            (x_BTD, routing) = (all[0], new Routing(all[1], all[2], all[3]));
         }
 
         return (Functions.RmsNorm(x_BTD, _finalNorm_D, _config.NormEps), routing);
@@ -108,6 +114,19 @@ public sealed partial class PositronicModel : LanguageModel
 
     /// <summary>What head <paramref name="k"/> = 1.. for further tokens reads: h + P_k h.</summary>
     internal Tensor Further(Tensor hidden_BTD, int k) => hidden_BTD + Functions.Linear(hidden_BTD, _mtp[k - 1], _compute);
+
+    // Layers hand each other the state, the controllers' trace and the decoder that all of them read.
+    private Tensor Apart(int layer, Tensor x_BTD, Pass pass, BlockTape tape)
+    {
+        var trace = pass.Controllers;
+        Tensor[] all = tape.Run(trace is null ? [x_BTD] : [x_BTD, trace.Decode_ROI, .. trace.State], inputs =>
+        {
+            var own = trace is null ? null : new RingControllers.Trace(inputs[1]) { State = inputs[2..] };
+            return [_layers[layer].Forward(inputs[0], pass.Apart(own), layer), .. own?.State ?? []];
+        });
+        trace?.GoOn(all[1..]);
+        return all[0];
+    }
 
     private Tensor EngramRows(Tensor ids_BT, Tensor? before_BP)
     {

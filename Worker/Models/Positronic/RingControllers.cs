@@ -32,6 +32,15 @@ internal sealed class RingControllers(Func<string, Tensor> weight, int rings)
         /// <summary>The fast weights [B,T,R,4,4]; null before the first observation.</summary>
         internal Tensor? Fast { get; private set; }
 
+        /// <summary>Nothing, the last observation, or that and the fast weights: what the next layer goes on from.</summary>
+        internal Tensor[] State
+        {
+            get => Last is null ? [] : Fast is null ? [Last] : [Last, Fast];
+            init => GoOn(value);
+        }
+
+        internal void GoOn(Tensor[] state) => (Last, Fast) = (state.ElementAtOrDefault(0), state.ElementAtOrDefault(1));
+
         /// <summary>Goes on from what a kernel observed; empty fast weights are none yet.</summary>
         internal void GoOn(Tensor last_BTRF, Tensor fast_BTRFF) => (Last, Fast) = (last_BTRF, fast_BTRFF.numel() == 0 ? null : fast_BTRFF);
 

@@ -142,12 +142,11 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     internal Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD);
 
     /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on.</summary>
-    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[]? states, IList<Tensor>? balance = null)
+    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[]? states)
     {
-        var context = new ForwardContext(offset, _compute, _rope) { Balance = balance };
         for (int i = 0; i < _layers.Length; i++)
         {
-            h_BTD = _layers[i].Forward(h_BTD, context, states?[i]);
+            h_BTD = _layers[i].Forward(h_BTD, Context(offset, null), states?[i]);
         }
 
         return h_BTD;
@@ -166,15 +165,27 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     }
 
     // What each step reads out; the un-normed state goes on.
-    internal IEnumerable<Tensor> Loop(Tensor ids_BT, int loops, IList<Tensor>? balance)
+    internal IEnumerable<Tensor> Loop(Tensor ids_BT, int loops, List<Tensor>? balance, BlockTape? tape = null)
     {
         var h_BTD = Embed(ids_BT);
         for (int r = 0; r < loops; r++)
         {
-            h_BTD = Stack(h_BTD, 0, null, balance);
+            foreach (var layer in _layers)
+            {
+                Tensor[] all = (tape ?? BlockTape.Off).Run([h_BTD], inputs =>
+                {
+                    var own = new List<Tensor>();
+                    return [layer.Forward(inputs[0], Context(0, own), null), .. own];
+                });
+                h_BTD = all[0];
+                balance?.AddRange(all[1..]);
+            }
+
             yield return Norm(h_BTD);
         }
     }
+
+    private ForwardContext Context(long offset, IList<Tensor>? balance) => new(offset, _compute, _rope) { Balance = balance };
 
     private bool WarmStart(TrainingStep? step) => step is not null && !_config.HaltOnly && step.Step < _config.HaltWarmStart * step.TotalSteps;
 
@@ -185,7 +196,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         var halting = new HaltingLoss(_config, head, labels_N, targets, WarmStart(input.Step));
         var balance = new List<Tensor>();
         int step = 0;
-        foreach (var n_BTD in Loop(ids_BT, _config.LoopSteps, balance))
+        foreach (var n_BTD in Loop(ids_BT, _config.LoopSteps, balance, input.Tape))
         {
             step++;
             var n_ND = n_BTD.reshape(-1, _config.DModel);

@@ -59,9 +59,11 @@ internal sealed record FamilyContract(IFamily Family)
     public LanguageModel Build(ScalarType dtype, long seed = 3) => Plan().Build(dtype, CPU, seed);
 
     /// <summary>A model whose parts that start at zero are alive.</summary>
-    public LanguageModel Awake(ScalarType dtype, long seed = 3)
+    public LanguageModel Awake(ScalarType dtype, long seed = 3) => Awake(Build(dtype, seed));
+
+    /// <summary>The same of a model with fields of its own.</summary>
+    public static LanguageModel Awake(LanguageModel model)
     {
-        var model = Build(dtype, seed);
         using var quiet = no_grad();
         foreach (var tensor in model.Plan.Tensors.Where(t => t.Init.Kind == InitKind.Zeros))
         {
