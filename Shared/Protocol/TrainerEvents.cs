@@ -75,7 +75,11 @@ public sealed record StepEvent(
     string Trace) : TrainerEvent;
 
 /// <summary>Validation loss in nats per token over fixed rows.</summary>
-public sealed record EvalEvent(long Step, double Loss, double Seconds) : TrainerEvent;
+public sealed record EvalEvent(long Step, double Loss, double Seconds) : TrainerEvent
+{
+    /// <summary>Means over the same rows that the model's family reports beside the loss, by name; absent where it has none.</summary>
+    public IReadOnlyDictionary<string, double>? Terms { get; init; }
+}
 
 public sealed record SampleEvent(long Step, string Prompt, string Text) : TrainerEvent;
 

@@ -27,9 +27,6 @@ public interface IExitSession : IDecodeSession
 
     /// <summary>The zero-based loop step that each row's logits of the last <see cref="Emit"/> came from.</summary>
     IReadOnlyList<int> LoopSteps { get; }
-
-    /// <summary>What the user of this session should know; null = nothing.</summary>
-    string? Notice { get; }
 }
 
 /// <summary>A model whose decoding may stop early.</summary>

@@ -46,6 +46,11 @@ public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Total
 /// </summary>
 public sealed record LossResult(Tensor Total, IReadOnlyList<Tensor> Sums);
 
+/// <summary>Something about a run that its owner should hear of once.</summary>
+/// <param name="Key">By which it is known to have been said; a word.</param>
+/// <param name="Text">A sentence.</param>
+public sealed record Concern(string Key, string Text);
+
 /// <summary>What a trainer and a generator need of a model of any family.</summary>
 public abstract class LanguageModel : nn.Module
 {
@@ -79,6 +84,20 @@ public abstract class LanguageModel : nn.Module
 
     /// <summary><see cref="Terms"/> with the weights of one step, where weights are scheduled.</summary>
     public virtual IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) => Terms;
+
+    /// <summary>Names of <see cref="Terms"/> whose means an evaluation reports beside the loss.</summary>
+    public virtual IReadOnlyList<string> EvaluationTerms => [];
+
+    /// <summary>What an evaluation shows to go wrong in a run, each at most once.</summary>
+    /// <param name="means">Of <see cref="EvaluationTerms"/>.</param>
+    /// <param name="at">The last finished step.</param>
+    public virtual IEnumerable<Concern> Concerns(IReadOnlyDictionary<string, double> means, TrainingStep at) => [];
+
+    /// <summary>What whoever trains this model should know before the first step; null = nothing.</summary>
+    public virtual string? TrainingNotice => null;
+
+    /// <summary>What whoever reads this model's logits or text should know; null = nothing.</summary>
+    public virtual string? DecodingNotice => null;
 
     /// <summary>Counts valid targets of every term.</summary>
     /// <param name="labels">Rows of unshifted labels, −100 = not counted.</param>

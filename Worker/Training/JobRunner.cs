@@ -68,6 +68,11 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
             control.ThrowIfStopped();
             sink.Emit(new StartedEvent(
                 state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.ShapeAt(state.Step).MicroBatches));
+            if (state.Step == 0 && session.Model.TrainingNotice is { } notice)
+            {
+                sink.Emit(new LogEvent(LogLevel.Warning, notice));
+            }
+
             var trainer = new Trainer(session, checkpoints, sink, control, clock);
             return trainer.Run(state) ? ExitCodes.Done : ExitCodes.Stopped;
         }

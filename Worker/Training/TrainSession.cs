@@ -106,9 +106,9 @@ public sealed class TrainSession : IDisposable
     private Tensor Rows(int[] tokens, int length, int first, int rows) =>
         torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
 
-    /// <summary>Mean next-token loss in nats over the fixed validation rows; null when there are none.</summary>
+    /// <summary>Means over the fixed validation rows; null when there are none.</summary>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
-    public double? Evaluate(TrainerControl control)
+    public ValidationMeans? Evaluate(TrainerControl control)
     {
         using var quiet = torch.no_grad();
         using var averaged = Average?.Use();
@@ -119,16 +119,23 @@ public sealed class TrainSession : IDisposable
         }
 
         var totals = Model.Count(rows);
-        double sum = 0;
+        var names = Model.Terms.Select(t => t.Name).ToList();
+        int[] terms = [0, .. Model.EvaluationTerms.Select(name => names.IndexOf(name))];
+        double[] sums = new double[terms.Length];
         for (int first = 0; first < rows.Count; first += MicroRows)
         {
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
             int count = Math.Min(MicroRows, rows.Count - first);
-            sum += Model.Loss(Input(rows, first, count, totals)).Sums[0].item<double>();
+            var loss = Model.Loss(Input(rows, first, count, totals));
+            for (int k = 0; k < terms.Length; k++)
+            {
+                sums[k] += loss.Sums[terms[k]].item<double>();
+            }
         }
 
-        return sum / Math.Max(1, totals.Counts[0]);
+        double Mean(int k) => sums[k] / Math.Max(1, totals.Counts[terms[k]]);
+        return new ValidationMeans(Mean(0), Model.EvaluationTerms.Index().ToDictionary(term => term.Item, term => Mean(term.Index + 1), StringComparer.Ordinal));
     }
 
     /// <summary>Copies all tensors to host memory: the only part of a checkpoint that training waits for.</summary>
@@ -217,6 +224,11 @@ public sealed class TrainSession : IDisposable
         }
     }
 }
+
+/// <summary>What an evaluation found.</summary>
+/// <param name="Loss">Mean next-token loss in nats.</param>
+/// <param name="Terms">Of <see cref="LanguageModel.EvaluationTerms"/>.</param>
+public sealed record ValidationMeans(double Loss, IReadOnlyDictionary<string, double> Terms);
 
 /// <summary>What the loop needs of a dataset.</summary>
 public interface ITrainingData : IDisposable

@@ -34,6 +34,9 @@ public sealed record TrainState
     /// <summary>Step at which the last regular sample was written.</summary>
     public long SampleStep { get; init; }
 
+    /// <summary>Keys of what evaluations have warned of, which is said once in a run; with spaces between.</summary>
+    public string Warned { get; init; } = "";
+
     /// <summary>Quantised training has begun; it never ends again.</summary>
     public bool Quantizing { get; init; }
 

@@ -144,21 +144,31 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private TrainState Evaluate(TrainState state)
     {
         long began = clock.GetTimestamp();
-        double? loss = session.Evaluate(control);
+        var means = session.Evaluate(control);
         state = state with { EvalStep = state.Step };
-        if (loss is not { } value)
+        if (means is not { Loss: var value })
         {
             return state;
         }
 
-        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds));
+        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds) { Terms = means.Terms.Count > 0 ? means.Terms : null });
         bool best = state.BestEvalLoss is not { } before || value < before;
         return state with
         {
             EvalLoss = value,
             BestEvalStep = best ? state.Step : state.BestEvalStep,
             BestEvalLoss = best ? value : state.BestEvalLoss,
+            Warned = Warn(state, means),
         };
+    }
+
+    private string Warn(TrainState state, ValidationMeans means)
+    {
+        string[] said = state.Warned.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var at = new TrainingStep(state.Seed, state.Step - 1, _spec.Train.Steps, 1, 0);
+        List<Concern> fresh = [.. session.Model.Concerns(means.Terms, at).Where(c => !said.Contains(c.Key))];
+        fresh.ForEach(concern => sink.Emit(new LogEvent(LogLevel.Warning, concern.Text)));
+        return string.Join(' ', [.. said, .. fresh.Select(c => c.Key)]);
     }
 
     private void Sample(TrainState state, SampleSpec how)

@@ -24,6 +24,9 @@ public sealed class EventLinesTests
     public void Evaluations_checkpoints_and_ends_are_lines_and_samples_are_not()
     {
         Assert.Equal("step 50  validation loss 3.6640 nats/token in 6.2 s", EventLines.Of(new EvalEvent(50, 3.664, 6.2)));
+        Assert.Equal(
+            "step 50  validation loss 3.6640 nats/token in 6.2 s  ce.1 3.7000  p.1 0.2500",
+            EventLines.Of(new EvalEvent(50, 3.664, 6.2) { Terms = new Dictionary<string, double> { ["ce.1"] = 3.7, ["p.1"] = 0.25 } }));
         Assert.Equal("step 50  checkpoint written in 2.80 s behind training, paused 20 ms, trace aa", EventLines.Of(new CheckpointEvent(50, "", "aa", 0.02, 2.8)));
         Assert.Equal("stopped at step 50, trace aa", EventLines.Of(new StoppedEvent(50, "aa")));
         Assert.Equal("done at step 50, trace aa", EventLines.Of(new DoneEvent(50, "aa", 1, 1)));

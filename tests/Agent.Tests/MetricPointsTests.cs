@@ -21,6 +21,8 @@ public sealed class MetricPointsTests
             },
             points);
         Assert.Equal("validation_loss", Assert.Single(MetricPoints.Of(new EvalEvent(3, 2, 1))).Key);
+        var depths = MetricPoints.Of(new EvalEvent(3, 2, 1) { Terms = new Dictionary<string, double> { ["ce.2"] = 2.5, ["p.2"] = 0.25 } });
+        Assert.Equal([("validation_loss", 2f), ("validation_ce.2", 2.5f), ("validation_p.2", 0.25f)], depths.Select(p => (p.Key, p.Value)));
         Assert.Equal(("checkpoint_pause_seconds", 0.5f), (MetricPoints.Of(new CheckpointEvent(3, "", "", 0.5, 1)).Single().Key, MetricPoints.Of(new CheckpointEvent(3, "", "", 0.5, 1)).Single().Value));
     }
 

@@ -18,6 +18,7 @@ public sealed class ProtocolTests
             new StartingEvent("tokenising", 0.5),
             new StepEvent(3, 1.25, 1e-4, 0.5, 1000, 0.25, 12288, null, TraceHash.Empty.ToString()),
             new StepEvent(4, double.NaN, 1e-4, double.PositiveInfinity, 1000, 0.25, 12288, 7, TraceHash.Empty.ToString()),
+            new EvalEvent(4, 1.5, 0.25),
             new SampleEvent(3, "a\nb", "line\r\nline \u00e9"),
             new FailedEvent(FailureCodes.BadInput, "x", 0),
         ];
@@ -29,6 +30,18 @@ public sealed class ProtocolTests
         string[] lines = Encoding.UTF8.GetString(output.ToArray()).TrimEnd('\n').Split('\n');
 
         Assert.Equal(events, lines.Select(l => JsonSerializer.Deserialize<TrainerEvent>(l, Json.Wire)!));
+    }
+
+    [Fact]
+    public void An_evaluations_terms_travel_by_name_and_a_line_without_them_reads_as_before()
+    {
+        using var output = new MemoryStream();
+        new JsonLinesSink(output).Emit(new EvalEvent(4, 1.5, 0.25) { Terms = new Dictionary<string, double> { ["p.1"] = 0.75 } });
+        string line = Encoding.UTF8.GetString(output.ToArray());
+
+        Assert.Contains("\"terms\":{\"p.1\":0.75}", line, StringComparison.Ordinal);
+        Assert.Equal(0.75, Assert.IsType<EvalEvent>(JsonSerializer.Deserialize<TrainerEvent>(line, Json.Wire)).Terms!["p.1"]);
+        Assert.Equal(new EvalEvent(4, 1.5, 0.25) { At = default }, JsonSerializer.Deserialize<TrainerEvent>(line.Replace(",\"terms\":{\"p.1\":0.75}", "", StringComparison.Ordinal), Json.Wire)! with { At = default });
     }
 
     [Fact]

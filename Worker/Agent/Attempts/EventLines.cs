@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -15,7 +16,7 @@ public static class EventLines
     {
         StartedEvent e => Started(e),
         StepEvent e when e.Step % StepsPerLine == 0 => Step(e),
-        EvalEvent e => Say($"step {Words.Number(e.Step)}  validation loss {e.Loss:0.0000} nats/token in {e.Seconds:0.0} s"),
+        EvalEvent e => Say($"step {Words.Number(e.Step)}  validation loss {e.Loss:0.0000} nats/token in {e.Seconds:0.0} s{Terms(e)}"),
         CheckpointEvent e => Say($"step {Words.Number(e.Step)}  checkpoint written in {e.WriteSeconds:0.00} s behind training, paused {e.PauseSeconds * 1000:0} ms, trace {e.Trace}"),
         StoppedEvent e => Say($"stopped at step {Words.Number(e.Step)}, trace {e.Trace}"),
         DoneEvent e => Say($"done at step {Words.Number(e.Step)}, trace {e.Trace}"),
@@ -33,6 +34,8 @@ public static class EventLines
         string memory = e.MemoryBytes is { } bytes ? Say($"  {bytes / (double)(1 << 30):0.00} GB") : "";
         return Say($"step {Words.Number(e.Step)}  loss {e.Loss:0.0000}  lr {e.Lr:0.000e-0}  gnorm {e.GradNorm:0.00}  {e.TokensPerSecond:#,##0} tok/s{memory}");
     }
+
+    private static string Terms(EvalEvent e) => string.Concat((e.Terms ?? ImmutableDictionary<string, double>.Empty).Select(term => Say($"  {term.Key} {term.Value:0.0000}")));
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

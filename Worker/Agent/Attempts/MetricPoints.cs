@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Hearth.Hardware;
 using Hearth.Protocol;
 
@@ -30,6 +31,11 @@ public static class MetricPoints
                 break;
             case EvalEvent e:
                 yield return Point("validation_loss", e.Step, e.Loss);
+                foreach (var (term, value) in e.Terms ?? ImmutableDictionary<string, double>.Empty)
+                {
+                    yield return Point($"validation_{term}", e.Step, value);
+                }
+
                 break;
             case CheckpointEvent e:
                 yield return Point("checkpoint_pause_seconds", e.Step, e.PauseSeconds);

@@ -27,8 +27,6 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
     /// <summary>How many positions each step has consumed; at 0, how many there are.</summary>
     internal IReadOnlyList<long> Seen => _seen;
 
-    public string? Notice => null;
-
     public Tensor Step(Tensor ids_BT)
     {
         using var quiet = no_grad();
@@ -132,8 +130,6 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
     private int[] _loopSteps = [];
 
     public IReadOnlyList<int> LoopSteps => _loopSteps;
-
-    public string? Notice => "rwkv_norm is sequence, as in published checkpoints: every new token runs the whole text again.";
 
     public Tensor Step(Tensor ids_BT)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -9,6 +10,9 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 {
     // Stage 2 (the idea is Ouro's gate-only stage): stop where the next step gains less than 0.005.
     private const double GainSharpness = 50, GainOffset = 0.25;
+
+    // A step that fewer tokens than this leave at is warned of.
+    private const double LeastMass = 0.01;
     private readonly VuafConfig _config;
     private readonly ScalarType _compute;
     private readonly RopeTables _rope;
@@ -30,13 +34,13 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         _haltWeight_1D = Weight("halt_head.proj.weight");
         _haltBias_1 = Weight("halt_head.proj.bias");
         var steps = Enumerable.Range(1, _config.LoopSteps).ToArray();
+        EvaluationTerms = [.. steps.Select(r => $"ce.{r}"), .. steps.Select(r => $"p.{r}")];
         Terms =
         [
             .. _config.HaltOnly
                 ? new[] { ("ce", 0.0), ("halt", 1.0) }
                 : [("ce", 1.0), ("kl", _config.EntropyRegCoef), ("aux", _config.MoeLbLossCoef)],
-            .. steps.Select(r => ($"ce.{r}", 0.0)),
-            .. steps.Select(r => ($"p.{r}", 0.0)),
+            .. EvaluationTerms.Select(name => (name, 0.0)),
         ];
     }
 
@@ -50,6 +54,36 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 
     public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
         WarmStart(step) ? [.. Terms.Select(t => t.Name == "kl" ? (t.Name, 0.0) : t)] : Terms;
+
+    /// <summary>CE_r and the mean p_r of each step.</summary>
+    public override IReadOnlyList<string> EvaluationTerms { get; }
+
+    public override string? TrainingNotice => SequenceNorm
+        ? "model.rwkv_norm is sequence: the norm runs over time, so the model sees the tokens that it is to predict, and its losses say little. token does not."
+        : null;
+
+    public override string? DecodingNotice => SequenceNorm
+        ? "rwkv_norm is sequence, as in published checkpoints: logits depend on later tokens, so every new token runs the whole text again."
+        : null;
+
+    /// <summary>Loop steps that hardly any token reaches, and which therefore do not learn. With <c>halt_only</c> they are not meant to.</summary>
+    public override IEnumerable<Concern> Concerns(IReadOnlyDictionary<string, double> means, TrainingStep at)
+    {
+        if (WarmStart(at) || _config.HaltOnly)
+        {
+            yield break;
+        }
+
+        for (int r = 1; r <= LoopSteps; r++)
+        {
+            if (means.TryGetValue($"p.{r}", out double p) && p < LeastMass)
+            {
+                yield return new Concern($"p.{r}", string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Loop step {r} has {p:0.0000} of the halting mass, under {LeastMass}: it hardly learns. A larger model.entropy_reg_coef (now {_config.EntropyRegCoef}) keeps it alive."));
+            }
+        }
+    }
 
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
     {

@@ -12,7 +12,7 @@ internal static class ChatCommand
 
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--system", "--category", "--max-tokens", "--temperature", "--top-k", "--top-p", "--seed", DeviceOptions.Device, DeviceOptions.Threads], [Think]);
+        var arguments = Arguments.Parse(args, ["--system", "--category", "--max-tokens", "--temperature", "--top-k", "--top-p", ExitArguments.Threshold, ExitArguments.Rule, "--seed", DeviceOptions.Device, DeviceOptions.Threads], [Think, ExitArguments.LazyPrefill]);
         if (arguments.Words is not [var folder])
         {
             throw new BadInputException($"chat has {arguments.Words.Count} folders. Allowed: chat CHECKPOINT.");
@@ -26,7 +26,8 @@ internal static class ChatCommand
         var device = DeviceOptions.Apply(arguments);
         using var scope = torch.NewDisposeScope();
         var trained = TrainedModel.Load(folder, device);
-        how = trained.Model is IEarlyExit ? how with { Exit = new ExitOptions() } : how;
+        how = how with { Exit = ExitArguments.Read(trained.Model, arguments) };
+        Notices.Print(trained.Model);
         using var conversation = new Conversation(trained, Template(trained.Tokenizer, arguments), how, arguments.Text("--system"));
         while (Console.In.ReadLine() is { } line)
         {

@@ -13,11 +13,10 @@ internal static class GenerateCommand
     private const string KeepMemory = "--keep-ring-memory";
     private const string FreezeMemory = "--freeze-ring-memory";
     private const string Think = "--think";
-    private const string HaltThreshold = "--halt-threshold";
 
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--top-p", HaltThreshold, "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think]);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--top-p", ExitArguments.Threshold, ExitArguments.Rule, "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think, ExitArguments.LazyPrefill]);
         string folder = arguments.Required("--checkpoint");
         string[] prompts = [arguments.Required("--prompt"), .. arguments.Words];
         var how = new Sampling(
@@ -28,7 +27,8 @@ internal static class GenerateCommand
 
         using var scope = torch.NewDisposeScope();
         var (model, tokenizer) = TrainedModel.Load(folder, device);
-        how = how with { Exit = Exit(model, arguments) };
+        how = how with { Exit = ExitArguments.Read(model, arguments) };
+        Notices.Print(model);
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
         var template = Template(arguments);
@@ -58,30 +58,6 @@ internal static class GenerateCommand
         }
 
         return ExitCodes.Done;
-    }
-
-    // A looped model stops early by the published rule; at a threshold of 1 every token runs at full depth.
-    private static ExitOptions? Exit(LanguageModel model, Arguments arguments)
-    {
-        double threshold = arguments.Number(HaltThreshold, new ExitOptions().Threshold, 0, 1);
-        if (model is not IEarlyExit looped)
-        {
-            return arguments.Text(HaltThreshold) is null ? null : throw new BadInputException($"{HaltThreshold} is set, but {model.Plan.Title} has no loop to leave early.");
-        }
-
-        if (threshold >= 1)
-        {
-            return null;
-        }
-
-        var exit = new ExitOptions(threshold);
-        using var session = looped.StartDecode(exit);
-        if (session.Notice is { } notice)
-        {
-            Console.Error.WriteLine(notice);
-        }
-
-        return exit;
     }
 
     private static int Noted(SampledToken token, List<int> loops)

@@ -12,13 +12,15 @@ internal static class Help
                                          tokenise a dataset once
           generate --checkpoint DIR --prompt TEXT [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N] [--device D] [--threads N]
                    [--chat vuaf|chatml [--system TEXT] [--category NAME] [--think]]
-                   [--halt-threshold X] [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
+                   [--halt-threshold X] [--exit-rule threshold|cumulative] [--lazy-prefill] [--speculative] [--keep-ring-memory] [--freeze-ring-memory] [FURTHER PROMPTS]
                                          chat: prompts are a user's turns; think: chatml's answer begins with reasoning
                                          speculative: greedy text by drafts, with --temperature 0; the two others: whether a
                                          family's memory outlives a prompt, and whether it is written at all
                                          halt-threshold: a looped model leaves its loop there (0.5; 1 = full depth); each token's
-                                         loop step is printed on standard error
+                                         loop step is printed on standard error; exit-rule: the halting probability of a step is held
+                                         against it, or the mass of all steps so far; lazy-prefill: a prompt stops there too
           chat CHECKPOINT [--system TEXT] [--category NAME] [--think] [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N]
+                   [--halt-threshold X] [--exit-rule threshold|cumulative] [--lazy-prefill]
                                          one turn a line of standard input, each answer as it comes; the template is the tokenizer's
           export CHECKPOINT OUTDIR       a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
           import DIR OUTDIR [--spec FILE]

@@ -28,6 +28,7 @@ internal static class LogitsCommand
         var dtype = DtypeOf(arguments.Text(Type) ?? "fp32", device);
         using var scope = NewDisposeScope();
         var model = TrainedModel.Load(folder, device, dtype).Model;
+        Notices.Print(model);
         long[] ids = Parse(given, model.Plan);
         using var quiet = no_grad();
         var outputs = model.Outputs(tensor(ids, 1, ids.Length).to(device)).Select(o => (o.Name, Value: o.Value.to(dtype).cpu().contiguous())).ToList();
