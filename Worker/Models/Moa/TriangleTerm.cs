@@ -19,7 +19,7 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     /// <summary>A term of the same rows that has gathered nothing and has entered <paramref name="layer"/>.</summary>
     internal TriangleTerm In(int layer, Device device)
     {
-        var term = new TriangleTerm(at, samples, batch, time);
+        var term = new TriangleTerm(at, samples, batch, time, learned);
         term.Enter(layer, device);
         return term;
     }
