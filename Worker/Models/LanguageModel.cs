@@ -26,7 +26,10 @@ public sealed record TrainingStep(long Seed, long Step, long TotalSteps, double 
 
 /// <summary>One micro-batch.</summary>
 /// <param name="Ids_BT">Token ids, int64.</param>
-/// <param name="Labels_BT">Unshifted labels, int64, −100 = not counted: the label in column t is the target of column t − 1.</param>
+/// <param name="Labels_BT">
+/// Unshifted labels, int64, −100 = not counted: the label in column t is the target of column t − 1. With one column more than the ids
+/// have, the last id has a target too.
+/// </param>
 /// <param name="Totals">Counts of the whole batch.</param>
 public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Totals)
 {
@@ -109,12 +112,6 @@ public abstract class LanguageModel : nn.Module
 
     public abstract LossResult Loss(LossInput input);
 
-    /// <summary>
-    /// Whether <see cref="Loss(LossInput)"/> runs the model over all columns but a row's last, which is read as a target alone;
-    /// else over all of them.
-    /// </summary>
-    public virtual bool LastColumnIsTargetOnly => false;
-
     public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));
 
     /// <summary>Logits of the main head, [B,T,V].</summary>
@@ -124,7 +121,9 @@ public abstract class LanguageModel : nn.Module
     public virtual IEnumerable<(string Name, Tensor Value)> Outputs(Tensor ids_BT) => [("logits", Logits(ids_BT))];
 
     /// <summary>As <see cref="Logits"/> in a training step's forward, where that differs (limits on experts).</summary>
-    public virtual Tensor TrainingLogits(Tensor ids_BT) => Logits(ids_BT);
+    /// <param name="ids_BT">Token ids, int64.</param>
+    /// <param name="extras">As <see cref="LossInput.Extras"/>.</param>
+    public virtual Tensor TrainingLogits(Tensor ids_BT, IReadOnlyDictionary<string, Tensor> extras) => Logits(ids_BT);
 
     /// <summary><see cref="LossInput.Extras"/> that a parity case holds.</summary>
     public virtual IReadOnlyDictionary<string, Tensor> CaseExtras(CaseInputs inputs) => new Dictionary<string, Tensor>(StringComparer.Ordinal);

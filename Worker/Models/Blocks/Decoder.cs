@@ -85,7 +85,8 @@ public sealed partial class Decoder : LanguageModel
     /// <summary>Logits [B,T,V] of text rows that come with what <see cref="RowExtras"/> names.</summary>
     public Tensor Logits(Tensor ids_BT, RowExtras extras) => Head(Read(ids_BT, extras, training: false).Text_BTD, _finalNorm_D);
 
-    public override Tensor TrainingLogits(Tensor ids_BT) => Head(Read(ids_BT, RowExtras.None, training: true).Text_BTD, _finalNorm_D);
+    public override Tensor TrainingLogits(Tensor ids_BT, IReadOnlyDictionary<string, Tensor> extras) =>
+        Head(Read(ids_BT, new RowExtras(extras), training: true).Text_BTD, _finalNorm_D);
 
     /// <summary>Logits of multi-token head k = 1.. over rows 0..T−1−k.</summary>
     public IReadOnlyList<Tensor> MtpLogits(Tensor ids_BT) => MtpLogits(ids_BT, RowExtras.None);
@@ -102,9 +103,11 @@ public sealed partial class Decoder : LanguageModel
     }
 
     /// <summary>What each router chose for a text, trunk first, then the modules.</summary>
-    public IReadOnlyList<Routing> Routings(Tensor ids_BT)
+    public IReadOnlyList<Routing> Routings(Tensor ids_BT) => Routings(ids_BT, RowExtras.None);
+
+    public IReadOnlyList<Routing> Routings(Tensor ids_BT, RowExtras extras)
     {
-        var pass = Read(ids_BT, RowExtras.None, training: false);
+        var pass = Read(ids_BT, extras, training: false);
         _ = Heads(ids_BT, pass).Count();
         return [.. pass.Routers.Routings];
     }

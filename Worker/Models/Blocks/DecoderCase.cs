@@ -15,7 +15,7 @@ public sealed partial class Decoder
         [
             new CaseResult("logits", "expect.logits", Logits(ids_BT, extras)),
             .. MtpLogits(ids_BT, extras).Select((logits, i) => new CaseResult("logits", $"expect.mtp_logits.{i + 1}", logits)),
-            .. _config.Routers is null ? [] : Routings(ids_BT).Select((r, i) => new CaseResult("router_share", $"expect.router_share.{i}", Experts.Shares(r))),
+            .. _config.Routers is null ? [] : Routings(ids_BT, extras).Select((r, i) => new CaseResult("router_share", $"expect.router_share.{i}", Experts.Shares(r))),
             .. _decision is null ? Array.Empty<CaseResult>() : [new CaseResult("decision", "expect.decision", Decide(ids_BT, extras))],
             .. inputs.Contains("expect.drafts") ? [Drafts(inputs, ids_BT)] : Array.Empty<CaseResult>(),
         ];

@@ -38,13 +38,11 @@ public sealed class HybridModel : LanguageModel
         return new LossTotals([counted]);
     }
 
-    public override bool LastColumnIsTargetOnly => true;
-
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {
         var (ids_BT, labels_BT, totals) = input;
-        long targets = ids_BT.size(1) - 1;
+        long targets = labels_BT.size(1) - 1;
         if (targets < 1)
         {
             throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(input));

@@ -43,8 +43,6 @@ internal sealed class MoaModel : LanguageModel
         return new LossTotals([targets, 1, 1]);
     }
 
-    public override bool LastColumnIsTargetOnly => true;
-
     /// <summary>
     /// The blocks run over all columns but the last, which predicts nothing. The triangle and balance terms are means of a
     /// micro-batch, and the batch's are means over micro-batches; outside training both are 0.
@@ -52,7 +50,7 @@ internal sealed class MoaModel : LanguageModel
     /// <exception cref="ArgumentException">Rows of one token, or longer than the model reads.</exception>
     public override LossResult Loss(LossInput input)
     {
-        long time = input.Ids_BT.size(1) - 1;
+        long time = input.Labels_BT.size(1) - 1;
         if (time < 1)
         {
             throw new ArgumentException("a row of 1 token has no target. Allowed: at least 2.", nameof(input));

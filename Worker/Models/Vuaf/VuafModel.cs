@@ -101,12 +101,10 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         })]);
     }
 
-    public override bool LastColumnIsTargetOnly => true;
-
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {
-        long time = input.Ids_BT.size(1) - 1;
+        long time = input.Labels_BT.size(1) - 1;
         if (time < 1)
         {
             throw new ArgumentException($"a row of {time + 1} token has no target. Allowed: at least 2.", nameof(input));

@@ -133,22 +133,11 @@ public sealed partial class ParityRunner : IDisposable
 
     private (LossResult Loss, LossTotals Totals) Loss(LanguageModel model, Tensor ids_BT, Tensor labels_BT, TrainingStep step)
     {
-        (ids_BT, labels_BT) = Unshift(ids_BT, labels_BT, model.LastColumnIsTargetOnly);
+        // A case's label at t is the token to predict from t; ours stands a column later.
+        labels_BT = cat([full([labels_BT.size(0), 1], -100, int64, labels_BT.device), labels_BT], 1);
         int[] labels = Array.ConvertAll(labels_BT.ToArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
         return (model.Loss(new LossInput(ids_BT, labels_BT, totals) { Step = step, Extras = model.CaseExtras(_inputs) }), totals);
-    }
-
-    // A case's label at t is the token to predict from t; ours stands where that token stands. Where the last position has a
-    // target too, or the model leaves the last column out, the row gets one more column.
-    private static (Tensor Ids_BT, Tensor Labels_BT) Unshift(Tensor ids_BT, Tensor labels_BT, bool always)
-    {
-        long time = labels_BT.size(1);
-        var first_B1 = full([labels_BT.size(0), 1], -100, int64, labels_BT.device);
-        var last_B1 = labels_BT.narrow(1, time - 1, 1);
-        return !always && last_B1.ge(0).sum().item<long>() == 0
-            ? (ids_BT, cat([first_B1, labels_BT.narrow(1, 0, time - 1)], 1))
-            : (cat([ids_BT, last_B1.clamp(min: 0)], 1), cat([first_B1, labels_BT], 1));
     }
 
     private Tensor Ids(string name) => _file.Read(name).to(int64).to(_device);

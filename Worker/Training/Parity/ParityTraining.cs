@@ -124,7 +124,7 @@ public sealed partial class ParityRunner
             var model = Load(plan);
             using (no_grad())
             {
-                Compare("logits", $"expect.{name}.logits", model.TrainingLogits(Ids("input.ids")));
+                Compare("logits", $"expect.{name}.logits", model.TrainingLogits(Ids("input.ids"), model.CaseExtras(_inputs)));
                 Compare("loss", $"expect.{name}.total", Loss(model, Ids("input.ids"), Ids("input.labels"), _case.StepAt(_case.LossStep, 1)).Loss.Total);
             }
 

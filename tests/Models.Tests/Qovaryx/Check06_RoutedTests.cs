@@ -9,6 +9,7 @@ namespace Hearth.Tests.Qovaryx;
 /// <summary>Checks 6 and 7: low rank against dense, and routing in the whole model.</summary>
 public sealed class Check06_RoutedTests : IDisposable
 {
+    private static readonly Dictionary<string, Tensor> NoExtras = [];
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     public void Dispose() => _scope.Dispose();
@@ -82,11 +83,11 @@ public sealed class Check06_RoutedTests : IDisposable
         // ⌈0.5 · 24 / 4⌉ rows an expert.
         Assert.All(plan.Counts, n => Assert.InRange(n, 0, 3));
         Assert.Contains(plan.Places, p => p == plan.Rows.Length);
-        Assert.True(Small.Difference(model.Logits(ids), model.TrainingLogits(ids)) > 1e-6);
+        Assert.True(Small.Difference(model.Logits(ids), model.TrainingLogits(ids, NoExtras)) > 1e-6);
         using var session = model.StartDecode();
         var decoded = cat([.. Enumerable.Range(0, 12).Select(t => session.Step(ids.narrow(1, t, 1)))], 1);
         Assert.InRange(Small.Difference(model.Logits(ids), decoded), 0, 1e-9);
-        Assert.InRange(Small.Difference(Routed(1, "res", 100).TrainingLogits(ids), model.Logits(ids)), 0, 1e-12);
+        Assert.InRange(Small.Difference(Routed(1, "res", 100).TrainingLogits(ids, NoExtras), model.Logits(ids)), 0, 1e-12);
     }
 
     [Fact]
@@ -120,6 +121,33 @@ public sealed class Check06_RoutedTests : IDisposable
 
         Assert.Equal(alone.Total.item<double>(), among.Total.item<double>(), 1e-10);
         Assert.All(alone.Sums.Zip(among.Sums), p => Assert.Equal(p.First.item<double>(), p.Second.item<double>(), 1e-9));
+    }
+
+    [Fact]
+    public void Under_a_limit_pads_take_no_place_in_training_logits_and_in_the_routers_choices()
+    {
+        var model = Routed(2, "block", 0.5);
+        var ids = Small.Ids(2, 12, 40);
+        var lengths = new Dictionary<string, Tensor> { ["lengths"] = tensor(new[] { 8L, 8L }, 2) };
+        using var quiet = no_grad();
+        var (alone, among) = (model.TrainingLogits(ids.narrow(1, 0, 8), NoExtras), model.TrainingLogits(ids, lengths));
+
+        Assert.InRange(Small.Difference(alone, among.narrow(1, 0, 8)), 0, 1e-10);
+        var (few, many) = (model.Routings(ids.narrow(1, 0, 8)), model.Routings(ids, new RowExtras(lengths)));
+        Assert.All(few.Zip(many), p => Assert.Equal(p.First.Experts_NK.ToArray<long>(), p.Second.Experts_NK.ToArray<long>()));
+    }
+
+    [Fact]
+    public void A_target_after_the_last_token_brings_no_further_row_to_the_routers()
+    {
+        var model = Routed(1, "block");
+        var ids = Small.Ids(2, 12, 40);
+        var without = Loss(model, ids, ids, NoExtras);
+        var with = Loss(model, ids, cat([ids, ids.narrow(1, 0, 1)], 1), NoExtras);
+
+        var routers = model.Terms.Select((t, i) => (t.Name, Index: i)).Where(t => t.Name is "lb" or "z").ToArray();
+        Assert.Equal(2, routers.Length);
+        Assert.All(routers, t => Assert.Equal(without.Sums[t.Index].item<double>(), with.Sums[t.Index].item<double>(), 1e-12));
     }
 
     [Fact]
@@ -160,5 +188,5 @@ public sealed class Check06_RoutedTests : IDisposable
         Loss(model, ids, ids, []).Sums[model.Terms.ToList().FindIndex(t => t.Name == name)].item<double>();
 
     private static LossResult Loss(Decoder model, Tensor ids, Tensor labels, Dictionary<string, Tensor> extras) =>
-        model.Loss(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)ids.size(1))) { Step = new TrainingStep(1, 0, 10, 1, 0), Extras = extras });
+        model.Loss(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)labels.size(1))) { Step = new TrainingStep(1, 0, 10, 1, 0), Extras = extras });
 }
