@@ -43,6 +43,12 @@ public sealed record DataSpec
     /// <summary><c>byte_bpe</c>, <c>sentencepiece</c> or <c>length_max</c>: trained on the dataset to the model's vocabulary size.</summary>
     public string Tokenizer { get; init; } = TokenizerKinds.ByteBpe;
 
+    /// <summary>
+    /// Keeps the documents of a row apart: no attention from one to another, no target in another. Positions go on over the row. For
+    /// families whose tokens meet in attention alone.
+    /// </summary>
+    public bool DocMask { get; init; }
+
     /// <summary>Share of documents held out for validation, chosen by document hash.</summary>
     public double ValidationFraction { get; init; } = 0.02;
 }

@@ -10,6 +10,7 @@ public enum FieldKind
 
     /// <summary>A <see cref="Runs.LengthCurriculum"/>, as text or as a list.</summary>
     Stages,
+    Flag,
 }
 
 /// <summary>What one field of a run spec accepts. Drives validation, the form's help and the API's schema.</summary>
@@ -18,7 +19,7 @@ public enum FieldKind
 /// <param name="Help">One line for people.</param>
 /// <param name="Min">Least number, inclusive.</param>
 /// <param name="Max">Greatest number, inclusive.</param>
-/// <param name="Choices">Allowed words of a <see cref="FieldKind.Choice"/>.</param>
+/// <param name="Choices">Allowed words of a <see cref="FieldKind.Choice"/>, and both of a <see cref="FieldKind.Flag"/> as a form shows them.</param>
 /// <param name="Required">True when there is no default.</param>
 public sealed record FieldRule(
     string Path,
@@ -35,6 +36,7 @@ public sealed record FieldRule(
         FieldKind.Choice => string.Join(", ", Choices!),
         FieldKind.Integer or FieldKind.Number => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
         FieldKind.TextList => "a list of words",
+        FieldKind.Flag => "true, false",
         FieldKind.Stages => "lengths with the step that each but the last ends at, such as 512:1000, 1024:3000, 4096",
         _ => "text",
     };
@@ -52,6 +54,7 @@ public static class RunSpecFields
         new("data.dataset", FieldKind.Text, "A dataset of the pool.", Required: true),
         new("data.seq_len", FieldKind.Integer, "Tokens per row.", 8, 1 << 20),
         new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary: bytes merged by frequency, SentencePiece with chat and category tokens, or longest byte pieces.", Choices: TokenizerKinds.All),
+        new("data.doc_mask", FieldKind.Flag, "A token attends to its own document alone, where a row holds several. Qovaryx.", Choices: ["true", "false"]),
         new("data.validation_fraction", FieldKind.Number, "Share of documents held out.", 0.001, 0.5),
         new("train.steps", FieldKind.Integer, "Optimizer steps.", 1, 100_000_000),
         new("train.batch_tokens", FieldKind.Integer, "Tokens a step; stays the same on every card.", 8, 1L << 26),

@@ -104,6 +104,7 @@ public static partial class RunSpecReader
         FieldKind.Choice => value.ValueKind == JsonValueKind.String && rule.Choices!.Contains(value.GetString()),
         FieldKind.Integer => value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long whole) && whole >= rule.Min && whole <= rule.Max,
         FieldKind.Number => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= rule.Min && number <= rule.Max,
+        FieldKind.Flag => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
         FieldKind.Stages => LengthCurriculum.Read(value) is not null,
         FieldKind.TextList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String),
         _ => false,

@@ -33,6 +33,9 @@ public abstract class ModelPlan
     /// <summary>What decoding with the model offers beyond one token a pass.</summary>
     public virtual DecodingFeatures Decoding => new();
 
+    /// <summary>Masks of T×T per row that a pass holds when it keeps documents apart; 0 = the family cannot.</summary>
+    public virtual int DocumentMasks => 0;
+
     public long Parameters => Tensors.Sum(t => t.Count);
 
     /// <summary>Multiply-adds of one token's forward pass at this row length.</summary>
@@ -76,7 +79,8 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     /// <param name="seqLen">Tokens per row.</param>
     /// <param name="precision">fp32, bf16 or fp64; masters and moments are fp32 but in fp64 runs.</param>
     /// <param name="optimizer">Null = AdamW without an average.</param>
-    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null)
+    /// <param name="masksDocuments">Whether attention reads a mask.</param>
+    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false)
     {
         long master = precision == "fp64" ? 8 : 4;
         long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
@@ -85,7 +89,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             plan.Parameters * master,
             plan.Parameters * master,
             StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
-            (long)(tokens * plan.ActivationsPerToken(seqLen) * value),
+            (long)(tokens * (plan.ActivationsPerToken(seqLen) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value),
             (long)(plan.LogitValues(tokens) * master),
             RuntimeBytes);
     }

@@ -37,7 +37,7 @@ public static class RunChecks
     public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind)
     {
         int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
-        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer).Total;
+        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask).Total;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
         {
             return new FitResult(false, 0, 0, least, "fp64 runs on a CPU only.");
@@ -49,7 +49,7 @@ public static class RunChecks
             : Divisors(rows);
         foreach (int micro in candidates)
         {
-            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer).Total;
+            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask).Total;
             if (bytes <= usable)
             {
                 return new FitResult(true, micro, rows / micro, bytes, "");
@@ -106,6 +106,12 @@ public static class RunChecks
             string given = Words.Number(spec.Data.SeqLen), longest = Words.Number(plan.MaxSeqLen);
             string field = spec.Train.LengthCurriculum.Stages.Count > 0 ? "train.length_curriculum" : "data.seq_len";
             errors.Add(new FieldError(field, given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
+        }
+
+        if (spec.Data.DocMask && plan.DocumentMasks == 0)
+        {
+            string able = string.Join(", ", Families.All.Where(f => f.Plan(f.Sizes[0], new Dictionary<string, JsonElement>(), [])!.DocumentMasks > 0).Select(f => f.Title));
+            errors.Add(new FieldError("data.doc_mask", "true", "false", $"data.doc_mask is true, and {plan.Title} mixes tokens beyond attention. Allowed: false, or {able}."));
         }
 
         int least = TokenizerKinds.LeastVocabulary(spec.Data.Tokenizer);

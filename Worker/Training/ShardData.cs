@@ -19,6 +19,7 @@ public sealed class ShardData : ITrainingData
     private readonly BatchOrder[] _orders;
     private readonly int _longest;
     private readonly int _batchTokens;
+    private readonly bool _masksDocuments;
 
     private ShardData(string folder, TrainerJob job)
     {
@@ -27,6 +28,7 @@ public sealed class ShardData : ITrainingData
         _validation = Shard.Open(Path.Combine(folder, PreparedDataset.ValidationName));
         _longest = job.Spec.Data.SeqLen;
         _batchTokens = job.Spec.Train.BatchTokens;
+        _masksDocuments = job.Spec.Data.DocMask;
         _stages = job.Spec.Train.LengthCurriculum.Or(_longest);
         foreach (var (shard, name) in new[] { (_train, "training"), (_validation, "validation") })
         {
@@ -62,20 +64,27 @@ public sealed class ShardData : ITrainingData
     public TrainingRows Batch(long step)
     {
         int stage = _stages.StageAt(step), length = _stages.Stages[stage].Length, rows = _batchTokens / length;
-        int[] ids = new int[rows * length];
-        for (int row = 0; row < rows; row++)
-        {
-            _train.Read(_orders[stage].Window(step - _stages.FirstStep(stage), row, rows) * length, ids.AsSpan(row * length, length));
-        }
-
-        return new TrainingRows(ids, ids, length);
+        long own = step - _stages.FirstStep(stage);
+        return Windows(_train, length, rows, row => _orders[stage].Window(own, row, rows));
     }
 
-    public TrainingRows Validation(int rows)
+    public TrainingRows Validation(int rows) => Windows(_validation, _longest, (int)Math.Min(rows, _validation.Tokens / _longest), row => row);
+
+    private TrainingRows Windows(Shard shard, int length, int rows, Func<int, long> window)
     {
-        int[] ids = new int[Math.Min(rows, _validation.Tokens / _longest) * _longest];
-        _validation.Read(0, ids);
-        return new TrainingRows(ids, ids, _longest);
+        int[] ids = new int[rows * length];
+        int[]? documents = _masksDocuments ? new int[ids.Length] : null;
+        for (int row = 0; row < rows; row++)
+        {
+            long start = window(row) * length;
+            shard.Read(start, ids.AsSpan(row * length, length));
+            if (documents is not null)
+            {
+                shard.Documents(start, documents.AsSpan(row * length, length));
+            }
+        }
+
+        return new TrainingRows(ids, ids, length) { Documents = documents };
     }
 
     public void Dispose()

@@ -101,7 +101,7 @@ public sealed class TrainSession : IDisposable
     /// <param name="count">Rows taken.</param>
     /// <param name="totals">Counts of the whole batch.</param>
     public LossInput Input(TrainingRows rows, int first, int count, LossTotals totals) =>
-        new(Rows(rows.Ids, rows.Length, first, count), Rows(rows.Labels, rows.Length, first, count), totals);
+        new(Rows(rows.Ids, rows.Length, first, count), Rows(rows.Labels, rows.Length, first, count), totals) { Extras = rows.Extras(first, count) };
 
     private Tensor Rows(int[] tokens, int length, int first, int rows) =>
         torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);

@@ -164,6 +164,21 @@ public sealed class DatasetTests : IDisposable
     }
 
     [Fact]
+    public void Each_token_knows_its_document_wherever_a_window_begins() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), ArbMap.Default.ArbFor<PositiveInt>(), (sizes, first) =>
+        {
+            string path = Path.Combine(_folder, "d.qpk");
+            int[][] documents = [.. sizes.Select(s => new int[s % 5]), [1]];
+            ShardWriter.Write(path, documents, new string('a', 64), 300);
+            int[] all = [.. documents.SelectMany((d, i) => d.Select(_ => i))];
+            using var shard = Shard.Open(path);
+            int start = first.Get % all.Length;
+            int[] read = new int[all.Length - start];
+            shard.Documents(start, read);
+            return read.SequenceEqual(all[start..].Select(d => d - all[start]));
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
     public void A_truncated_shard_is_refused()
     {
         string path = Path.Combine(_folder, "s.qpk");

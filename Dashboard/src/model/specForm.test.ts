@@ -84,6 +84,7 @@ describe("text boxes", () => {
       expect(toInput(fromInput("integer_list", typed), "integer_list")).toBe(typed);
     }
   });
+  it("take row lengths as text", () => expect(fromInput("stages", " 512:1000, 4096 ")).toBe("512:1000, 4096"));
   it("show numbers as people write them", () => {
     expect(toInput(65536)).toBe("65,536");
     expect(toInput(6e-4)).toBe("6e-4");

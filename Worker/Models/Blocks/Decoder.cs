@@ -144,7 +144,7 @@ public sealed partial class Decoder : LanguageModel
         long time = ids_BT.size(1);
         for (int k = 1; k <= _mtp.Length && k < time; k++)
         {
-            var context = Context(0).Over(pass.Layout?.Text(k), Dtype, Device);
+            var context = Context(0).Over(pass.Layout?.Text(k), _compute, Device);
             var module = _mtp[k - 1];
             hidden_BTD = pass.Routers.Gather(
                 pass.Tape,
@@ -165,7 +165,7 @@ public sealed partial class Decoder : LanguageModel
         }
 
         var pass = new TrunkPass(x_BSD, layout, new RouterTape(training), tape ?? BlockTape.Off);
-        var context = Context(0).Over(layout, Dtype, Device);
+        var context = Context(0).Over(layout, _compute, Device);
         foreach (var layer in _layers)
         {
             x_BSD = pass.Routers.Gather(pass.Tape, [x_BSD], (inputs, own) => layer.Forward(inputs[0], context with { Routers = own }, null));

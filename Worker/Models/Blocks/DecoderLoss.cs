@@ -9,9 +9,16 @@ namespace Hearth.Models.Blocks;
 /// </summary>
 public sealed partial class Decoder
 {
+    private const int Ignored = -100;
+
     public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
 
-    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
+    public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength) => Count(labels, [], rowLength);
+
+    public override LossTotals Count(TrainingRows rows) => Count(rows.Labels, rows.Documents, rows.Length);
+
+    // Documents may be none; else a target of another document than its row's does not count.
+    private LossTotals Count(ReadOnlySpan<int> labels, ReadOnlySpan<int> documents, int rowLength)
     {
         long[] counts = [.. Terms.Select((_, i) => i <= _mtp.Length ? 0L : 1L)];
         for (int i = 0; i < labels.Length; i++)
@@ -19,7 +26,7 @@ public sealed partial class Decoder
             // The label at column c is the target of head k from row c − k − 1, where that row exists.
             for (int k = 0; labels[i] >= 0 && k <= _mtp.Length && (i % rowLength) - k - 1 >= 0; k++)
             {
-                counts[k]++;
+                counts[k] += documents.IsEmpty || documents[i] == documents[i - k - 1] ? 1 : 0;
             }
         }
 
@@ -46,7 +53,7 @@ public sealed partial class Decoder
             if (targets > 0)
             {
                 var rows_ND = hidden_BTD.narrow(1, 0, targets).reshape(-1, _config.Dim);
-                var labels_N = labels_BT.narrow(1, k + 1, targets).reshape(-1);
+                var labels_N = Targets(labels_BT, pass.Layout?.Documents_BT, k).reshape(-1);
                 sums[Terms[k].Name] = loss.Add(rows_ND, labels_N, Terms[k].Weight / Math.Max(1, totals.Counts[k]));
             }
 
@@ -63,6 +70,16 @@ public sealed partial class Decoder
 
         // Heads that reach past the end of so short a row have no target; routers count in training only.
         return new LossResult(total, [.. Terms.Select(t => sums.GetValueOrDefault(t.Name) ?? zeros([], Dtype, Device))]);
+    }
+
+    // The target of row t of head k is the label k + 1 columns on, where that is of row t's document.
+    private static Tensor Targets(Tensor labels_BT, Tensor? documents_BT, int k)
+    {
+        long targets = labels_BT.size(1) - k - 1;
+        var ahead_BN = labels_BT.narrow(1, k + 1, targets);
+        return documents_BT is null
+            ? ahead_BN
+            : ahead_BN.masked_fill(documents_BT.narrow(1, k + 1, targets).eq(documents_BT.narrow(1, 0, targets)).eq(0), Ignored);
     }
 
     private IEnumerable<(string Name, double Weight)> ListTerms() =>

@@ -6,7 +6,7 @@ namespace Hearth.Models.Blocks;
 /// <summary>
 /// What may come with a batch's text, by name: <c>image</c> [B,3,H,W] in [0,1], <c>has_image</c> [B] (absent = all rows), <c>lengths</c>
 /// [B] text tokens before the pads (absent = T), <c>decision_pos</c> [B] index among the row's text tokens (−1 = none, absent = the last
-/// one), <c>decision_label</c> [B], <c>class_weight</c> [C].
+/// one), <c>decision_label</c> [B], <c>class_weight</c> [C], <c>documents</c> [B,T] (which of a row's documents each token is of).
 /// </summary>
 public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
 {
@@ -14,6 +14,9 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
     private static readonly string[] Real = ["image", "class_weight"];
 
     public static RowExtras None { get; } = new(new Dictionary<string, Tensor>());
+
+    /// <summary>Which of a row's documents each token is of, [B,T]; null where rows are read as one text.</summary>
+    public Tensor? Documents_BT => values.GetValueOrDefault("documents");
 
     public Tensor? Image => values.GetValueOrDefault("image");
 
@@ -30,13 +33,18 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
         Image is null ? new bool[batch] : values.GetValueOrDefault("has_image")?.ToArray<long>().Select(v => v != 0).ToArray() ?? [.. Enumerable.Repeat(true, (int)batch)];
 
     /// <summary>Where the tokens stand; null where every row is text of the same length.</summary>
-    /// <exception cref="ArgumentException">An image that the model cannot read, or a length outside 1 to T.</exception>
+    /// <exception cref="ArgumentException">An image that the model cannot read or that comes with documents, or a length outside 1 to T.</exception>
     public RowLayout? Layout(Tensor ids_BT, PatchEncoder? patches)
     {
         long batch = ids_BT.size(0), time = ids_BT.size(1);
-        if (Image is null && !values.ContainsKey("lengths"))
+        if (Image is null && Documents_BT is null && !values.ContainsKey("lengths"))
         {
             return null;
+        }
+
+        if (Image is not null && Documents_BT is not null)
+        {
+            throw new ArgumentException("image and documents are both given. Allowed: one of them; a row with an image is one document.", nameof(ids_BT));
         }
 
         bool[] prefixed = HasImage(batch);
@@ -46,7 +54,7 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
             prefix = patches?.Tokens(Image!) ?? throw new ArgumentException("image is given, and model.chart_patch_encoder_enabled is false. Allowed: true, or rows without an image.", nameof(ids_BT));
         }
 
-        return new RowLayout(prefixed, [.. Lengths(batch, time).Select(n => (int)n)], prefix, (int)time);
+        return new RowLayout(prefixed, [.. Lengths(batch, time).Select(n => (int)n)], prefix, (int)time) { Documents_BT = Documents_BT?.to(ids_BT.device) };
     }
 
     /// <summary>Text column [B] at which each row is pooled: its own choice (the first where it has none), the last token where nobody chose.</summary>

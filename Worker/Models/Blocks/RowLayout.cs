@@ -5,7 +5,7 @@ namespace Hearth.Models.Blocks;
 
 /// <summary>
 /// Which columns of a batch hold tokens where rows differ: an image's prefix before the text, or pads in its place; pads behind a
-/// short text. Made on the host; tensors only where a row needs other positions or a mask.
+/// short text; documents that do not see one another. Made on the host; tensors only where a row needs other positions or a mask.
 /// </summary>
 /// <param name="prefixed">Rows whose prefix is there.</param>
 /// <param name="lengths">Text tokens of each row, 1 to T.</param>
@@ -15,6 +15,9 @@ public sealed class RowLayout(bool[] prefixed, int[] lengths, int prefix, int te
 {
     public int Prefix => prefix;
 
+    /// <summary>Document of each text token, [B,T]; null where a row is one. A layout with a prefix has none.</summary>
+    public Tensor? Documents_BT { get; init; }
+
     /// <summary>One more than the largest position.</summary>
     public long Limit => Before + prefix + text;
 
@@ -22,7 +25,11 @@ public sealed class RowLayout(bool[] prefixed, int[] lengths, int prefix, int te
     private bool Mixed => prefix > 0 && prefixed.Contains(false);
 
     /// <summary>The layout of text columns alone, <paramref name="skipped"/> fewer at the end, as a module that many tokens ahead reads them.</summary>
-    public RowLayout Text(int skipped) => new(prefixed, [.. lengths.Select(n => Math.Max(0, n - skipped))], 0, text - skipped) { Before = prefix };
+    public RowLayout Text(int skipped) => new(prefixed, [.. lengths.Select(n => Math.Max(0, n - skipped))], 0, text - skipped)
+    {
+        Before = prefix,
+        Documents_BT = Documents_BT?.narrow(1, 0, text - skipped),
+    };
 
     /// <summary>Columns of the trunk's prefix that came before these columns and still count as positions.</summary>
     private int Before { get; init; }
@@ -43,9 +50,17 @@ public sealed class RowLayout(bool[] prefixed, int[] lengths, int prefix, int te
         return tensor(positions, lengths.Length, prefix + text).to(device);
     }
 
-    /// <summary>Additive mask [B,1,S,S]: causal, pads before a text are seen by themselves alone; null where it is only causal.</summary>
+    /// <summary>
+    /// Additive mask [B,1,S,S]: causal, within documents, pads before a text are seen by themselves alone; null where it is only causal.
+    /// </summary>
     public Tensor? Mask(ScalarType dtype, Device device)
     {
+        if (Documents_BT is not null)
+        {
+            var other_B1TT = Documents_BT.unsqueeze(2).eq(Documents_BT.unsqueeze(1)).eq(0).unsqueeze(1);
+            return CausalAttention.Mask(text, text, zeros([], dtype, device)).masked_fill(other_B1TT, double.NegativeInfinity);
+        }
+
         if (!Mixed)
         {
             return null;

@@ -14,6 +14,8 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override DecodingFeatures Decoding => new(Drafts: Math.Max(0, config.MtpK - 1));
 
+    public override int DocumentMasks => config.MtpKind == "block" ? config.MtpK : 1;
+
     public override double LogitsPerToken => (double)config.MtpK * config.VocabSize;
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);

@@ -49,10 +49,12 @@ public sealed class Shard : IDisposable
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
     private readonly int _width;
+    private readonly long _offsets;
 
     private Shard(MemoryMappedFile map, MemoryMappedViewAccessor view, int width, long tokens, long documents, string tokenizer)
     {
         (_map, _view, _width, Tokens, DocumentCount, TokenizerSha256) = (map, view, width, tokens, documents, tokenizer);
+        _offsets = (ShardWriter.HeaderBytes + (tokens * width) + 7) / 8 * 8;
     }
 
     public long Tokens { get; }
@@ -101,6 +103,40 @@ public sealed class Shard : IDisposable
             tokens[i] = _width == 2 ? _view.ReadUInt16(at) : _view.ReadInt32(at);
         }
     }
+
+    /// <summary>For each token from <paramref name="start"/> on, its document, counted from that of the first.</summary>
+    public void Documents(long start, Span<int> documents)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + documents.Length, Tokens, nameof(start));
+        long next = DocumentAfter(start);
+        int document = 0;
+        for (int i = 0; i < documents.Length; i++)
+        {
+            // Documents without tokens begin where the next one does.
+            for (; next < DocumentCount && Offset(next) <= start + i; next++)
+            {
+                document++;
+            }
+
+            documents[i] = document;
+        }
+    }
+
+    // The first document that begins after a token.
+    private long DocumentAfter(long token)
+    {
+        long low = 0, high = DocumentCount;
+        while (low < high)
+        {
+            long middle = (low + high) / 2;
+            (low, high) = Offset(middle) <= token ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
+    }
+
+    private long Offset(long document) => _view.ReadInt64(_offsets + (document * sizeof(long)));
 
     public void Dispose()
     {

@@ -2087,6 +2087,11 @@ export interface components {
             /** @description `byte_bpe`, `sentencepiece` or `length_max`: trained on the dataset to the model's vocabulary size. */
             tokenizer?: string;
             /**
+             * @description Keeps the documents of a row apart: no attention from one to another, no target in another. Positions go on over the row. For
+             *     families whose tokens meet in attention alone.
+             */
+            doc_mask?: boolean;
+            /**
              * Format: double
              * @description Share of documents held out for validation, chosen by document hash.
              */
@@ -2209,7 +2214,7 @@ export interface components {
             message: string;
         };
         /** @enum {unknown} */
-        FieldKind: "text" | "integer" | "number" | "choice" | "text_list" | "stages";
+        FieldKind: "text" | "integer" | "number" | "choice" | "text_list" | "stages" | "flag";
         FieldRuleView: {
             path: string;
             kind: components["schemas"]["FieldKind"];
