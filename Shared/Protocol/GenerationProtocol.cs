@@ -201,7 +201,7 @@ public sealed record GenerationBatch(long First, IReadOnlyList<GenerationEvent> 
 /// <param name="Command"><c>generate</c> or <c>cancel</c>.</param>
 /// <param name="Id">Names the request.</param>
 /// <param name="Request">Of <c>generate</c>.</param>
-public sealed record ServeCommand(string Command, Guid Id, GenerationRequest? Request = null)
+public sealed record ServeRequest(string Command, Guid Id, GenerationRequest? Request = null)
 {
     public const string Generate = "generate";
     public const string Cancel = "cancel";

@@ -27,6 +27,9 @@ public interface IExitSession : IDecodeSession
 
     /// <summary>The zero-based loop step that each row's logits of the last <see cref="Emit"/> came from.</summary>
     IReadOnlyList<int> LoopSteps { get; }
+
+    /// <summary>Of the same rows: the chance to stop after each step that ran for them, but a last one, which is always the end.</summary>
+    IReadOnlyList<IReadOnlyList<double>> Halting { get; }
 }
 
 /// <summary>A model whose decoding may stop early.</summary>

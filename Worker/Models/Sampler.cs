@@ -46,9 +46,14 @@ public static class Sampler
     /// <param name="ids">At least one.</param>
     /// <param name="how">Choice of the token.</param>
     /// <param name="state">Of the generator; starts at the seed.</param>
-    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state)
+    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state) =>
+        Next(model, session, ids, how, ref state, out _);
+
+    /// <summary>As <see cref="Next(LanguageModel, IDecodeSession, int[], Sampling, ref ulong)"/>, with the logits [V] that it was chosen from.</summary>
+    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state, out double[] logits)
     {
-        int next = Choose(LastRow(model, session, ids, how.Exit is not null), how, ref state);
+        logits = LastRow(model, session, ids, how.Exit is not null);
+        int next = Choose(logits, how, ref state);
         return new SampledToken(next, how.Exit is null ? null : (session as IExitSession)?.LoopSteps[0]);
     }
 
@@ -119,6 +124,36 @@ public static class Sampler
         }
 
         return best;
+    }
+
+    /// <summary>The likeliest tokens of a row of logits and their probabilities, by softmax; of equals the lowest id first.</summary>
+    public static IReadOnlyList<(int Token, double Probability)> Likeliest(ReadOnlySpan<double> logits, int count)
+    {
+        // Kept in order while the row passes by: for the few that are asked for this is cheaper than a sort.
+        var kept = new List<(int Token, double Logit)>(count + 1);
+        double best = logits[Likeliest(logits)], total = 0;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            total += Math.Exp(logits[i] - best);
+            if (kept.Count == count && !(count > 0 && logits[i] > kept[^1].Logit))
+            {
+                continue;
+            }
+
+            int at = kept.Count;
+            while (at > 0 && logits[i] > kept[at - 1].Logit)
+            {
+                at--;
+            }
+
+            kept.Insert(at, (i, logits[i]));
+            if (kept.Count > count)
+            {
+                kept.RemoveAt(count);
+            }
+        }
+
+        return [.. kept.Select(k => (k.Token, Math.Exp(k.Logit - best) / total))];
     }
 
     // The longest prefix of falling weights whose sum is within the limit, at least one weight (Holtzman et al., arXiv 1904.09751).

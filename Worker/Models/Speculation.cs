@@ -32,6 +32,13 @@ public readonly record struct SpeculationStats(int Rounds, int Drafted, int Toke
     public double AcceptanceLength => Rounds == 0 ? 0 : (double)Tokens / Rounds;
 }
 
+/// <summary>One token of speculative decoding.</summary>
+/// <param name="Token">What the main head chose.</param>
+/// <param name="Drafted">A head had proposed it.</param>
+/// <param name="Refused">What a head had proposed in its place; null = nothing, or the same.</param>
+/// <param name="Logits">The row [V] that it was chosen from.</param>
+public readonly record struct DraftedToken(int Token, bool Drafted, int? Refused, ReadOnlyMemory<double> Logits);
+
 /// <summary>
 /// Self-speculative greedy decoding (Stern et al., arXiv 1811.03115): heads for further tokens draft, the main head verifies the whole
 /// block at once and keeps the longest prefix that it would have chosen itself. The text is that of plain greedy decoding.
@@ -66,7 +73,11 @@ public sealed class Speculation(double? margin = null)
     /// <param name="maxTokens">At least 1.</param>
     /// <param name="longest">Most tokens that the model reads.</param>
     /// <param name="stopIds">Ids that end the text.</param>
-    public IEnumerable<int> Generate(ISpeculativeSession session, IReadOnlyList<int> prompt, int maxTokens, int longest, IReadOnlySet<int>? stopIds = null)
+    public IEnumerable<int> Generate(ISpeculativeSession session, IReadOnlyList<int> prompt, int maxTokens, int longest, IReadOnlySet<int>? stopIds = null) =>
+        GenerateSteps(session, prompt, maxTokens, longest, stopIds).Select(t => t.Token);
+
+    /// <summary><see cref="Generate(ISpeculativeSession, IReadOnlyList{int}, int, int, IReadOnlySet{int}?)"/> with what the drafts were.</summary>
+    public IEnumerable<DraftedToken> GenerateSteps(ISpeculativeSession session, IReadOnlyList<int> prompt, int maxTokens, int longest, IReadOnlySet<int>? stopIds = null)
     {
         Stats = default;
         int length = prompt.Count, given = 0;
@@ -77,7 +88,7 @@ public sealed class Speculation(double? margin = null)
         var drafts = session.Draft(prompt.Count - 1, next, session.MaxDrafts);
         session.Commit(prompt.Count);
         given++;
-        yield return next;
+        yield return new DraftedToken(next, false, null, verdict.Row(0));
         while (!Ends(next) && given < maxTokens && length + 1 < longest)
         {
             // A block of m drafts gives at most m + 1 ids.
@@ -95,7 +106,9 @@ public sealed class Speculation(double? margin = null)
             Stats = new SpeculationStats(Stats.Rounds + 1, Stats.Drafted + block.Length - 1, Stats.Tokens + decided);
             for (int i = 0; i < decided; i++, given++)
             {
-                yield return next = verdict.Chosen[i];
+                next = verdict.Chosen[i];
+                int? draft = i + 1 < block.Length ? block[i + 1] : null;
+                yield return new DraftedToken(next, draft == next, draft == next ? null : draft, verdict.Row(i));
             }
         }
     }
@@ -113,7 +126,7 @@ public sealed class Speculation(double? margin = null)
     }
 
     // The likeliest id of every read row, and the first row whose lead is within the margin (their number where none is).
-    private (int[] Chosen, int FirstUnsure) Verify(ISpeculativeSession session, IReadOnlyList<int> ids, int count)
+    private Verdict Verify(ISpeculativeSession session, IReadOnlyList<int> ids, int count)
     {
         using var scope = NewDisposeScope();
         double[] logits = session.Feed(ids, count).ToArray<double>();
@@ -129,7 +142,7 @@ public sealed class Speculation(double? margin = null)
             }
         }
 
-        return (chosen, unsure);
+        return new Verdict(chosen, unsure, logits);
     }
 
     private static double Lead(ReadOnlySpan<double> logits, int best)
@@ -141,5 +154,14 @@ public sealed class Speculation(double? margin = null)
         }
 
         return logits[best] - second;
+    }
+
+    private sealed record Verdict(int[] Chosen, int FirstUnsure, double[] Logits)
+    {
+        internal ReadOnlyMemory<double> Row(int row)
+        {
+            int vocabulary = Logits.Length / Chosen.Length;
+            return Logits.AsMemory(row * vocabulary, vocabulary);
+        }
     }
 }

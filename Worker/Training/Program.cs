@@ -10,6 +10,7 @@ try
         ["train", .. var rest] => TrainCommand.Run(rest),
         ["prepare", .. var rest] => PrepareCommand.Run(rest),
         ["generate", .. var rest] => GenerateCommand.Run(rest),
+        ["serve", .. var rest] => ServeCommand.Run(rest),
         ["chat", .. var rest] => ChatCommand.Run(rest),
         ["export", .. var rest] => ExportCommand.Run(rest),
         ["import", .. var rest] => ImportCommand.Run(rest),
@@ -21,7 +22,7 @@ try
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, chat, export, import, logits, models, recipe, parity, selftest, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, serve, chat, export, import, logits, models, recipe, parity, selftest, artifact, bench, help."),
     };
 }
 catch (Exception e)

@@ -21,7 +21,7 @@ public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
     /// <summary>Out of a run's checkpoint: the average of its weights where it kept one.</summary>
     public static TrainedModel FromCheckpoint(string folder, Device device, ScalarType? dtype = null)
     {
-        CheckpointFolder.Verify(folder);
+        CheckpointFolder.VerifyForGenerating(folder);
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
         var errors = new List<Runs.FieldError>();
         var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));

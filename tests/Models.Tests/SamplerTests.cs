@@ -62,6 +62,17 @@ public sealed class SamplerTests
     }
 
     [Fact]
+    public void The_likeliest_tokens_are_those_of_the_softmax_and_of_equals_the_lowest_id_comes_first()
+    {
+        double[] logits = [Math.Log(1), Math.Log(4), Math.Log(2), Math.Log(4), Math.Log(5)];
+
+        Assert.Equal("4:0.3125 1:0.2500 3:0.2500", string.Join(' ', Sampler.Likeliest(logits, 3).Select(t => System.FormattableString.Invariant($"{t.Token}:{t.Probability:0.0000}"))));
+        Assert.Equal(5, Sampler.Likeliest(logits, 9).Count);
+        Assert.Equal(1, Sampler.Likeliest(logits, 9).Sum(t => t.Probability), 12);
+        Assert.Empty(Sampler.Likeliest(logits, 0));
+    }
+
+    [Fact]
     public void A_seed_decides_the_text_and_the_training_generator_stays_where_it_is()
     {
         using var scope = NewDisposeScope();

@@ -9,6 +9,7 @@ internal sealed class ExitReadout(VuafModel model, ExitOptions exit, int batch)
     private readonly int[] _steps = [.. Enumerable.Repeat(-1, batch)];
     private readonly Tensor?[] _logits = new Tensor?[batch];
     private readonly double[] _left = [.. Enumerable.Repeat(1.0, batch)];
+    private readonly List<double>[] _halting = [.. Enumerable.Range(0, batch).Select(_ => new List<double>())];
     private int _step;
 
     /// <summary>True when every row has stopped.</summary>
@@ -16,6 +17,9 @@ internal sealed class ExitReadout(VuafModel model, ExitOptions exit, int batch)
 
     /// <summary>Zero-based.</summary>
     public int[] LoopSteps => _steps;
+
+    /// <summary>Chance to stop after each step that ran for a row.</summary>
+    public IReadOnlyList<IReadOnlyList<double>> Halting => _halting;
 
     /// <summary>Logits [B,V], once <see cref="Done"/>.</summary>
     public Tensor Logits() => stack([.. _logits.Select(row => row!)]);
@@ -41,6 +45,7 @@ internal sealed class ExitReadout(VuafModel model, ExitOptions exit, int batch)
 
     private bool Stops(int row, double halt)
     {
+        _halting[row].Add(halt);
         _left[row] *= 1 - halt;
 
         // A saturated halt makes the mass exactly 1, which must not stop a run that asked never to stop early.

@@ -18,8 +18,11 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
     private readonly long[] _seen = new long[model.LoopSteps + 1];
     private Tensor? _rows_BSD;
     private int[] _loopSteps = [];
+    private IReadOnlyList<IReadOnlyList<double>> _halting = [];
 
     public IReadOnlyList<int> LoopSteps => _loopSteps;
+
+    public IReadOnlyList<IReadOnlyList<double>> Halting => _halting;
 
     /// <summary>By loop step, then by layer.</summary>
     internal IReadOnlyList<IReadOnlyList<MixerState>> States => _states;
@@ -60,7 +63,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         }
 
         CatchUp(exit.QueueRows);
-        _loopSteps = readout.LoopSteps;
+        (_loopSteps, _halting) = (readout.LoopSteps, readout.Halting);
         return readout.Logits().MoveToOuterDisposeScope();
     }
 
@@ -128,8 +131,11 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
 {
     private Tensor? _ids_BS;
     private int[] _loopSteps = [];
+    private IReadOnlyList<IReadOnlyList<double>> _halting = [];
 
     public IReadOnlyList<int> LoopSteps => _loopSteps;
+
+    public IReadOnlyList<IReadOnlyList<double>> Halting => _halting;
 
     public Tensor Step(Tensor ids_BT)
     {
@@ -150,7 +156,7 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
             readout.Add(n_BTD.select(1, n_BTD.size(1) - 1));
         }
 
-        _loopSteps = readout.LoopSteps;
+        (_loopSteps, _halting) = (readout.LoopSteps, readout.Halting);
         return readout.Logits().MoveToOuterDisposeScope();
     }
 

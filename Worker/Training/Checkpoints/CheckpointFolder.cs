@@ -18,12 +18,12 @@ public sealed record CheckpointFile(string Name, Action<Stream> Write);
 public static class CheckpointFolder
 {
     public const string ManifestName = "manifest.json";
-    public const string WeightsName = "weights.safetensors";
-    public const string OptimizerName = "optimizer.safetensors";
+    public const string WeightsName = CheckpointFiles.Weights;
+    public const string OptimizerName = CheckpointFiles.Optimizer;
 
     /// <summary>The weights' moving average; only of runs that keep one.</summary>
-    public const string AverageName = "ema.safetensors";
-    public const string StateName = "state.json";
+    public const string AverageName = CheckpointFiles.Average;
+    public const string StateName = CheckpointFiles.State;
     public const string ConfigName = "config.json";
     private const string Temporary = ".tmp";
     private const string Replaced = ".old";
@@ -115,6 +115,30 @@ public static class CheckpointFolder
     /// <exception cref="CorruptCheckpointException">Names the file.</exception>
     public static CheckpointManifest Verify(string path)
     {
+        var manifest = Manifest(path);
+        foreach (var file in manifest.Files)
+        {
+            VerifyFile(path, file);
+        }
+
+        return manifest;
+    }
+
+    /// <summary>As <see cref="Verify"/>, but only of the files that generating reads; the others need not be there.</summary>
+    /// <exception cref="CorruptCheckpointException">Names the file.</exception>
+    public static void VerifyForGenerating(string path)
+    {
+        var manifest = Manifest(path);
+        string[] names = [.. manifest.Files.Select(f => f.Name)];
+        foreach (var file in manifest.Files.Where(f => CheckpointFiles.IsForGenerating(f.Name, names)))
+        {
+            VerifyFile(path, file);
+        }
+    }
+
+    // The manifest, and that it lists what every checkpoint has.
+    private static CheckpointManifest Manifest(string path)
+    {
         string manifestPath = Path.Combine(path, ManifestName);
         if (!File.Exists(manifestPath))
         {
@@ -122,11 +146,6 @@ public static class CheckpointFolder
         }
 
         var manifest = ReadJson<CheckpointManifest>(path, ManifestName);
-        foreach (var file in manifest.Files)
-        {
-            VerifyFile(path, file);
-        }
-
         foreach (string name in (string[])[WeightsName, OptimizerName, StateName, ConfigName])
         {
             if (!manifest.Files.Any(f => f.Name == name))

@@ -1,6 +1,5 @@
 using Hearth.Models;
 using Hearth.Training.Chat;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;
@@ -28,7 +27,7 @@ internal static class ChatCommand
         var trained = TrainedModel.Load(folder, device);
         how = how with { Exit = ExitArguments.Read(trained.Model, arguments) };
         Notices.Print(trained.Model);
-        using var conversation = new Conversation(trained, Template(trained.Tokenizer, arguments), how, arguments.Text("--system"));
+        using var conversation = new Conversation(trained, ChatTemplates.For(trained.Tokenizer, arguments.Text("--category"), arguments.Has(Think)), how, arguments.Text("--system"));
         while (Console.In.ReadLine() is { } line)
         {
             if (line.Trim().Length == 0)
@@ -46,9 +45,4 @@ internal static class ChatCommand
 
         return ExitCodes.Done;
     }
-
-    // The one whose tokens the tokenizer has.
-    private static IChatTemplate Template(ITokenizer tokenizer, Arguments arguments) =>
-        ChatTemplates.Names.Select(name => ChatTemplates.Create(name, arguments.Text("--category"), arguments.Has(Think)))
-            .FirstOrDefault(template => template.Structure.All(token => tokenizer.Special(token) >= 0)) ?? new PlainChat();
 }

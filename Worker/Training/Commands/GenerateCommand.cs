@@ -1,6 +1,7 @@
 using System.Globalization;
 using Hearth.Models;
 using Hearth.Training.Chat;
+using Hearth.Training.Serving;
 using Hearth.Training.Tokenizers;
 using TorchSharp;
 
@@ -112,18 +113,10 @@ internal static class GenerateCommand
 
     private static void Print(ITokenizer tokenizer, int[] prompt, IEnumerable<int> ids)
     {
-        var text = new List<int>();
-        string shown = "";
+        var pieces = new TextPieces(tokenizer, prompt);
         foreach (int id in ids)
         {
-            // A character may span tokens, so only whole text that is new is printed.
-            text.Add(id);
-            string now = tokenizer.DecodeAfter(prompt, text).TrimEnd('\uFFFD');
-            if (now.Length > shown.Length && now.StartsWith(shown, StringComparison.Ordinal))
-            {
-                Console.Write(now[shown.Length..]);
-                shown = now;
-            }
+            Console.Write(pieces.Add(id));
         }
 
         Console.WriteLine();

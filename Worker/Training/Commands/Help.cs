@@ -19,6 +19,8 @@ internal static class Help
                                          halt-threshold: a looped model leaves its loop there (0.5; 1 = full depth); each token's
                                          loop step is printed on standard error; exit-rule: the halting probability of a step is held
                                          against it, or the mass of all steps so far; lazy-prefill: a prompt stops there too
+          serve --checkpoint DIR [--device D] [--threads N]
+                                         keep a model loaded and answer requests: JSON lines in, JSON lines out
           chat CHECKPOINT [--system TEXT] [--category NAME] [--think] [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N]
                    [--halt-threshold X] [--exit-rule threshold|cumulative] [--lazy-prefill]
                                          one turn a line of standard input, each answer as it comes; the template is the tokenizer's

@@ -66,6 +66,19 @@ public sealed class ForwardContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
+    public void What_a_plan_says_of_decoding_is_what_the_model_offers(string family)
+    {
+        var model = FamilyContract.Of(family).Build(ScalarType.Float32);
+        using var session = model.StartDecode();
+
+        Assert.Equal(
+            new DecodingFeatures(model.Plan.Decoding.Loops, (session as ISpeculativeSession)?.MaxDrafts ?? 0, model is IRingMemory),
+            model.Plan.Decoding);
+        Assert.Equal(model is IEarlyExit, model.Plan.Decoding.Loops > 1);
+    }
+
+    [Theory]
+    [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
     public void A_row_alone_is_the_row_in_a_batch(string family)
     {
         var contract = FamilyContract.Of(family);
