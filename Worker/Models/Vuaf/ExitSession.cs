@@ -35,15 +35,14 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         Append(ids_BT);
-        var last_BTD = Advance(1);
+        long time = ids_BT.size(1);
+        var last_BTD = Advance(1, time);
         for (int r = 2; r <= model.LoopSteps; r++)
         {
-            last_BTD = Advance(r);
+            last_BTD = Advance(r, time);
         }
 
-        // Rows that had waited come out too, before the new ones.
-        long time = ids_BT.size(1);
-        return model.Head(model.Norm(last_BTD.narrow(1, last_BTD.size(1) - time, time))).MoveToOuterDisposeScope();
+        return model.Head(model.Norm(last_BTD)).MoveToOuterDisposeScope();
     }
 
     public Tensor Emit(Tensor ids_BT)
@@ -55,10 +54,10 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         var readout = new ExitReadout(model, exit, (int)ids_BT.size(0));
         for (int r = 1; r <= model.LoopSteps && (!readout.Done || (prompt && !exit.LazyPrefill)); r++)
         {
-            var out_BTD = Advance(r);
+            var last_B1D = Advance(r, 1);
             if (!readout.Done)
             {
-                readout.Add(model.Norm(out_BTD.select(1, out_BTD.size(1) - 1)));
+                readout.Add(model.Norm(last_B1D.select(1, 0)));
             }
         }
 
@@ -76,7 +75,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         {
             if (_seen[r - 1] - _seen[r] > waiting)
             {
-                Advance(r);
+                Advance(r, 1);
             }
         }
     }
@@ -111,15 +110,21 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         _seen[0] = length;
     }
 
-    // Step r over all rows that wait for it. Their positions count on from what its caches hold.
-    private Tensor Advance(int r)
+    // Step r over all rows that wait for it, of which the last are read. Their positions count on from what its caches hold.
+    // After the last step the others have nowhere to go on to: they only move its states.
+    private Tensor Advance(int r, long read)
     {
         long first = _seen[r], count = _seen[r - 1] - first;
         var waiting_BTD = _rows_BSD!.narrow(1, first, count);
-        var out_BTD = model.Stack(waiting_BTD.clone(), first, _states[r - 1]);
-        waiting_BTD.copy_(out_BTD);
+        bool last = r == model.LoopSteps;
+        var out_BTD = model.Stack(waiting_BTD.clone(), first, _states[r - 1], last ? read : count);
+        if (!last)
+        {
+            waiting_BTD.copy_(out_BTD);
+        }
+
         _seen[r] = _seen[r - 1];
-        return out_BTD;
+        return VuafMixer.Last(out_BTD, read);
     }
 }
 

@@ -9,7 +9,7 @@ namespace Hearth.Models.Vuaf;
 /// multiplied by Δ; Δ = softplus(dt − e^A) per head, decay e^−Δ.
 /// </summary>
 /// <param name="FloorDecay">The published runtime's floor of 1e-9 under the decay.</param>
-internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int StateDim, int Chunk, bool FloorDecay) : MixerConfig
+internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int StateDim, int Chunk, bool FloorDecay) : VuafMixerConfig
 {
     private const double LargestA = 16;
     private const int LeastMuonSide = 16;
@@ -32,7 +32,7 @@ internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int Sta
         new TensorSpec(prefix + ".norm.bias", [Inner], ParameterGroup.Vector, Init.Zeros),
     ];
 
-    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new MambaMixer(this, weight, prefix);
+    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new MambaMixer(this, weight, prefix);
 
     // x, B and C are matrices of their own; dt, and a B and C too flat to orthogonalise, take Adam.
     private IReadOnlyList<long> MuonRows => StateDim >= LeastMuonSide ? [Inner, StateDim, StateDim] : [Inner];
@@ -41,7 +41,7 @@ internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int Sta
     private double LogA(int head) => Math.Log(1 + ((LargestA - 1) * head / Math.Max(1, Heads - 1)));
 }
 
-internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
 {
     private const double NormEps = 1e-5;
     private static readonly double LeastLogDecay = Math.Log(1e-9);
@@ -54,7 +54,7 @@ internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> w
 
     public override MixerState NewState() => new State();
 
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var all = Functions.Linear(x_BTD, _in, context.Compute).to(x_BTD.dtype);
@@ -74,8 +74,8 @@ internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> w
         var carried = state as State;
         var (y_BTHP, last_BHPN) = SsdScan.Run(inputs, carried?.Matrix_BHPN ?? SsdScan.Start(inputs), config.Chunk);
         carried?.Set(last_BHPN);
-        var y_BTI = (y_BTHP + (x_BTHP * _skip_H.unsqueeze(-1))).flatten(2);
-        return Functions.Linear(nn.functional.layer_norm(y_BTI, [config.Inner], _normWeight_I, _normBias_I, NormEps), _out, context.Compute);
+        var y_BWI = (Last(y_BTHP, read) + (Last(x_BTHP, read) * _skip_H.unsqueeze(-1))).flatten(2);
+        return Functions.Linear(nn.functional.layer_norm(y_BWI, [config.Inner], _normWeight_I, _normBias_I, NormEps), _out, context.Compute);
     }
 
     internal sealed class State : MixerState

@@ -10,7 +10,7 @@ namespace Hearth.Models.Vuaf;
 /// </summary>
 /// <param name="SequenceNorm">Heads are normed over the channels and all positions together, which is not causal.</param>
 /// <param name="SpreadDecay">Start with memories of 2 to 512 tokens instead of w = 0.5.</param>
-internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool SequenceNorm, bool SpreadDecay) : MixerConfig
+internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool SequenceNorm, bool SpreadDecay) : VuafMixerConfig
 {
     public static readonly string[] Streams = ["r", "k", "v", "kappa", "g"];
     private const double LeastMemory = 2, LongestMemory = 512;
@@ -41,7 +41,7 @@ internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool S
         ];
     }
 
-    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new RwkvMixer(this, weight, prefix);
+    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new RwkvMixer(this, weight, prefix);
 
     // A factor of a product is no map of its own, so Muon leaves it to Adam.
     private static TensorSpec LowRankFactor(string name, int rows, int columns) => TensorSpec.Matrix(name, rows, columns, Init.Xavier(Gain)) with { MuonRows = [] };
@@ -61,7 +61,7 @@ internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool S
     })];
 }
 
-internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
 {
     private const double NormEps = 1e-5;
     private readonly Tensor[] _mix_D = [.. RwkvMixerConfig.Streams.Select(s => weight($"{prefix}.mix_{s}"))];
@@ -78,11 +78,13 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> wei
 
     public override MixerState NewState() => new State();
 
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
     {
         var carried = state as State;
         var step_BTD = Before(x_BTD, carried) - x_BTD;
-        Tensor Stream(int s) => Functions.Linear(x_BTD + (step_BTD * ((_mix_D[s] * -1.0) + 1)), _streams[s], context.Compute).to(x_BTD.dtype);
+        Tensor Mixed(int s) => x_BTD + (step_BTD * ((_mix_D[s] * -1.0) + 1));
+        Tensor Stream(int s) => Of(s, Mixed(s));
+        Tensor Of(int s, Tensor mixed) => Functions.Linear(mixed, _streams[s], context.Compute).to(x_BTD.dtype);
         Tensor Low(Tensor narrow, Tensor wide, Tensor bias) =>
             Functions.Linear(Functions.Linear(x_BTD, narrow, context.Compute).tanh(), wide, context.Compute).to(x_BTD.dtype) + bias;
 
@@ -96,8 +98,8 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> wei
             Heads(Stream(0)), Heads(Stream(1)), Heads(Stream(2)), logW_BTHN.exp() * kappa_BTHN * -1.0, kappa_BTHN * rate_BTH1, logW_BTHN);
         var (y_BTHN, last_BHNN) = DeltaScan.Run(inputs, carried?.Matrix_BHNN ?? DeltaScan.Start(inputs.R));
         carried?.Set(x_BTD, last_BHNN);
-        var normed_BTD = (Norm(y_BTHN).flatten(2) * _normWeight_D) + _normBias_D;
-        return Functions.Linear(normed_BTD * Stream(4).sigmoid(), _out, context.Compute);
+        var normed_BWD = (Last(Norm(y_BTHN).flatten(2), read) * _normWeight_D) + _normBias_D;
+        return Functions.Linear(normed_BWD * Of(4, Last(Mixed(4), read)).sigmoid(), _out, context.Compute);
     }
 
     // The row before each: of the text so far, zeros before its start.

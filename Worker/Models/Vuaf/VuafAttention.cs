@@ -1,11 +1,11 @@
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
-// B batch, T time, S keys, D model width, H heads, N head width.
+// B batch, T time, W rows that are read, S keys, D model width, H heads, N head width.
 namespace Hearth.Models.Vuaf;
 
 /// <summary>The stack's one attention layer: causal, rotary positions on the whole head, queries, keys and values of one matrix.</summary>
-internal sealed record VuafAttentionConfig(int Dim, int HeadDim, double RopeBase) : MixerConfig
+internal sealed record VuafAttentionConfig(int Dim, int HeadDim, double RopeBase) : VuafMixerConfig
 {
     public int Heads => Dim / HeadDim;
 
@@ -19,21 +19,22 @@ internal sealed record VuafAttentionConfig(int Dim, int HeadDim, double RopeBase
         TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Dim, Init.Xavier()),
     ];
 
-    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new VuafAttention(this, weight, prefix);
+    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new VuafAttention(this, weight, prefix);
 }
 
-internal sealed class VuafAttention(VuafAttentionConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+internal sealed class VuafAttention(VuafAttentionConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
 {
     private readonly Tensor _qkv = weight(prefix + ".qkv.weight");
     private readonly Tensor _out = weight(prefix + ".out_proj.weight");
 
     public override MixerState NewState() => new KvCache();
 
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var qkv = Functions.Linear(x_BTD, _qkv, context.Compute).view(batch, time, 3, config.Heads, config.HeadDim).permute(2, 0, 3, 1, 4);
-        var q_BHTN = context.Rope.Turn(qkv.select(0, 0), config.RopeBase, context.Offset);
+        var q_BHTN = qkv.select(0, 0);
+        var q_BHWN = context.Rope.Turn(read == time ? q_BHTN : q_BHTN.narrow(2, time - read, read), config.RopeBase, context.Offset + time - read);
         var k_BHSN = context.Rope.Turn(qkv.select(0, 1), config.RopeBase, context.Offset);
         var v_BHSN = qkv.select(0, 2);
         if (state is KvCache cache)
@@ -41,7 +42,7 @@ internal sealed class VuafAttention(VuafAttentionConfig config, Func<string, Ten
             (k_BHSN, v_BHSN) = cache.Append(k_BHSN, v_BHSN);
         }
 
-        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BHSN, v_BHSN);
-        return Functions.Linear(y_BHTN.transpose(1, 2).reshape(batch, time, config.Dim), _out, context.Compute);
+        var y_BHWN = CausalAttention.Attend(q_BHWN, k_BHSN, v_BHSN);
+        return Functions.Linear(y_BHWN.transpose(1, 2).reshape(batch, read, config.Dim), _out, context.Compute);
     }
 }

@@ -1,11 +1,11 @@
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
-// B batch, T time, D model width.
+// B batch, T time, W rows that are read, D model width.
 namespace Hearth.Models.Vuaf;
 
 /// <summary>One layer: both mixers in a sandwich of norms, so that the residual stream itself is normed after every sublayer.</summary>
-internal sealed record VuafLayerConfig(int Dim, MixerConfig Mixer, FeedForwardConfig Channels)
+internal sealed record VuafLayerConfig(int Dim, VuafMixerConfig Mixer, FeedForwardConfig Channels)
 {
     public IEnumerable<TensorSpec> Tensors(string prefix) =>
     [
@@ -26,7 +26,7 @@ internal sealed class VuafLayer(VuafLayerConfig config, Func<string, Tensor> wei
 {
     internal const double NormEps = 1e-6;
     private readonly Tensor _mixerPre_D = weight(prefix + ".token_mix.pre.weight");
-    private readonly Mixer _mixer = config.Mixer.Build(weight, prefix + ".token_mix.module");
+    private readonly VuafMixer _mixer = config.Mixer.Build(weight, prefix + ".token_mix.module");
     private readonly Tensor _mixerPost_D = weight(prefix + ".token_mix.post.weight");
     private readonly Tensor _channelsPre_D = weight(prefix + ".channel_mix.pre.weight");
     private readonly FeedForward _channels = config.Channels.Build(weight, prefix + ".channel_mix.module");
@@ -34,11 +34,15 @@ internal sealed class VuafLayer(VuafLayerConfig config, Func<string, Tensor> wei
 
     public MixerState NewState() => _mixer.NewState();
 
-    /// <summary>h ← norm(h + mixer(norm h)), twice.</summary>
-    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state)
+    /// <summary>h ← norm(h + mixer(norm h)), then h ← norm(h + channels(norm h)).</summary>
+    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state) => Forward(h_BTD, context, state, h_BTD.size(1));
+
+    /// <summary>As the other, for the last <paramref name="read"/> rows: those before only move the state.</summary>
+    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state, long read)
     {
-        h_BTD = Functions.RmsNorm(h_BTD + _mixer.Forward(Functions.RmsNorm(h_BTD, _mixerPre_D, NormEps), context, state), _mixerPost_D, NormEps);
-        return Functions.RmsNorm(h_BTD + _channels.Forward(Functions.RmsNorm(h_BTD, _channelsPre_D, NormEps), context), _channelsPost_D, NormEps);
+        var mixed_BWD = _mixer.Forward(Functions.RmsNorm(h_BTD, _mixerPre_D, NormEps), context, state, read);
+        var h_BWD = Functions.RmsNorm(VuafMixer.Last(h_BTD, read) + mixed_BWD, _mixerPost_D, NormEps);
+        return Functions.RmsNorm(h_BWD + _channels.Forward(Functions.RmsNorm(h_BWD, _channelsPre_D, NormEps), context), _channelsPost_D, NormEps);
     }
 }
 

@@ -173,12 +173,13 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 
     internal Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD);
 
-    /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on.</summary>
-    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[]? states)
+    /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on; the last <paramref name="read"/> of them come out.</summary>
+    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[] states, long read)
     {
+        var context = Context(offset, null);
         for (int i = 0; i < _layers.Length; i++)
         {
-            h_BTD = _layers[i].Forward(h_BTD, Context(offset, null), states?[i]);
+            h_BTD = _layers[i].Forward(h_BTD, context, states[i], i < _layers.Length - 1 ? h_BTD.size(1) : read);
         }
 
         return h_BTD;

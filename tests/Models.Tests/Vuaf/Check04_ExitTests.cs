@@ -62,6 +62,32 @@ public sealed class Check04_ExitTests : IDisposable
         Assert.InRange(Small.Difference(full[3].Logits_BTV.narrow(1, at, 4), session.Step(ids.narrow(1, at, 4))), 0, 1e-9);
     }
 
+    [Theory]
+    [InlineData(VuafConfig.Rwkv)]
+    [InlineData(VuafConfig.Mamba)]
+    [InlineData(VuafConfig.Attention)]
+    public void Check_4_rows_that_only_catch_up_move_the_state_and_have_no_output(string mixer)
+    {
+        VuafMixerConfig config = mixer switch
+        {
+            VuafConfig.Rwkv => new RwkvMixerConfig(16, 8, 4, SequenceNorm: false, SpreadDecay: false),
+            VuafConfig.Mamba => new MambaMixerConfig(16, 32, 8, 4, 16, FloorDecay: false),
+            _ => new VuafAttentionConfig(16, 8, 10_000),
+        };
+        var weights = VuafSmall.Weights(config.Tensors("m"));
+        var built = config.Build(name => weights[name], "m");
+        var x_BTD = empty([2, 13, 16], float64).normal_();
+        using MixerState whole = built.NewState(), parts = built.NewState();
+        var full = built.Forward(x_BTD, VuafSmall.Context, whole);
+
+        built.Forward(x_BTD.narrow(1, 0, 5), VuafSmall.Context, parts, read: 1);
+        var last = built.Forward(x_BTD.narrow(1, 5, 8), VuafSmall.Context with { Offset = 5 }, parts, read: 3);
+
+        Assert.Equal([2L, 3, 16], last.shape);
+        Assert.InRange(Small.Difference(full.narrow(1, 10, 3), last), 0, 1e-12);
+        Assert.All(Held(whole).Zip(Held(parts)), pair => Assert.InRange(Small.Difference(pair.First, pair.Second), 0, 1e-12));
+    }
+
     [Fact]
     public void Check_4_no_queue_stays_longer_than_the_limit()
     {
