@@ -45,3 +45,17 @@ export type ModelsResponse = Omit<Schemas["ModelsResponse"], "families" | "prese
 export type Me = Schemas["MeView"];
 export type CreateToken = Schemas["CreateToken"];
 export type Token = Schemas["TokenView"];
+
+export type CheckpointChoice = Schemas["CheckpointChoice"];
+export type ChatTurn = Schemas["ChatTurn"];
+export type StartGeneration = Finite<Schemas["StartGeneration"]>;
+export type GenerationView = Schemas["GenerationView"];
+export type GenerationStatistics = Finite<Schemas["GenerationStatistics"]>;
+export type TokenChance = Finite<Schemas["TokenChance"]>;
+export type TokenEvent = Omit<Schemas["GenerationEventGenerationToken"], "event" | "halting" | "chances"> & { event: "token"; halting?: number[] | null; chances?: TokenChance[] | null };
+export type GenerationEvent =
+  | TokenEvent
+  | (Finite<Schemas["GenerationEventGenerationLoading"]> & { event: "loading" })
+  | (Omit<Schemas["GenerationEventGenerationDone"], "statistics"> & { event: "done"; statistics: GenerationStatistics })
+  | (Schemas["GenerationEventGenerationStopped"] & { event: "stopped" })
+  | (Schemas["GenerationEventGenerationFailed"] & { event: "failed" });

@@ -1,4 +1,5 @@
 import { Menu } from "@mantine/core";
+import { Link } from "react-router";
 import type { CheckpointView } from "../api/types";
 import { clock, count, duration, fileSize, plural, trace } from "../model/format";
 import { StateGlyph } from "./StateGlyph";
@@ -31,7 +32,7 @@ export function CheckpointsTable({ checkpoints, now, fileUrl }: Props) {
                 <td className="right">{fileSize(checkpoint.bytes)}</td>
                 <td className="right">{duration(checkpoint.pause_seconds)}</td>
                 <td><span className="mono" title={trace(checkpoint.trace)}>{trace(checkpoint.trace).slice(0, 9)}</span></td>
-                <td className="right">{checkpoint.status === "kept" && <Files checkpoint={checkpoint} fileUrl={fileUrl} />}</td>
+                <td className="right">{checkpoint.status === "kept" && <span className="row" style={{ justifyContent: "flex-end" }}><Link className="link small" to={`/playground?a=${checkpoint.id}`}>Ask</Link><Files checkpoint={checkpoint} fileUrl={fileUrl} /></span>}</td>
               </tr>
             ))}
           </tbody>

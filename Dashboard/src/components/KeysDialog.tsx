@@ -2,7 +2,7 @@ import { Modal } from "@mantine/core";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["N", "New run"],
-  ["G then R, G then P", "Runs, Pool"],
+  ["G then R, P, Y", "Runs, Pool, Playground"],
   ["/", "Find runs, find in the log"],
   ["J, K", "Next, previous run in the list"],
   ["X", "Select the run"],

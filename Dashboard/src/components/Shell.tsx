@@ -1,4 +1,4 @@
-import { IconCpu, IconKey, IconLayoutList, IconLogout, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
+import { IconCpu, IconKey, IconLayoutList, IconLogout, IconMessageChatbot, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, NavLink } from "react-router";
 import type { Connection } from "../model/live";
@@ -32,6 +32,7 @@ export function Shell(props: Props) {
         </Link>
         <Item to="/runs" icon={<IconLayoutList size={16} stroke={1.6} aria-hidden />} label="Runs" count={training > 0 ? String(training) : ""} live />
         <Item to="/pool" icon={<IconCpu size={16} stroke={1.6} aria-hidden />} label="Pool" count={cards} />
+        <Item to="/playground" icon={<IconMessageChatbot size={16} stroke={1.6} aria-hidden />} label="Playground" />
         {admin && <Item to="/settings/tokens" icon={<IconKey size={16} stroke={1.6} aria-hidden />} label="Tokens" />}
         <div className="side-foot">
           <span className="avatar" aria-hidden>{user.charAt(0).toUpperCase()}</span>
@@ -49,6 +50,7 @@ export function Shell(props: Props) {
         <NavLink to="/runs" end><IconLayoutList size={20} stroke={1.6} aria-hidden />Runs</NavLink>
         <NavLink to="/runs/new" className="plus" aria-label="New run"><IconPlus size={22} stroke={1.6} aria-hidden /></NavLink>
         <NavLink to="/pool"><IconCpu size={20} stroke={1.6} aria-hidden />Pool</NavLink>
+        <NavLink to="/playground"><IconMessageChatbot size={20} stroke={1.6} aria-hidden />Play</NavLink>
       </nav>
     </div>
   );

@@ -44,6 +44,7 @@ function SignedIn({ me }: { me: Me }) {
     "?": () => setKeysShown(true),
     "g r": () => void navigate("/runs"),
     "g p": () => void navigate("/pool"),
+    "g y": () => void navigate("/playground"),
   });
   const workers = useWorkers();
   const pages = useRunPages(TRAINING);
