@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { CheckpointChoice, TokenEvent } from "../api/types";
-import { answerFacts, choicesByRun, depth, draftWords, exchange, haltWords, KNOBS, knobErrors, legendLoops, loopWords, parted, requestOf, take, turnsBefore } from "./playground";
+import { answerFacts, choicesByRun, choiceWords, depth, draftWords, exchange, haltWords, KNOBS, knobErrors, legendLoops, loopWords, parted, requestOf, take, turnsBefore } from "./playground";
 import type { Exchange } from "./playground";
 
 const token = (text: string, more: Partial<TokenEvent> = {}): TokenEvent => ({ event: "token", index: 0, token: 1, text, ...more });
@@ -75,5 +75,6 @@ it("names a knob that holds no number", () => {
 
 it("lists checkpoints under their runs, newest step first", () => {
   const groups = choicesByRun([choice({ id: "1", step: 50 }), choice({ id: "2", run_id: "s", run_name: "other" }), choice({ id: "3", step: 120 })]);
+  expect([choiceWords(choice({ parameters: 2_460_629 })), choiceWords(choice({ parameters: 1_053_966_336 }))]).toEqual(["pretrain, 2.46\u00a0M", "pretrain, 1.05\u00a0B"]);
   expect(groups.map((g) => [g.group, g.items.map((i) => i.value)])).toEqual([["gloss, Qovaryx nano", ["3", "1"]], ["other, Qovaryx nano", ["2"]]]);
 });

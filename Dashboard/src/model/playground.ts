@@ -170,10 +170,10 @@ export function requestOf(choice: CheckpointChoice, mode: PlayMode, knobs: Knobs
   };
 }
 
-/** "step 12,000, pretrain, 2.46 M". */
+/** "pretrain, 2.46 M". */
 export function choiceWords(choice: CheckpointChoice): string {
-  const [number, letter] = magnitude(choice.parameters);
-  return `step ${count(choice.step)}, ${choice.task}, ${number}${letter === "" ? "" : NB + letter}`;
+  const [divisor, letter] = choice.parameters >= 1e9 ? [1e9, "B"] : [1e6, "M"];
+  return `${choice.task}, ${Number((choice.parameters / divisor).toPrecision(3))}${NB}${letter}`;
 }
 
 /** Newest checkpoint of each run first, then its older ones: what the picker lists. */

@@ -5,6 +5,8 @@ import type { TokenEvent } from "../../api/types";
 
 interface Props {
   readonly one: Exchange;
+  /** The answer goes on with the question's text, in the same paragraph. */
+  readonly goesOn: boolean;
   /** Most loops of the model; 1 = it has none. */
   readonly loops: number;
   /** Index of the token whose chances are shown; null = none of this answer. */
@@ -13,7 +15,7 @@ interface Props {
 }
 
 /** One answer: every token can be asked what else it might have been. Left and right move between them. */
-export function Answer({ one, loops, picked, onPick }: Props) {
+export function Answer({ one, goesOn, loops, picked, onPick }: Props) {
   const move = (event: KeyboardEvent) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     const next = (picked ?? 0) + by;
@@ -27,8 +29,9 @@ export function Answer({ one, loops, picked, onPick }: Props) {
   return (
     <div className="answer">
       <p className="answer-text" onKeyDown={move} aria-live="off">
+        {goesOn && <span className="beginning">{one.question}</span>}
         {one.tokens.map((token, index) => (
-          <Token key={index} token={token} index={index} loops={loops} picked={index === picked} reachable={index === (picked ?? 0)} onPick={onPick} />
+          <Token key={index} token={token} index={index} flush={index === 0 && !goesOn} loops={loops} picked={index === picked} reachable={index === (picked ?? 0)} onPick={onPick} />
         ))}
         {isUnderWay(one) && <span className="caret" aria-hidden />}
       </p>
@@ -43,19 +46,21 @@ export function Answer({ one, loops, picked, onPick }: Props) {
 interface TokenProps {
   readonly token: TokenEvent;
   readonly index: number;
+  /** Nothing stands before it: white space is left out. */
+  readonly flush: boolean;
   readonly loops: number;
   readonly picked: boolean;
   readonly reachable: boolean;
   readonly onPick: (index: number) => void;
 }
 
-function Token({ token, index, loops, picked, reachable, onPick }: TokenProps) {
+function Token({ token, index, flush, loops, picked, reachable, onPick }: TokenProps) {
   const { space, word } = parted(token.text);
   const kind = token.loops ? ` depth${depth(token.loops, loops)}` : token.drafted ? " drafted" : "";
   return (
     <>
       {token.refused && <s className="refused" title="Drafted, refused">{token.refused}</s>}
-      {space}
+      {!flush && space}
       {word !== "" && (
         <button type="button" className={`token${kind}${picked ? " picked" : ""}`} data-index={index} tabIndex={reachable ? 0 : -1} aria-pressed={picked} onClick={() => onPick(index)}>{word}</button>
       )}

@@ -55,8 +55,8 @@ export function Pane({ pane, choices, choice, mode, exchanges, picked, onPick, o
         {exchanges.length === 0 && <p className="soft play-hint">{mode === "chat" ? "Ask something below. A model that was only pretrained answers by going on with the text." : "Give it the beginning of a text below; it goes on."}</p>}
         {shown.map((one, index) => (
           <div key={index} className="exchange">
-            <p className={mode === "chat" ? "question" : "beginning"}>{one.question}</p>
-            <Answer one={one} loops={choice?.loops ?? 1} picked={picked?.pane === pane && picked.exchange === index ? picked.token : null} onPick={(token) => onPick({ pane, exchange: index, token })} />
+            {mode === "chat" && <p className="question">{one.question}</p>}
+            <Answer one={one} goesOn={mode === "complete"} loops={choice?.loops ?? 1} picked={picked?.pane === pane && picked.exchange === index ? picked.token : null} onPick={(token) => onPick({ pane, exchange: index, token })} />
           </div>
         ))}
         {exchanges.slice(shown.length).map((one, index) => <p key={index} className="waiting small soft"><IconHourglass size={14} stroke={1.6} aria-hidden />“{one.question}” is next</p>)}
