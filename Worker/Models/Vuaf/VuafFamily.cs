@@ -88,6 +88,12 @@ public sealed class VuafFamily : IFamily
         ["experts"] = "moe_n_experts",
         ["pattern"] = "token_mix_pattern",
         ["channel"] = "channel_mix_pattern",
+
+        // Fields of the published config that have one value.
+        ["name"] = "",
+        ["tie_embeddings"] = "",
+        ["mamba_mode"] = "",
+        ["dropout"] = "",
     };
 
     public IReadOnlyDictionary<string, string> CaseWords { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
