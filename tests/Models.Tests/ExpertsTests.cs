@@ -93,6 +93,29 @@ public sealed class ExpertsTests : IDisposable
     }
 
     [Fact]
+    public void An_expert_without_rows_has_a_gradient_of_zero_and_is_left_out_where_none_is_kept()
+    {
+        var x = Normal([5, 6]);
+        Tensor[] weights = [Normal([6, 6]).requires_grad_(), Normal([6, 6]).requires_grad_()];
+        var first = Experts.Route(tensor(new[] { 1.0, 0 }, 1, 2).expand(5, 2), 1);
+        var called = new HashSet<int>();
+        Tensor Expert(int e, Tensor rows)
+        {
+            called.Add(e);
+            return rows.mm(weights[e]);
+        }
+
+        Experts.Dispatch(x, first, Expert).sum().backward();
+        Assert.True(weights[0].grad!.abs().sum().item<double>() > 0);
+        Assert.Equal(0.0, weights[1].grad!.abs().sum().item<double>());
+
+        called.Clear();
+        using var quiet = no_grad();
+        _ = Experts.Dispatch(x, first, Expert);
+        Assert.Equal([0], called);
+    }
+
+    [Fact]
     public void Permuted_rows_give_permuted_results()
     {
         var (x, router) = (Normal([11, 6]), Normal([4, 6]));

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Hearth.Models;
 using Hearth.Torch;
 using Hearth.Training;
@@ -78,6 +79,44 @@ public sealed class ParityTests
             Assert.Equal(expected.Read(name).ToArray<double>()[0], results[name].ToArray<double>()[0], 1e-12));
     }
 
+    [Fact]
+    public void A_greedy_continuation_may_be_longer_than_the_rows_of_training()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var file = SafetensorsReader.Open(Case("hybrid-mini"));
+        var described = JsonNode.Parse(file.Metadata["case"])!.AsObject();
+        Assert.Equal(32, described["config"]!["seq_len"]!.GetValue<int>());
+        described["greedy"] = new JsonObject { ["new"] = 30 };
+        described["train"] = new JsonObject();
+        var metadata = new Dictionary<string, string> { ["case"] = described.ToJsonString() };
+        string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}.safetensors");
+        var inputs = file.Entries.Where(e => !e.Name.StartsWith("expect.", StringComparison.Ordinal)).Select(e => (e.Name, Value: file.Read(e.Name))).ToArray();
+        try
+        {
+            Write(path, [.. inputs, ("expect.greedy", TorchSharp.torch.zeros([2, 30], TorchSharp.torch.int32))], metadata);
+            _ = ParityRunner.Run(path, "fp64", "cpu", path + ".out", TextWriter.Null);
+            using var got = SafetensorsReader.Open(path + ".out");
+            int[] tokens = got.Read("expect.greedy").ToArray<int>();
+
+            // Each token is the likeliest of the full forward over what precedes it.
+            using var reader = SafetensorsReader.Open(path);
+            var model = ParityCase.Read(reader).Plan.Build(TorchSharp.torch.ScalarType.Float64, TorchSharp.torch.CPU, 0);
+            using var quiet = TorchSharp.torch.no_grad();
+            foreach (var (name, weight) in model.named_parameters())
+            {
+                weight.copy_(file.Read(name));
+            }
+
+            var text = TorchSharp.torch.cat([file.Read("input.ids").narrow(1, 0, 8), got.Read("expect.greedy")], 1).to(TorchSharp.torch.int64);
+            Assert.Equal(tokens.Select(t => (long)t), model.Logits(text).narrow(1, 7, 30).argmax(-1).ToArray<long>());
+        }
+        finally
+        {
+            File.Delete(path);
+            File.Delete(path + ".out");
+        }
+    }
+
     /// <summary>What a case gives after one of its tensors was changed: the report, and the results by name.</summary>
     private static (string Log, IReadOnlyDictionary<string, TorchSharp.torch.Tensor> Results) Changed(
         string name, string tensor, Action<TorchSharp.torch.Tensor> change)
@@ -86,11 +125,10 @@ public sealed class ParityTests
         try
         {
             using (var file = SafetensorsReader.Open(Case(name)))
-            using (var stream = File.Create(changed))
             {
                 var tensors = file.Entries.Select(e => (e.Name, Value: file.Read(e.Name))).ToArray();
                 change(tensors.Single(t => t.Name == tensor).Value);
-                SafetensorsWriter.Write(stream, tensors, file.Metadata);
+                Write(changed, tensors, file.Metadata);
             }
 
             using var log = new StringWriter();
@@ -103,6 +141,12 @@ public sealed class ParityTests
             File.Delete(changed);
             File.Delete(results);
         }
+    }
+
+    private static void Write(string path, IReadOnlyList<(string Name, TorchSharp.torch.Tensor Value)> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        using var stream = File.Create(path);
+        SafetensorsWriter.Write(stream, tensors, metadata);
     }
 
     private static string Case(string name) => Path.Combine(AppContext.BaseDirectory, "cases", name + ".safetensors");

@@ -86,7 +86,10 @@ public static class Experts
     /// </summary>
     /// <param name="x_ND">Rows.</param>
     /// <param name="routing">Of the same rows.</param>
-    /// <param name="expert">What expert e makes of its rows [S,D]: [S,D]. Not called for an expert without rows.</param>
+    /// <param name="expert">
+    /// What expert e makes of its rows [S,D]: [S,D]. Where gradients are kept it may be called with none: an idle expert then has a
+    /// gradient of 0, so that it decays and its moments fade as others' do.
+    /// </param>
     /// <param name="capacity">Null = dropless, which decoding needs to equal recomputation.</param>
     public static Tensor Dispatch(Tensor x_ND, Routing routing, Func<int, Tensor, Tensor> expert, ExpertCapacity? capacity = null)
     {
@@ -98,7 +101,7 @@ public static class Experts
         long first = 0;
         for (int e = 0; e < experts; e++)
         {
-            if (plan.Counts[e] > 0)
+            if (plan.Counts[e] > 0 || is_grad_enabled())
             {
                 outputs.Add(expert(e, sorted_SD.narrow(0, first, plan.Counts[e])));
                 first += plan.Counts[e];

@@ -77,16 +77,7 @@ public sealed record RoutedFeedForwardConfig(FeedForwardConfig Expert, int Dim, 
                 ? new ExpertCapacity(config.CapacityFactor, [.. (tokens ?? All(batch * time)).Select(n => (n % time * batch) + (n / time))])
                 : null;
             var out_ND = Blocks.Experts.Dispatch(rows_ND, routing, (e, rows_SD) => _experts[e].Forward(rows_SD, context), capacity);
-            out_ND = is_grad_enabled() ? out_ND + Idle(rows_ND, routing, context) : out_ND;
             return (tokens is null ? out_ND : Spread(out_ND, tokens, batch * time)).view(batch, time, config.Dim);
-        }
-
-        // 0, with a gradient of 0 for every weight of an expert that no row chose: it decays and its moments fade as others do.
-        private Tensor Idle(Tensor rows_ND, Routing routing, ForwardContext context)
-        {
-            var chosen = routing.Experts_NK.ToArray<long>().ToHashSet();
-            Tensor[] nothing = [.. _experts.Where((_, e) => !chosen.Contains(e)).Select(e => e.Forward(rows_ND.narrow(0, 0, 0), context).sum())];
-            return nothing.Length == 0 ? zeros([], rows_ND.dtype, rows_ND.device) : stack(nothing).sum();
         }
 
         // Rows back to their places; the others read a row of zeros at the end.

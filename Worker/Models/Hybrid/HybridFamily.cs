@@ -75,7 +75,9 @@ public sealed class HybridFamily : IFamily
         ["slope"] = "mlp_slope",
         ["rope_base"] = "rope_theta",
         ["eps"] = "norm_eps",
-        ["seq_len"] = "max_seq_len",
+
+        // Of training rows; what is decoded may be longer.
+        ["seq_len"] = "",
     };
 
     public RunSpec Recipe(string size) => HybridRecipe.Of(this, size);

@@ -127,7 +127,8 @@ public sealed partial class ParityRunner : IDisposable
             all.AddRange(Sampler.Generate(model, prompt, count, new Sampling()));
         }
 
-        Compare("greedy", "expect.greedy", tensor(all.ToArray(), ids_BT.size(0), count));
+        // Fewer where the model's longest text ends: then not the shape that is expected.
+        Compare("greedy", "expect.greedy", tensor(all.ToArray(), ids_BT.size(0), all.Count / ids_BT.size(0)));
         Free(model);
     }
 
