@@ -39,6 +39,10 @@ internal static class Recipes
         return size == Nano ? Watched(spec) : spec;
     }
 
+    /// <summary>Rows that grow: each length up to its share of the run's steps, the last one to the end.</summary>
+    public static LengthCurriculum Growing(int steps, params (int Length, double UntilShare)[] stages) => new(
+        [.. stages.Select((s, i) => new LengthStage(s.Length, i == stages.Length - 1 ? LengthCurriculum.Forever : (int)(s.UntilShare * steps)))]);
+
     // A run of a minute says something every few seconds.
     private static RunSpec Watched(RunSpec spec) => spec with
     {

@@ -44,6 +44,33 @@ public sealed class CommandTests(PoolFixture fixture)
         Assert.All(said.Trim().Split('\n'), line => Assert.Matches("^(data|model)\\.", line));
     }
 
+    public static TheoryData<string, string, string, string> OwnFields => new()
+    {
+        { "qovaryx", "  ffn_kind: ternary_swiglu", "  n_head: 5", "model.n_head 5 does not divide model.d_model 64." },
+        { "moa", "  metric: l2", "  router_topk: 1", "model.router_topk is 1. Allowed: 0, 2." },
+        { "positronic", "  rings: [2, 3]", "  rings: 2, 3", "model.rings is 2, 3. Allowed: a list of whole numbers, 1 to 65,536." },
+        { "hybrid", "  attn_layers: [1, 4]", "  attn_layers: [1, 9]", "model.attn_layers is 1, 9. Allowed: 0 to 4, each once." },
+        { "vuaf", "  loop_steps: 3", "  halt_prior: steep", "model.halt_prior is steep. Allowed: uniform, geometric." },
+    };
+
+    [Theory]
+    [MemberData(nameof(OwnFields))]
+    public async Task A_familys_recipe_is_written_out_and_submitted_with_a_field_of_its_own_or_refused_by_its_sentence(string family, string right, string wrong, string sentence)
+    {
+        string recipe = await RunAsync(0, "runs", "new", family, "nano", "--dataset", PoolFixture.Dataset);
+        string file = Path.Combine(fixture.Pool.DataPath, $"{family}.yaml");
+
+        await File.WriteAllTextAsync(file, recipe.Replace("model:\n", $"model:\n{wrong}\n", StringComparison.Ordinal));
+        Assert.Contains(sentence, await RunAsync(2, "runs", "submit", file), StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(file, recipe.Replace("model:\n", $"model:\n{right}\n", StringComparison.Ordinal));
+        string number = (await RunAsync(0, "runs", "submit", file)).Split(' ')[0];
+        await RunAsync(0, "runs", "cancel", number);
+        var shown = JsonSerializer.Deserialize<RunDetail>(await RunAsync(0, "runs", "show", number, "--json"), Json.Wire)!;
+        Assert.Equal((family, "nano", RunState.Cancelled), (shown.Summary.Family, shown.Summary.Size, shown.Summary.State));
+        Assert.True(shown.Spec.GetProperty("model").TryGetProperty(right.Trim().Split(':')[0], out _), "the own field is not in the run");
+    }
+
     [Fact]
     public async Task The_pool_its_datasets_and_its_tokens_are_listed_and_a_new_token_works_until_it_is_revoked()
     {

@@ -1,3 +1,4 @@
+using Hearth.Api;
 using Hearth.Cli.Pool;
 using Hearth.Runs;
 using Hearth.Tests.Support;
@@ -9,20 +10,33 @@ namespace Hearth.Tests;
 [Collection(PoolCollection.Name)]
 public sealed class RecoveryTests(PoolFixture fixture)
 {
-    [Fact]
-    public async Task A_run_whose_trainer_is_killed_ends_with_the_trace_of_the_straight_run()
+    public static TheoryData<string> Families => [.. PoolFixture.Families];
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task A_familys_run_whose_trainer_is_killed_ends_with_the_trace_of_the_straight_run(string family)
     {
-        var run = await fixture.SubmitAsync(PoolFixture.Spec("trainer-killed"));
-        await PoolFixture.TrainedAsync(run, 70);
+        var spec = await fixture.FamilySpecAsync(family, $"{family}-killed");
+        var run = await fixture.SubmitAsync(spec);
+        int steps = spec.Train.Steps;
+        await PoolFixture.TrainedAsync(run, steps / 4);
 
         await Recovery.MeasureAsync(run, fixture.Pool.Trainers(), PoolFixture.Limit, CancellationToken.None);
 
         var done = await PoolFixture.SucceededAsync(run);
-        Assert.Equal(2, done.Attempts.Count);
-        Assert.Equal(AttemptState.Lost, done.Attempts.Single(a => a.Number == 1).State);
-        Assert.True(done.Attempts.Single(a => a.Number == 2).FirstStep >= 40, "the second attempt did not go on from a checkpoint");
-        Assert.Equal(await fixture.StraightTraceAsync(), done.Trace);
+        Assert.Equal([(1, AttemptState.Lost), (2, AttemptState.Succeeded)], done.Attempts.OrderBy(a => a.Number).Select(a => (a.Number, a.State)));
+        Assert.True(done.Attempts.Single(a => a.Number == 2).FirstStep >= steps / 8, "the second attempt did not go on from a checkpoint");
+        Assert.Equal(await fixture.StraightTraceAsync(spec), done.Trace);
+
+        Assert.Contains(done.Checkpoints, c => c.Step == steps && c.Status == "kept" && c.Trace == done.Trace);
+        var samples = await fixture.Api.GetAsync<IReadOnlyList<SampleView>>($"runs/{done.Summary.Id}/samples", CancellationToken.None);
+        Assert.Equal([steps / 2, steps], samples.Select(s => s.Step).Distinct().Order());
+        Assert.True(done.Summary.ValidationLoss > 0, "the run was not validated");
     }
+
+    [Fact]
+    public async Task No_family_is_left_out() =>
+        Assert.Equal((await fixture.Api.GetAsync<ModelsResponse>("models", CancellationToken.None)).Families.Select(f => f.Name), PoolFixture.Families);
 
     [Fact]
     public async Task A_run_whose_agent_is_killed_ends_with_the_trace_of_the_straight_run()

@@ -35,11 +35,13 @@ const UNITS: Readonly<Record<string, string>> = {
   "data.seq_len": "tokens", "train.batch_tokens": "tokens a step", "eval.every_steps": "steps", "sample.every_steps": "steps",
   "checkpoint.every_steps": "steps", "optimizer.warmup_steps": "steps",
 };
+/** Shown at once where the recipe sets it: it overrides a field that is shown. */
+const SHOWN_WHEN_SET = "train.length_curriculum";
 /** Shown at once; every other field of the API's table is one press away. */
 const FIRST: readonly { title: string; prefix: readonly string[]; fields: readonly string[] }[] = [
   { title: "Model", prefix: ["model", "name", "task"], fields: ["name"] },
   { title: "Data", prefix: ["data"], fields: ["data.dataset", "data.seq_len"] },
-  { title: "Training", prefix: ["train", "optimizer", "eval", "sample", "checkpoint"], fields: ["train.steps", "train.batch_tokens", "optimizer.lr", "optimizer.schedule"] },
+  { title: "Training", prefix: ["train", "optimizer", "eval", "sample", "checkpoint"], fields: ["train.steps", "train.batch_tokens", "optimizer.lr", "optimizer.name"] },
   { title: "Placement", prefix: ["run"], fields: ["run.priority", "run.devices"] },
 ];
 
@@ -53,8 +55,9 @@ export function layForm(models: ModelsResponse, datasets: readonly DatasetView[]
   const rules = new Map(models.fields.map((rule) => [rule.path, rule]));
   return FIRST.map(({ title, prefix, fields }) => {
     const own = (path: string) => prefix.includes(path.split(".")[0]!) && path !== "model.family" && path !== "model.size";
-    const first = fields.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, datasets, spec)] : []));
-    const more = [...rules.values()].filter((rule) => own(rule.path) && !fields.includes(rule.path)).map((rule) => viewOf(rule, datasets, spec));
+    const shown = getField(base, SHOWN_WHEN_SET) !== undefined && own(SHOWN_WHEN_SET) ? [...fields, SHOWN_WHEN_SET] : fields;
+    const first = shown.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, datasets, spec)] : []));
+    const more = [...rules.values()].filter((rule) => own(rule.path) && !shown.includes(rule.path)).map((rule) => viewOf(rule, datasets, spec));
     return title === "Model" ? { title, ...modelSection(models, spec, base, first, more) } : { title, fields: first, more };
   });
 }
@@ -90,7 +93,7 @@ function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | 
   const base = { path, label: LABELS[path] ?? title(path.split(".").at(-1)!), kind: rule.kind };
   const unit = UNITS[path];
   const fallback = rule.default === undefined || rule.default === null ? undefined : toInput(rule.default, rule.kind);
-  const extra = { ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
+  const extra = { ...(rule.kind === "stages" ? { wide: true } : {}), ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
   if (path === "data.dataset") {
     const chosen = datasets.find((d) => d.name === getField(spec, path));
     return { ...base, ...extra, help: chosen ? `${fileSize(chosen.bytes)} in ${count(chosen.files)} files; ${chosen.license}.` : rule.help, choices: datasets.map((d) => ({ value: d.name, label: d.name })) };

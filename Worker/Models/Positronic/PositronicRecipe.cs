@@ -5,6 +5,8 @@ namespace Hearth.Models.Positronic;
 /// <summary>Runs of Positronic as docs/families/positronic.md recommends them: Muon for matrices, Adam at two rates for the rest.</summary>
 internal static class PositronicRecipe
 {
+    private const int Steps = 37_000;
+
     public static RunSpec Of(PositronicFamily family, string size)
     {
         var optimizer = new OptimizerSpec { Name = "muon", MatrixLr = 0.02, Lr = 3e-3, EmbedLr = 6e-4, WarmupSteps = 500, WeightDecay = 0.05, GradClip = 1, Ema = 0.999 };
@@ -21,7 +23,7 @@ internal static class PositronicRecipe
                 family,
                 size,
                 new DataSpec { Dataset = "", SeqLen = 2048, Tokenizer = TokenizerKinds.LengthMax },
-                new TrainSpec { Steps = 37_000, BatchTokens = 1 << 17 },
+                new TrainSpec { Steps = Steps, BatchTokens = 1 << 17, LengthCurriculum = Recipes.Growing(Steps, (512, 0.2), (1024, 0.5), (2048, 1)) },
                 optimizer);
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hearth.Api;
+using Hearth.Cli.Pool;
 using Hearth.Runs;
 using Hearth.Tests.Support;
 using Microsoft.Playwright;
@@ -33,7 +34,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await _page.GotoAsync("/runs");
         await _page.GetByLabel("Token", new() { Exact = true }).FillAsync(fixture.Pool.AdminToken);
         await _page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-        await _page.WaitForURLAsync("**/runs");
+        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("^[^?]*/runs$"));
     }
 
     public async Task DisposeAsync()
@@ -85,6 +86,50 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
         await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("/runs/new"));
         Assert.Equal(before, (await fixture.Api.GetAsync<Page<RunSummary>>("runs", CancellationToken.None)).Total);
+    }
+
+    [Fact]
+    public async Task A_familys_own_list_is_typed_refused_in_the_apis_words_put_right_and_trained()
+    {
+        await _page.GotoAsync("/runs/new?preset=hybrid-nano");
+        await FillAsync("name", "two-attention-layers");
+        await ChooseDatasetAsync();
+        await FillAsync("data-seq_len", "64");
+        await FillAsync("train-batch_tokens", "512");
+        await FillAsync("train-steps", "1000000");
+        var model = _page.GetByRole(AriaRole.Group, new() { Name = "Model" });
+        await model.GetByRole(AriaRole.Button, new() { NameRegex = new("more settings") }).ClickAsync();
+
+        await FillAsync("model-attn_layers", "1, 9");
+        await Expect(model.GetByText("model.attn_layers is 1, 9. Allowed: 0 to 4, each once.")).ToBeVisibleAsync();
+        await FillAsync("model-attn_layers", "1, 4");
+        await Expect(_page.GetByText("to fix")).ToHaveCountAsync(0);
+        await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
+        await _page.WaitForURLAsync("**/overview");
+
+        var run = (await fixture.Api.GetAsync<Page<RunSummary>>("runs?q=two-attention-layers", CancellationToken.None)).Items.Single();
+        var trained = await PoolFixture.TrainedAsync(new RunWatch(fixture.Api, run.Id), 1);
+        Assert.Equal([1, 4], trained.Spec.GetProperty("model").GetProperty("attn_layers").EnumerateArray().Select(v => v.GetInt32()));
+        Assert.Equal("muon", trained.Spec.GetProperty("optimizer").GetProperty("name").GetString());
+        await fixture.ActAsync(trained, "cancel");
+    }
+
+    [Fact]
+    public async Task Another_family_brings_its_recipe_and_leaves_what_was_typed()
+    {
+        await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
+        await ChooseDatasetAsync();
+        await FillAsync("train-steps", "77");
+
+        await _page.Locator("#field-model-family").ClickAsync();
+        await _page.GetByRole(AriaRole.Option, new() { Name = "VUAF", Exact = true }).ClickAsync();
+
+        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("preset=vuaf-nano"));
+        await Expect(_page.Locator("#field-name")).ToHaveValueAsync("vuaf-nano");
+        await Expect(_page.Locator("#field-model-entropy_reg_coef")).ToHaveValueAsync("0.05");
+        await Expect(_page.Locator("#field-optimizer-name")).ToHaveValueAsync("muon");
+        await Expect(_page.Locator("#field-train-steps")).ToHaveValueAsync("77");
+        await Expect(_page.Locator("#field-data-dataset")).ToHaveValueAsync(PoolFixture.Dataset);
     }
 
     [Fact]

@@ -12,10 +12,13 @@ namespace Hearth.Tests.Support;
 public sealed class PoolFixture : IAsyncLifetime
 {
     public const string Dataset = "sources";
+
+    /// <summary>Every family of the API, which a test compares; test runners want to know theories before there is a pool.</summary>
+    public static readonly IReadOnlyList<string> Families = ["qovaryx", "moa", "positronic", "hybrid", "vuaf"];
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private readonly string _text = Directory.CreateTempSubdirectory("hearth-text-").FullName;
     private readonly PoolOptions _options = PoolOptions.Private();
-    private Task<string>? _straightTrace;
+    private readonly Dictionary<string, Task<string>> _straightTraces = new(StringComparer.Ordinal);
 
     internal LocalPool Pool { get; private set; } = null!;
 
@@ -57,6 +60,26 @@ public sealed class PoolFixture : IAsyncLifetime
         Checkpoint = new CheckpointSpec { EverySteps = 20 },
     };
 
+    /// <summary>The family's recipe for nano, cut to some seconds, that validates, samples and is kept on the way.</summary>
+    internal async Task<RunSpec> FamilySpecAsync(string family, string name)
+    {
+        var models = await Api.GetAsync<ModelsResponse>("models", CancellationToken.None);
+        var recipe = models.Presets.Single(p => p.Spec.Model is { Size: "nano" } model && model.Family == family).Spec;
+
+        // Long enough that none is over before its kill is due.
+        int steps = family is "qovaryx" or "hybrid" ? 160 : 80;
+        return recipe with
+        {
+            Name = name,
+            Data = recipe.Data with { Dataset = Dataset, SeqLen = 64 },
+            Train = recipe.Train with { Steps = steps, BatchTokens = 256, MicroBatch = 4 },
+            Optimizer = recipe.Optimizer with { WarmupSteps = 10 },
+            Eval = new EvalSpec { EverySteps = steps / 2, Rows = 8 },
+            Sample = new SampleSpec { EverySteps = steps / 2, MaxTokens = 8 },
+            Checkpoint = new CheckpointSpec { EverySteps = steps / 8 },
+        };
+    }
+
     internal async Task<RunWatch> SubmitAsync(RunSpec spec)
     {
         var run = await Api.PostAsync<RunSummary>("runs", new SubmitRun(JsonSerializer.SerializeToElement(spec, Json.Wire)), CancellationToken.None, Guid.NewGuid().ToString());
@@ -76,11 +99,24 @@ public sealed class PoolFixture : IAsyncLifetime
         return done;
     }
 
-    /// <summary>Trace of <see cref="Spec"/> without pool, kill or pause; trained once for all tests.</summary>
-    internal Task<string> StraightTraceAsync() => _straightTrace ??= TrainStraightAsync();
+    /// <summary>Trace of <see cref="Spec"/> without pool, kill or pause.</summary>
+    internal Task<string> StraightTraceAsync() => StraightTraceAsync(Spec("straight"));
 
-    private async Task<string> TrainStraightAsync() =>
-        (await StraightRun.RunAsync(Spec("straight"), _text, Pool.PreparedPath, "cpu", Pool.Threads, _ => { }, CancellationToken.None)).Trace;
+    /// <summary>Trace of a run without pool, kill or pause; each is trained once for all tests.</summary>
+    internal Task<string> StraightTraceAsync(RunSpec spec)
+    {
+        string same = JsonSerializer.Serialize(spec with { Name = "" }, Json.Wire);
+        if (!_straightTraces.TryGetValue(same, out var trace))
+        {
+            trace = TrainStraightAsync(spec);
+            _straightTraces[same] = trace;
+        }
+
+        return trace;
+    }
+
+    private async Task<string> TrainStraightAsync(RunSpec spec) =>
+        (await StraightRun.RunAsync(spec, _text, Pool.PreparedPath, "cpu", Pool.Threads, _ => { }, CancellationToken.None)).Trace;
 }
 
 [CollectionDefinition(Name)]
