@@ -3,6 +3,11 @@ using Hearth;
 using Hearth.Protocol;
 using Hearth.Tests.FakeTrainer;
 
+if (args[0] == "serve")
+{
+    return Serving.Run();
+}
+
 // Speaks the trainer's side of the protocol without training: steps take a few milliseconds, losses follow from the step.
 var job = JsonSerializer.Deserialize<TrainerJob>(File.ReadAllBytes(args[2]), Json.Wire)!;
 var lines = new Lines();

@@ -237,7 +237,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         {
             return _noStart.IsCancellationRequested
                 ? null
-                : _trainer = TrainerProcess.Start(command, work, JobFiles.Environment(device), line => Take(line, output), line => TakeError(line, output));
+                : _trainer = TrainerProcess.Start(command, ["run", "--job", Path.Combine(work, "job.json")], work, JobFiles.Environment(device), line => Take(line, output), line => TakeError(line, output));
         }
     }
 

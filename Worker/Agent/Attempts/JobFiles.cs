@@ -7,6 +7,8 @@ namespace Hearth.Agent;
 /// <summary>Turns an assignment into a work folder with <c>job.json</c>, bringing the blobs that it names.</summary>
 public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
 {
+    private readonly BlobFolder _blobs = new(blobs);
+
     /// <param name="assignment">What to run.</param>
     /// <param name="device">Where.</param>
     /// <param name="work">The attempt's folder.</param>
@@ -22,7 +24,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
         {
             try
             {
-                resume = await FetchAsync(checkpoint, Path.Combine(work, "resume"), f => progress("fetching the checkpoint", f), cancel);
+                resume = await _blobs.FetchAsync(checkpoint, Path.Combine(work, "resume"), f => progress("fetching the checkpoint", f), cancel);
             }
             catch (CorruptBlobException e)
             {
@@ -32,12 +34,12 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
 
         if (assignment.Prepared is { Count: > 0 } files)
         {
-            prepared = await FetchAsync(files, Path.Combine(work, "prepared"), f => progress("fetching the prepared dataset", f), cancel);
+            prepared = await _blobs.FetchAsync(files, Path.Combine(work, "prepared"), f => progress("fetching the prepared dataset", f), cancel);
         }
         else
         {
-            dataset = await FetchAsync(assignment.Dataset, Path.Combine(work, "dataset"), f => progress("fetching the dataset", f), cancel);
-            dataset = assignment.Dataset.Count == 1 ? Target(dataset, assignment.Dataset[0].Name) : dataset;
+            dataset = await _blobs.FetchAsync(assignment.Dataset, Path.Combine(work, "dataset"), f => progress("fetching the dataset", f), cancel);
+            dataset = assignment.Dataset.Count == 1 ? BlobFolder.Target(dataset, assignment.Dataset[0].Name) : dataset;
         }
 
         var job = new TrainerJob
@@ -48,13 +50,16 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
             CachePath = cachePath,
             WorkPath = work,
             ResumePath = resume,
-            Device = device.Kind is DeviceKind.Cuda or DeviceKind.Rocm ? "cuda:0" : "cpu",
+            Device = TorchDevice(device.Kind),
             MicroBatch = assignment.MicroBatch,
             Threads = threads,
         };
         await using var stream = File.Create(Path.Combine(work, "job.json"));
         await JsonSerializer.SerializeAsync(stream, job, Json.Pretty, cancel);
     }
+
+    /// <summary>What a trainer calls a device of this kind: it sees no other.</summary>
+    public static string TorchDevice(DeviceKind kind) => kind is DeviceKind.Cuda or DeviceKind.Rocm ? "cuda:0" : "cpu";
 
     /// <summary>The trainer sees its own card only, by identity: NVML's numbering need not be CUDA's.</summary>
     public static IReadOnlyDictionary<string, string> Environment(DeviceInfo device) => device.Kind switch
@@ -63,31 +68,6 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
         DeviceKind.Rocm => new Dictionary<string, string> { ["HIP_VISIBLE_DEVICES"] = device.Index.ToString(System.Globalization.CultureInfo.InvariantCulture) },
         _ => new Dictionary<string, string> { ["CUDA_VISIBLE_DEVICES"] = "" },
     };
-
-    private async Task<string> FetchAsync(IReadOnlyList<BlobRef> files, string folder, Action<double> progress, CancellationToken cancel)
-    {
-        Directory.CreateDirectory(folder);
-        var total = Math.Max(1, files.Sum(f => f.Bytes));
-        var before = 0L;
-        foreach (var file in files)
-        {
-            var target = Target(folder, file.Name);
-            var cached = await blobs.GetAsync(file, received => progress(Math.Min(1, (before + received) / (double)total)), cancel);
-            FileLink.LinkOrCopy(cached, target);
-            before += file.Bytes;
-        }
-
-        return folder;
-    }
-
-    /// <summary>A name comes over the wire, so it may not lead out of the folder.</summary>
-    private static string Target(string folder, string name)
-    {
-        var parts = name.Split('/', '\\');
-        return parts.Any(p => p is "" or "." or ".." || p.Contains(':'))
-            ? throw new CorruptBlobException(name, "not a relative file name")
-            : Path.Combine([folder, .. parts]);
-    }
 }
 
 /// <summary>The checkpoint to go on from cannot be used; an earlier one may.</summary>

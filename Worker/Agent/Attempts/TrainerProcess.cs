@@ -2,13 +2,12 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using Hearth.Protocol;
 
 namespace Hearth.Agent;
 
 /// <summary>How a trainer is started.</summary>
 /// <param name="Program">What to start.</param>
-/// <param name="Arguments">Before <c>run --job FILE</c>.</param>
+/// <param name="Arguments">Before the trainer's command.</param>
 public sealed record TrainerCommandLine(string Program, IReadOnlyList<string> Arguments)
 {
     /// <summary>Finds the trainer: as given, else beside the agent.</summary>
@@ -35,7 +34,7 @@ public sealed record TrainerCommandLine(string Program, IReadOnlyList<string> Ar
 }
 
 /// <summary>
-/// The child process of one attempt: lines out, commands in, death noticed at once. Should the agent be killed, the trainer's
+/// A trainer as a child process: lines out, commands in, death noticed at once. Should the agent be killed, the trainer's
 /// input ends, which it takes as a stop; one that does not obey is killed by the next agent, which finds it by its mark.
 /// (PR_SET_PDEATHSIG is no help: it fires when the thread that forked ends, and .NET's pool threads come and go.)
 /// </summary>
@@ -58,7 +57,8 @@ public sealed class TrainerProcess : IDisposable
     public int Id { get; }
 
     /// <param name="command">The trainer.</param>
-    /// <param name="workPath">The attempt's folder, with <c>job.json</c> in it.</param>
+    /// <param name="arguments">What it is to do.</param>
+    /// <param name="workPath">Its folder.</param>
     /// <param name="environment">Added to the agent's own, which is passed on without its secrets.</param>
     /// <param name="line">Called for each line of standard output, in order.</param>
     /// <param name="errorLine">Called for each line of standard error, in order.</param>
@@ -66,6 +66,7 @@ public sealed class TrainerProcess : IDisposable
     /// <exception cref="IOException">Its mark cannot be written; it was killed again.</exception>
     public static TrainerProcess Start(
         TrainerCommandLine command,
+        IReadOnlyList<string> arguments,
         string workPath,
         IReadOnlyDictionary<string, string> environment,
         Action<string> line,
@@ -83,7 +84,7 @@ public sealed class TrainerProcess : IDisposable
             StandardInputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             UseShellExecute = false,
         };
-        foreach (var argument in leading.Arguments.Concat(["run", "--job", Path.Combine(workPath, "job.json")]))
+        foreach (var argument in leading.Arguments.Concat(arguments))
         {
             info.ArgumentList.Add(argument);
         }
@@ -128,13 +129,13 @@ public sealed class TrainerProcess : IDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Sends one command; a trainer that has ended ignores it.</summary>
-    public async Task SendAsync(TrainerCommand command)
+    /// <summary>Sends one line of JSON; a trainer that has ended ignores it.</summary>
+    public async Task SendAsync<T>(T message)
     {
         await _input.WaitAsync();
         try
         {
-            await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(command, Json.Wire));
+            await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(message, Json.Wire));
             await _process.StandardInput.FlushAsync();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)

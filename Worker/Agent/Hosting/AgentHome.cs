@@ -11,7 +11,7 @@ public sealed record WorkerIdentity(Uri Coordinator, Guid WorkerId, string Name,
 
 /// <summary>
 /// The agent's folder, held exclusively: <c>worker.json</c> (0600), <c>ended/</c> until acknowledged,
-/// <c>attempts/</c> (work files, gone at the end of each attempt), <c>cache/</c>.
+/// <c>attempts/</c> and <c>serving/</c> (work files, gone at the end of each attempt and loaded model), <c>cache/</c>.
 /// </summary>
 public sealed class AgentHome : IDisposable
 {
@@ -37,7 +37,7 @@ public sealed class AgentHome : IDisposable
             throw new UsageException($"--home {path} is in use by an agent ({holder}); stop it or give this one a folder of its own. ({e.Message})");
         }
 
-        foreach (var folder in new[] { AttemptsPath, EndedPath, CachePath, PreparedPath })
+        foreach (var folder in new[] { AttemptsPath, EndedPath, CachePath, PreparedPath, ServingPath })
         {
             Directory.CreateDirectory(folder);
         }
@@ -46,6 +46,9 @@ public sealed class AgentHome : IDisposable
     public string Root { get; }
     public string CachePath => Path.Combine(Root, "cache", "blobs");
     public string PreparedPath => Path.Combine(Root, "cache", "prepared");
+
+    /// <summary>Folders of models that are kept loaded, each with its process's mark.</summary>
+    public string ServingPath => Path.Combine(Root, "serving");
     private string AttemptsPath => Path.Combine(Root, "attempts");
     private string EndedPath => Path.Combine(Root, "ended");
     private string IdentityPath => Path.Combine(Root, "worker.json");
@@ -72,7 +75,7 @@ public sealed class AgentHome : IDisposable
     /// </summary>
     public void ClearLeftovers(AgentLog log)
     {
-        foreach (var folder in Directory.EnumerateDirectories(AttemptsPath))
+        foreach (var folder in Directory.EnumerateDirectories(AttemptsPath).Concat(Directory.EnumerateDirectories(ServingPath)))
         {
             if (Read<ProcessMark>(Path.Combine(folder, TrainerProcess.MarkFile)) is { } mark && ProcessGroup.Find(mark) is { } process)
             {

@@ -14,6 +14,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
     private readonly ConcurrentDictionary<Lease, AttemptEnd> _ended = new(services.Home.ReadEnds().ToDictionary(e => e.Lease));
     private readonly HashSet<Lease> _known = [];
     private readonly Outage _outage = new(services);
+    private readonly GenerationDesk _desk = new(services, devices, trainer);
     private volatile TaskCompletionSource _news = NewSignal();
     private long _seenSerial;
     private bool _leaving;
@@ -22,6 +23,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
     /// <exception cref="RefusedException">The coordinator no longer knows this worker's token. Its trainers are dead by then.</exception>
     public async Task RunAsync(CancellationToken leave)
     {
+        _desk.Ended = TrimCache;
         using var registration = leave.Register(Tell);
         using var deadline = new CancellationTokenSource();
         while (!_leaving || ((!_live.IsEmpty || (!_ended.IsEmpty && !_outage.IsOn)) && !deadline.IsCancellationRequested))
@@ -32,6 +34,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
                 services.Log.Info(_live.IsEmpty ? "leaving" : $"leaving: {_live.Count} attempts write their checkpoints first");
                 deadline.CancelAfter(services.Timings.Shutdown);
                 ForAll(a => a.Leave());
+                _ = _desk.LeaveAsync();
                 continue;
             }
 
@@ -61,7 +64,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
             _outage.Over();
             _seenSerial = answer.Serial;
             Obey(answer);
-            if (answer is { Assignments.Count: 0, Commands.Count: 0, Acknowledged.Count: 0, Revoked.Count: 0 })
+            if (answer is { Assignments.Count: 0, Commands.Count: 0, Acknowledged.Count: 0, Revoked.Count: 0, Generations.Count: 0, EndedGenerations.Count: 0 })
             {
                 await PauseAsync(services.Timings.EmptyAnswer, news, deadline);
             }
@@ -101,6 +104,8 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
             Readings = readings,
             Attempts = [.. Speaking().Select(a => a.Report())],
             Ended = [.. _ended.Values],
+            Generations = _desk.Live,
+            HostFreeBytes = HostMemory.Read()?.FreeBytes,
             WaitMilliseconds = (int)services.Timings.SyncWait.TotalMilliseconds,
             SeenSerial = _seenSerial,
         };
@@ -108,6 +113,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
 
     private void Obey(SyncResponse answer)
     {
+        _desk.Obey(answer);
         var view = new AgentView([.. Speaking().Select(a => a.View())], [.. _ended.Keys], _known);
         foreach (var action in SyncPlan.Decide(answer, view))
         {
@@ -162,13 +168,15 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
             return;
         }
 
-        var attempt = new Attempt(assignment, devices.All.First(d => d.Index == assignment.DeviceIndex), trainer, services) { Changed = Tell };
+        var device = devices.All.First(d => d.Index == assignment.DeviceIndex);
+        var attempt = new Attempt(assignment, device, trainer, services) { Changed = Tell };
         var before = _live.Values.Where(a => a.Attempt.DeviceIndex == assignment.DeviceIndex).Select(a => a.Done).ToList();
+        before.Add(_desk.MakeRoomAsync(device));
         _live[assignment.Lease] = (attempt, RunAsync(attempt, before));
         Tell();
     }
 
-    /// <summary>A device is free only when the attempt before has ended, also one that was fenced and is still dying.</summary>
+    /// <summary>A device is free only when what held it has ended: also an attempt that was fenced and is still dying, and loaded models.</summary>
     private async Task RunAsync(Attempt attempt, IReadOnlyList<Task> before)
     {
         await Task.WhenAll(before);
@@ -190,16 +198,19 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         }
 
         _live.TryRemove(attempt.Lease, out _);
-        if (_live.IsEmpty)
-        {
-            TrimCache();
-        }
+        TrimCache();
 
         Tell();
     }
 
+    // Only while nothing is being fetched: it might be needed in the next moment.
     private void TrimCache()
     {
+        if (!_live.IsEmpty || _desk.Live.Count > 0)
+        {
+            return;
+        }
+
         try
         {
             services.Blobs.Trim(services.Options.CacheBytes);
@@ -242,6 +253,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         var done = _live.Values.Select(a => a.Done).ToList();
         ForAll(a => a.Kill());
         await Task.WhenAll(done);
+        await _desk.LeaveAsync();
     }
 
     private static Task PauseAsync(TimeSpan pause, TaskCompletionSource news, CancellationToken deadline) =>

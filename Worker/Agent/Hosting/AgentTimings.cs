@@ -9,6 +9,12 @@ public sealed record AgentTimings
     /// <summary>Points and log lines are gathered this long into one request.</summary>
     public TimeSpan Batch { get; init; } = TimeSpan.FromMilliseconds(400);
 
+    /// <summary>Least time between two batches of a request's events: what a person takes for at once.</summary>
+    public TimeSpan TokenBatch { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long a model that nobody asks stays loaded.</summary>
+    public TimeSpan ModelIdle { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>From the stop command to the kill of a trainer that does not stop.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(60);
 

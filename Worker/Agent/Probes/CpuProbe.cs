@@ -6,7 +6,6 @@ namespace Hearth.Agent;
 /// <summary>The machine's processor as one device. Half of its memory is left to everything else that runs there.</summary>
 public sealed class CpuProbe : IProbe
 {
-    private const string MemoryInfo = "/proc/meminfo";
     private const string Statistics = "/proc/stat";
     private (long Busy, long All)? _before;
 
@@ -16,7 +15,7 @@ public sealed class CpuProbe : IProbe
         return [new DeviceInfo(0, DeviceKind.Cpu, $"{ModelName()} ({Environment.ProcessorCount} threads)", "cpu-" + Environment.MachineName, memory / 2)];
     }
 
-    public IReadOnlyList<DeviceReading> Read() => [new DeviceReading(0, MemoryUsed(), Utilization())];
+    public IReadOnlyList<DeviceReading> Read() => [new DeviceReading(0, HostMemory.Read() is { } memory ? memory.TotalBytes - memory.FreeBytes : null, Utilization())];
 
     public void Dispose()
     {
@@ -32,27 +31,6 @@ public sealed class CpuProbe : IProbe
         catch (IOException)
         {
             return "CPU";
-        }
-    }
-
-    private static long? MemoryUsed()
-    {
-        try
-        {
-            if (!File.Exists(MemoryInfo))
-            {
-                return null;
-            }
-
-            var kibibytes = File.ReadLines(MemoryInfo)
-                .Select(l => l.Split([':', ' '], StringSplitOptions.RemoveEmptyEntries))
-                .Where(p => p is ["MemTotal" or "MemAvailable", _, ..])
-                .ToDictionary(p => p[0], p => long.Parse(p[1], CultureInfo.InvariantCulture), StringComparer.Ordinal);
-            return (kibibytes["MemTotal"] - kibibytes["MemAvailable"]) << 10;
-        }
-        catch (Exception e) when (e is IOException or FormatException or KeyNotFoundException)
-        {
-            return null;
         }
     }
 

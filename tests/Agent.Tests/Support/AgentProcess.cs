@@ -30,8 +30,8 @@ internal sealed class AgentProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static AgentProcess Join(FakeCoordinator coordinator, string home, string? trainer = null) =>
-        new(home, "--coordinator", coordinator.Address, "--join", FakeCoordinator.JoinCode, "--name", "studio", "--trainer", trainer ?? FakeTrainer);
+    public static AgentProcess Join(FakeCoordinator coordinator, string home, string? trainer = null, params string[] options) =>
+        new(home, ["--coordinator", coordinator.Address, "--join", FakeCoordinator.JoinCode, "--name", "studio", "--trainer", trainer ?? FakeTrainer, .. options]);
 
     public void Terminate() => Process.Start("kill", ["-TERM", $"{_process.Id}"]).WaitForExit();
 

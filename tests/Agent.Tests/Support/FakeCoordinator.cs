@@ -54,6 +54,8 @@ internal sealed class FakeCoordinator : IAsyncDisposable
     /// <summary>What the store answers to uploads, when not 200.</summary>
     public volatile int UploadStatus = StatusCodes.Status200OK;
     public ConcurrentDictionary<Guid, FakeAttempt> Attempts { get; } = new();
+    public ConcurrentDictionary<Guid, FakeGeneration> Generations { get; } = new();
+    public volatile bool Draining;
     public ConcurrentQueue<SyncRequest> Syncs { get; } = new();
     public ConcurrentQueue<JoinRequest> Joins { get; } = new();
     public ConcurrentQueue<string> Violations { get; } = new();
@@ -91,6 +93,36 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         _assignments.Enqueue(assignment);
         News();
         return attempt;
+    }
+
+    /// <summary>Asks a checkpoint that has one small file.</summary>
+    public FakeGeneration Ask(Guid checkpoint, string prompt = "go on", int tokens = 40, int? device = 0, Func<GenerationAssignment, GenerationAssignment>? change = null)
+    {
+        var assignment = new GenerationAssignment
+        {
+            Id = Guid.NewGuid(),
+            CheckpointId = checkpoint,
+            DeviceIndex = device,
+            Files = [Store("model.safetensors", $"weights of {checkpoint}")],
+            Request = new GenerationRequest { Prompt = prompt, MaxTokens = tokens },
+        };
+        var asked = new FakeGeneration(change?.Invoke(assignment) ?? assignment);
+        Generations[assignment.Id] = asked;
+        News();
+        return asked;
+    }
+
+    /// <summary>Somebody stops a request: its worker is told, and may write no more.</summary>
+    public void Stop(FakeGeneration asked)
+    {
+        asked.Over = true;
+        News();
+    }
+
+    public void Drain()
+    {
+        Draining = true;
+        News();
     }
 
     public void Command(FakeAttempt attempt, AttemptCommandKind kind, string? prompt = null)
@@ -176,6 +208,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         _app.MapPost("/api/worker/checkpoints/failed", (CheckpointProblem r) => Write(r.Lease, a => a.Failed.Add(r)));
         _app.MapPost("/api/worker/checkpoints/corrupt", (CheckpointProblem r) => Write(r.Lease, a => a.Corrupt.Add(r)));
         _app.MapPost("/api/worker/prepared", (PreparedCommit r) => Write(r.Lease, a => a.Prepared.Add(r)));
+        _app.MapPost("/api/worker/generations/{id:guid}", (Guid id, GenerationBatch batch) => Generations.TryGetValue(id, out var asked) && asked.Take(batch) ? Results.NoContent() : Results.Conflict());
         _app.MapGet("/blobs/{sha256}", (string sha256, string sig) => _blobs.TryGetValue(sha256, out byte[]? bytes) && sig == "abc"
             ? Results.Bytes(bytes, enableRangeProcessing: true)
             : Results.NotFound());
@@ -216,7 +249,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             {
                 news = _news.Task;
                 var answer = Answer(request);
-                if (answer.Assignments.Count + answer.Commands.Count + answer.Acknowledged.Count + answer.Revoked.Count > 0 || DateTime.UtcNow >= until)
+                if (answer.Assignments.Count + answer.Commands.Count + answer.Acknowledged.Count + answer.Revoked.Count + answer.Generations.Count + answer.EndedGenerations.Count > 0 || DateTime.UtcNow >= until)
                 {
                     return answer;
                 }
@@ -246,8 +279,16 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             Attempts[end.Lease.AttemptId].Ended(end);
         }
 
+        foreach (var reported in request.Generations.Where(Generations.ContainsKey))
+        {
+            Generations[reported].Seen = true;
+        }
+
         return new SyncResponse
         {
+            Generations = [.. Generations.Values.Where(g => g is { Seen: false, Over: false, Last: null }).Select(g => g.Assignment)],
+            EndedGenerations = [.. request.Generations.Where(id => !Generations.TryGetValue(id, out var asked) || asked.Over)],
+            Draining = Draining,
             Serial = ++_serial,
             ServerTime = DateTimeOffset.UtcNow,
             LeaseSeconds = 10,

@@ -20,9 +20,9 @@ internal sealed class Pool : IAsyncDisposable
 
     public static async Task<Pool> StartAsync() => new(await FakeCoordinator.StartAsync());
 
-    public AgentProcess Agent(string? trainer = null)
+    public AgentProcess Agent(string? trainer = null, params string[] options)
     {
-        var agent = AgentProcess.Join(Coordinator, Home, trainer);
+        var agent = AgentProcess.Join(Coordinator, Home, trainer, options);
         _agents.Add(agent);
         return agent;
     }
@@ -68,5 +68,5 @@ internal sealed class Pool : IAsyncDisposable
     }
 
     private string Describe() =>
-        string.Join('\n', Coordinator.Attempts.Values.Select(a => a.Describe()).Concat(_agents.Select(a => "agent:\n" + a.Output)).Concat(Coordinator.Violations));
+        string.Join('\n', Coordinator.Attempts.Values.Select(a => a.Describe()).Concat(Coordinator.Generations.Values.Select(g => g.Describe())).Concat(_agents.Select(a => "agent:\n" + a.Output)).Concat(Coordinator.Violations));
 }
