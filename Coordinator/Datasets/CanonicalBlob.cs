@@ -17,7 +17,7 @@ public sealed record CanonicalBlob(string Sha256, long Bytes, long Documents, st
     private const int BufferBytes = 1 << 20;
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Writes a JSON line with name and text for each document. One document is in memory at a time.</summary>
+    /// <summary>Writes a JSON line with name, text and row metadata for each document. One document is in memory at a time.</summary>
     /// <exception cref="DatasetRefusedException">A file cannot be used, or there is only one document.</exception>
     public static async Task<CanonicalBlob> WriteAsync(IEnumerable<SourceFile> files, Stream target, CancellationToken stop)
     {
@@ -35,11 +35,12 @@ public sealed record CanonicalBlob(string Sha256, long Bytes, long Documents, st
                     json.WriteStartObject();
                     json.WriteString("name", document.Name);
                     json.WriteString("text", document.Text);
+                    document.Metadata.Write(json);
                     json.WriteEndObject();
                     await json.FlushAsync(stop);
                     buffered.WriteByte((byte)'\n');
                     json.Reset();
-                    content.Add(document.Text);
+                    content.Add(document.Text, document.Metadata);
                     documents++;
                 }
             }

@@ -6,11 +6,11 @@ using Hearth.Data;
 namespace Hearth.Coordinator.Datasets;
 
 /// <summary>One text of a dataset.</summary>
-public readonly record struct SourceDocument(string Name, string Text);
+public readonly record struct SourceDocument(string Name, string Text, RowMetadata Metadata = default);
 
 /// <summary>
 /// Reads files into documents as the trainer does, but a piece at a time: a text file is one document, a JSON-lines file one per
-/// line (its <c>text</c>), and what is longer than <see cref="DatasetContent.LongestDocument"/> comes in parts.
+/// line (its <c>text</c>, and what <see cref="RowMetadata"/> reads), and what is longer than <see cref="DatasetContent.LongestDocument"/> comes in parts.
 /// </summary>
 public static class DocumentReader
 {
@@ -61,16 +61,17 @@ public static class DocumentReader
                 continue;
             }
 
-            string name = $"{file.Name}:{++number}", text = TextOf(line, file.Name, number);
+            string name = $"{file.Name}:{++number}";
+            var (text, metadata) = ContentOf(line, file.Name, number);
             int at = 0;
             for (int part = 1; text.Length - at > DatasetContent.LongestDocument; part++)
             {
                 int length = Cut(text[at + DatasetContent.LongestDocument - 1]);
-                yield return new SourceDocument($"{name}#{part}", text.Substring(at, length));
+                yield return new SourceDocument($"{name}#{part}", text.Substring(at, length), at == 0 ? metadata : default);
                 at += length;
             }
 
-            yield return new SourceDocument(name, text[at..]);
+            yield return new SourceDocument(name, text[at..], at == 0 ? metadata : default);
         }
 
         if (number == 0)
@@ -106,13 +107,16 @@ public static class DocumentReader
         }
     }
 
-    private static string TextOf(string line, string name, int number)
+    private static (string Text, RowMetadata Metadata) ContentOf(string line, string name, int number)
     {
         const string Allowed = "a JSON object with a text field that is not empty";
         try
         {
             using var json = JsonDocument.Parse(line);
-            return json.RootElement.GetProperty("text").GetString() is { Length: > 0 } text ? text : throw Refused(name, $"has no text on line {number}", Allowed);
+            string text = json.RootElement.GetProperty("text").GetString() is { Length: > 0 } given ? given : throw Refused(name, $"has no text on line {number}", Allowed);
+            return RowMetadata.Read(json.RootElement, out var metadata) is { } wrong
+                ? throw new DatasetRefusedException("files", name, "what decision_pos and decision_label may be", $"{name}, line {number}: {wrong}.")
+                : (text, metadata);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -14,17 +14,27 @@ public sealed class DatasetContent : IDisposable
     private const int PreparedFormat = 1;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-    /// <summary>Takes the next document; only texts and their order count, not what their files were called.</summary>
-    public void Add(string text)
+    /// <summary>Takes the next document; only texts, what is said of them and their order count, not what their files were called.</summary>
+    public void Add(string text, RowMetadata metadata = default)
+    {
+        Append(text, sign: 1);
+        if (!metadata.IsEmpty)
+        {
+            // No text has a negative length, so no text can pass for this.
+            Append(metadata.ToJson(), sign: -1);
+        }
+    }
+
+    private void Append(string text, int sign)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         Span<byte> length = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(length, bytes.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * bytes.Length);
         _hash.AppendData(length);
         _hash.AppendData(bytes);
     }
 
-    /// <summary>SHA-256 over length and text of each document, 64 hex digits.</summary>
+    /// <summary>SHA-256 over length and text of each document, and its metadata where it has any; 64 hex digits.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
     /// <summary>Key of a prepared dataset, 32 hex digits: its content, its tokenizer and its split.</summary>

@@ -17,6 +17,12 @@ public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
     /// </summary>
     public int[]? Documents { get; init; }
 
+    /// <summary>Tokens of each row before its pads, [B]; null where every row is full.</summary>
+    public int[]? Lengths { get; init; }
+
+    /// <summary>What the rows decide; null where nothing is said of them.</summary>
+    public DecisionRows? Decisions { get; init; }
+
     /// <summary>What comes with some of the rows, under the names that <see cref="LossInput.Extras"/> has. On the CPU, where rows are laid out.</summary>
     public IReadOnlyDictionary<string, Tensor> Extras(int first, int count)
     {
@@ -26,6 +32,28 @@ public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
             extras["documents"] = tensor<int>(Documents.AsSpan(first * Length, count * Length), count, Length);
         }
 
+        Add("lengths", Lengths);
+        if (Decisions is { } decisions)
+        {
+            Add("decision_pos", decisions.Positions);
+            Add("decision_label", decisions.Labels);
+            extras["class_weight"] = tensor(decisions.ClassWeights, decisions.ClassWeights.Length);
+        }
+
         return extras;
+
+        void Add(string name, int[]? values)
+        {
+            if (values is not null)
+            {
+                extras[name] = tensor<int>(values.AsSpan(first, count), count).to(int64);
+            }
+        }
     }
 }
+
+/// <summary>The classes of a batch's rows.</summary>
+/// <param name="Positions">Token of each row at which it decides, −1 = none.</param>
+/// <param name="Labels">Class of each row, −1 = none.</param>
+/// <param name="ClassWeights">Factors of the classes, counted over the whole training set.</param>
+public sealed record DecisionRows(int[] Positions, int[] Labels, double[] ClassWeights);

@@ -9,7 +9,7 @@ namespace Hearth.Training;
 
 /// <summary>
 /// Training rows out of a prepared folder: windows of the stage's length, in the order of (seed, step). Each stage of a length
-/// curriculum starts an order of its own at its first step.
+/// curriculum starts an order of its own at its first step. Shards with row metadata give documents instead of windows, one a row.
 /// </summary>
 public sealed class ShardData : ITrainingData
 {
@@ -20,6 +20,8 @@ public sealed class ShardData : ITrainingData
     private readonly int _longest;
     private readonly int _batchTokens;
     private readonly bool _masksDocuments;
+    private readonly DocumentRows? _trainRows;
+    private readonly DocumentRows? _validationRows;
 
     private ShardData(string folder, TrainerJob job)
     {
@@ -37,16 +39,26 @@ public sealed class ShardData : ITrainingData
                 throw new BadInputException($"The {name} shard was packed with the tokenizer {shard.TokenizerSha256}; the dataset's is {Tokenizer.Sha256}.");
             }
 
-            if (shard.Tokens < _longest)
+            if (shard.Rows is null && shard.Tokens < _longest)
             {
                 throw new BadInputException($"The dataset's {name} part has {shard.Tokens} tokens, less than one row of {_longest} (data.seq_len).");
             }
         }
 
-        _orders = [.. _stages.Stages.Select((stage, i) => new BatchOrder(_train.Tokens / stage.Length, job.Spec.Train.Seed, i))];
+        if (_train.Rows is not null && _validation.Rows is not null)
+        {
+            double[] weights = DocumentRows.ClassWeights(_train);
+            _trainRows = new DocumentRows(_train, Tokenizer.EndToken, weights);
+            _validationRows = new DocumentRows(_validation, Tokenizer.EndToken, weights);
+        }
+
+        _orders = [.. _stages.Stages.Select((stage, i) => new BatchOrder(_trainRows?.Count ?? _train.Tokens / stage.Length, job.Spec.Train.Seed, i))];
     }
 
     public ITokenizer Tokenizer { get; }
+
+    /// <summary>Whether any training document has a class for a decision head.</summary>
+    public bool Decides => _train.Rows?.Any(r => r.Decides) ?? false;
 
     /// <summary>Opens the job's prepared folder, or prepares its raw dataset first.</summary>
     public static ShardData Open(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control)
@@ -65,10 +77,13 @@ public sealed class ShardData : ITrainingData
     {
         int stage = _stages.StageAt(step), length = _stages.Stages[stage].Length, rows = _batchTokens / length;
         long own = step - _stages.FirstStep(stage);
-        return Windows(_train, length, rows, row => _orders[stage].Window(own, row, rows));
+        long Place(int row) => _orders[stage].Window(own, row, rows);
+        return _trainRows?.Read(length, rows, Place) ?? Windows(_train, length, rows, Place);
     }
 
-    public TrainingRows Validation(int rows) => Windows(_validation, _longest, (int)Math.Min(rows, _validation.Tokens / _longest), row => row);
+    public TrainingRows Validation(int rows) =>
+        _validationRows?.Read(_longest, (int)Math.Min(rows, _validationRows.Count), row => row)
+        ?? Windows(_validation, _longest, (int)Math.Min(rows, _validation.Tokens / _longest), row => row);
 
     private TrainingRows Windows(Shard shard, int length, int rows, Func<int, long> window)
     {

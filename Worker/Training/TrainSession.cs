@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hearth.Models;
+using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Training.Checkpoints;
@@ -79,7 +80,16 @@ public sealed class TrainSession : IDisposable
         var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
-        return new TrainSession(job, run.Plan, data);
+        var session = new TrainSession(job, run.Plan, data);
+        bool head = session.Model.Terms.Any(t => t.Name == DecisionHeadConfig.DecisionTerm);
+        if (head != data.Decides)
+        {
+            sink.Emit(new LogEvent(LogLevel.Warning, head
+                ? "The model has a decision head, and no training document has a decision_label: the head does not learn."
+                : "Training documents have a decision_label, and the model has no decision head: the labels are not used."));
+        }
+
+        return session;
     }
 
     /// <summary>How the batch of a zero-based step is cut.</summary>

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using Hearth.Data;
 using Hearth.Training.Data;
 using Hearth.Training.Tokenizers;
 using Xunit;
@@ -177,6 +178,35 @@ public sealed class DatasetTests : IDisposable
             shard.Documents(start, read);
             return read.SequenceEqual(all[start..].Select(d => d - all[start]));
         }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Rows_of_metadata_read_back_and_a_shard_without_them_has_none()
+    {
+        string path = Path.Combine(_folder, "r.qpk");
+        RowMetadata[] rows = [new(null, 3), default, new(-1, 0)];
+        ShardWriter.Write(path, [[1, 2, 3], [4], [5, 6]], new string('a', 64), 300, rows);
+        using (var shard = Shard.Open(path))
+        {
+            Assert.Equal(rows, shard.Rows);
+            Assert.Equal([true, false, false], shard.Rows!.Select(r => r.Decides));
+            Assert.Equal([(0L, 3), (3L, 1), (4L, 2)], Enumerable.Range(0, 3).Select(d => shard.Extent(d)));
+        }
+
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..^"{}\n".Length]);
+        Assert.Contains("row 2", Assert.Throws<DatasetException>(() => Shard.Open(path)).Message, StringComparison.Ordinal);
+        ShardWriter.Write(path, [[1, 2, 3], [4]], new string('a', 64), 300);
+        using var plain = Shard.Open(path);
+        Assert.Null(plain.Rows);
+    }
+
+    [Fact]
+    public void A_wrong_class_is_refused_with_its_line()
+    {
+        string path = Path.Combine(_folder, "classes.jsonl");
+        File.WriteAllText(path, "{\"text\": \"a\", \"decision_label\": 0}\n{\"text\": \"b\", \"decision_label\": 1.5}\n");
+
+        Assert.Equal("classes.jsonl, line 2: its decision_label is 1.5. Allowed: 0 to 3.", Assert.Throws<DatasetException>(() => Documents.Read(path).Count()).Message);
+    }
 
     [Fact]
     public void A_truncated_shard_is_refused()

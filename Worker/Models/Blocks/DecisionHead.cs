@@ -1,3 +1,4 @@
+using Hearth.Data;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, C classes.
@@ -9,7 +10,11 @@ namespace Hearth.Models.Blocks;
 /// <param name="CalibrationWeight">Of the Brier score, which rewards probabilities that are right and not only large.</param>
 public sealed record DecisionHeadConfig(int Dim, double NormEps, double Weight, bool ClassWeighted, double CalibrationWeight)
 {
-    public const int Classes = 4;
+    public const int Classes = RowMetadata.Classes;
+
+    /// <summary>Names of the head's terms in the loss.</summary>
+    public const string DecisionTerm = "decision";
+    public const string CalibrationTerm = "calibration";
 
     private const double LeastClassWeight = 0.25;
     private const double LargestClassWeight = 4;
@@ -19,6 +24,17 @@ public sealed record DecisionHeadConfig(int Dim, double NormEps, double Weight, 
     {
         double rows = counts.Sum();
         return [.. counts.Select(n => n == 0 ? LargestClassWeight : Math.Clamp(rows / (counts.Count * (double)n), LeastClassWeight, LargestClassWeight))];
+    }
+
+    /// <summary>Divisors of the head's weighted means over a whole batch, by term.</summary>
+    public IReadOnlyDictionary<string, double> Totals(DecisionRows rows)
+    {
+        int[] counted = [.. rows.Labels.Where((label, b) => label is >= 0 and < Classes && rows.Positions[b] >= 0)];
+        return new Dictionary<string, double>(StringComparer.Ordinal)
+        {
+            [DecisionTerm] = ClassWeighted ? counted.Sum(label => rows.ClassWeights[label]) : counted.Length,
+            [CalibrationTerm] = counted.Length,
+        };
     }
 
     public IEnumerable<TensorSpec> Tensors() =>

@@ -13,9 +13,16 @@ public sealed partial class Decoder
 
     public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
 
+    public override IReadOnlyList<string> EvaluationTerms =>
+        _config.Decision is null ? [] : [DecisionHeadConfig.DecisionTerm, DecisionHeadConfig.CalibrationTerm];
+
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength) => Count(labels, [], rowLength);
 
-    public override LossTotals Count(TrainingRows rows) => Count(rows.Labels, rows.Documents, rows.Length);
+    public override LossTotals Count(TrainingRows rows)
+    {
+        var totals = Count(rows.Labels, rows.Documents, rows.Length);
+        return _config.Decision is { } head && rows.Decisions is { } decisions ? totals with { Weights = head.Totals(decisions) } : totals;
+    }
 
     // Documents may be none; else a target of another document than its row's does not count.
     private LossTotals Count(ReadOnlySpan<int> labels, ReadOnlySpan<int> documents, int rowLength)
@@ -87,7 +94,7 @@ public sealed partial class Decoder
         ("ce", 1.0),
         .. _mtp.Select((_, i) => ($"mtp.{i + 1}", _config.Mtp.Weight / _mtp.Length)),
         .. _config.Routers is { } routers ? [("lb", routers.Balance), ("z", routers.Z)] : Array.Empty<(string, double)>(),
-        .. _config.Decision is { } decision ? [("decision", decision.Weight), ("calibration", decision.CalibrationWeight)] : Array.Empty<(string, double)>(),
+        .. _config.Decision is { } decision ? [(DecisionHeadConfig.DecisionTerm, decision.Weight), (DecisionHeadConfig.CalibrationTerm, decision.CalibrationWeight)] : Array.Empty<(string, double)>(),
     ];
 
     // Terms beside the cross entropies, each with this micro-batch's share of the whole batch's mean.
@@ -103,8 +110,8 @@ public sealed partial class Decoder
         if (_decision is not null && extras.DecisionTargets(pass.Text_BTD.size(0)) is { } targets)
         {
             var sums = _decision.Losses(pass.Text_BTD, extras, targets, _compute);
-            yield return ("decision", sums.Decision, Share("decision", sums.Weight, input.Totals));
-            yield return ("calibration", sums.Calibration, Share("calibration", sums.Rows, input.Totals));
+            yield return (DecisionHeadConfig.DecisionTerm, sums.Decision, Share(DecisionHeadConfig.DecisionTerm, sums.Weight, input.Totals));
+            yield return (DecisionHeadConfig.CalibrationTerm, sums.Calibration, Share(DecisionHeadConfig.CalibrationTerm, sums.Rows, input.Totals));
         }
     }
 

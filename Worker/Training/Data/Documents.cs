@@ -11,6 +11,9 @@ public sealed class DatasetException(string message) : Exception(message);
 /// <summary>One text of a dataset.</summary>
 public sealed record Document(string Name, string Text)
 {
+    /// <summary>What its JSON line says beside the text.</summary>
+    public RowMetadata Metadata { get; init; }
+
     /// <summary>
     /// Whether a document is held out: the first 53 bits of its SHA-256, as a fraction, lie below the share. A pure function of
     /// the text, so that adding other documents moves none.
@@ -24,7 +27,7 @@ public sealed record Document(string Name, string Text)
 
 /// <summary>
 /// Reads documents: a folder gives each of its text files as one, in ordinal order of their names; a <c>.jsonl</c> file gives
-/// one per line (its <c>text</c>); any other file is one document.
+/// one per line (its <c>text</c>, and what <see cref="RowMetadata"/> reads); any other file is one document.
 /// </summary>
 public static class Documents
 {
@@ -59,7 +62,7 @@ public static class Documents
         using var content = new DatasetContent();
         foreach (var document in documents)
         {
-            content.Add(document.Text);
+            content.Add(document.Text, document.Metadata);
         }
 
         return content.Finish();
@@ -83,11 +86,13 @@ public static class Documents
         foreach (string line in text.Split('\n').Where(l => !string.IsNullOrWhiteSpace(l)))
         {
             number++;
-            string? content;
+            string? content, wrong;
+            RowMetadata metadata;
             try
             {
                 using var json = JsonDocument.Parse(line);
                 content = json.RootElement.GetProperty("text").GetString();
+                wrong = RowMetadata.Read(json.RootElement, out metadata);
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
             {
@@ -96,7 +101,8 @@ public static class Documents
 
             yield return string.IsNullOrEmpty(content)
                 ? throw new DatasetException($"{name}, line {number}: its text is empty.")
-                : new Document($"{name}:{number}", content);
+                : wrong is not null ? throw new DatasetException($"{name}, line {number}: {wrong}.")
+                : new Document($"{name}:{number}", content) { Metadata = metadata };
         }
     }
 

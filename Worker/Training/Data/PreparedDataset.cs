@@ -84,7 +84,10 @@ public static class PreparedDataset
         {
             yield return document.Text.Length <= LongestDocument
                 ? document
-                : new Document($"{document.Name}#{part}", document.Text.Substring(at, Math.Min(LongestDocument, document.Text.Length - at)));
+                : new Document($"{document.Name}#{part}", document.Text.Substring(at, Math.Min(LongestDocument, document.Text.Length - at)))
+                {
+                    Metadata = at == 0 ? document.Metadata : default,
+                };
         }
     }
 
@@ -101,6 +104,7 @@ public static class PreparedDataset
 
         var tokenizer = trainer.Train(how.VocabSize, f => progress?.Invoke("learning the tokenizer", f), stop);
         File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
+        bool rows = documents.Any(d => !d.Metadata.IsEmpty);
         long Pack(List<Document> part, string name, string what)
         {
             long tokens = 0;
@@ -111,7 +115,7 @@ public static class PreparedDataset
                 int[] ids = [.. tokenizer.Encode(document.Text), tokenizer.EndToken];
                 tokens += ids.Length;
                 return ids;
-            }), tokenizer.Sha256, how.VocabSize);
+            }), tokenizer.Sha256, how.VocabSize, rows ? [.. part.Select(d => d.Metadata)] : null);
             return tokens;
         }
 

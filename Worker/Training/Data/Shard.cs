@@ -1,19 +1,28 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Hearth.Data;
 
 namespace Hearth.Training.Data;
 
 /// <summary>
 /// Packed tokens, format QPK1, little-endian. A 64-byte header: magic, u32 version 1, u32 width (2 or 4 bytes a token),
 /// u32 0, u64 tokens, u64 documents, 32-byte SHA-256 of the tokenizer; then the tokens, zeros up to a multiple of 8, then a
-/// u64 offset in tokens per document, the first 0. Documents end with the end token.
+/// u64 offset in tokens per document, the first 0; then, in a shard that is read row by row, a JSON line of
+/// <see cref="RowMetadata"/> per document to the end of the file. Documents end with the end token.
 /// </summary>
 public static class ShardWriter
 {
     internal const int HeaderBytes = 64;
     internal static ReadOnlySpan<byte> Magic => "QPK1"u8;
 
-    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize)
+    /// <param name="path">Of the file.</param>
+    /// <param name="documents">Ids of each.</param>
+    /// <param name="tokenizerSha256">64 hex digits.</param>
+    /// <param name="vocabSize">Decides the width of a token.</param>
+    /// <param name="metadata">Of each document; null = the shard is one stream of tokens.</param>
+    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize, IReadOnlyList<RowMetadata>? metadata = null)
     {
         int width = vocabSize <= 1 << 16 ? 2 : 4;
         var offsets = new List<ulong>();
@@ -31,6 +40,11 @@ public static class ShardWriter
 
         file.Write(new byte[(8 - (file.Position % 8)) % 8]);
         file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(offsets)));
+        foreach (var row in metadata ?? [])
+        {
+            file.Write(Encoding.UTF8.GetBytes(row.ToJson() + "\n"));
+        }
+
         file.Position = 0;
         file.Write(Magic);
         file.Write(BitConverter.GetBytes(1u));
@@ -63,6 +77,9 @@ public sealed class Shard : IDisposable
 
     public string TokenizerSha256 { get; }
 
+    /// <summary>What is said of each document; null where the shard is one stream of tokens. Read whole, a few bytes a document.</summary>
+    public IReadOnlyList<RowMetadata>? Rows { get; private init; }
+
     /// <exception cref="DatasetException">The header does not fit the file; names field and value.</exception>
     public static Shard Open(string path)
     {
@@ -82,7 +99,10 @@ public sealed class Shard : IDisposable
             Require(tokens <= (ulong)length / width && documents <= (ulong)length / 8, path, "n_tokens", tokens, $"what {length} bytes hold");
             long need = ((ShardWriter.HeaderBytes + ((long)tokens * width) + 7) / 8 * 8) + ((long)documents * 8);
             Require(length >= need, path, "length", length, $"{need} bytes for {tokens} tokens and {documents} documents");
-            return new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)));
+            return new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)))
+            {
+                Rows = length > need ? ReadRows(path, need, (long)documents) : null,
+            };
         }
         catch
         {
@@ -102,6 +122,15 @@ public sealed class Shard : IDisposable
             long at = ShardWriter.HeaderBytes + ((start + i) * _width);
             tokens[i] = _width == 2 ? _view.ReadUInt16(at) : _view.ReadInt32(at);
         }
+    }
+
+    /// <summary>The first token of a document and their number, its end token among them.</summary>
+    public (long Start, int Length) Extent(long document)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(document);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(document, DocumentCount);
+        long start = Offset(document), end = document + 1 < DocumentCount ? Offset(document + 1) : Tokens;
+        return (start, checked((int)(end - start)));
     }
 
     /// <summary>For each token from <paramref name="start"/> on, its document, counted from that of the first.</summary>
@@ -142,6 +171,31 @@ public sealed class Shard : IDisposable
     {
         _view.Dispose();
         _map.Dispose();
+    }
+
+    private static List<RowMetadata> ReadRows(string path, long start, long documents)
+    {
+        using var file = File.OpenRead(path);
+        file.Position = start;
+        using var lines = new StreamReader(file, Encoding.UTF8);
+        var rows = new List<RowMetadata>();
+        while (lines.ReadLine() is { } line)
+        {
+            try
+            {
+                using var json = JsonDocument.Parse(line);
+                string? wrong = RowMetadata.Read(json.RootElement, out var row);
+                Require(wrong is null, path, $"row {rows.Count}", line, "what the format's row metadata holds");
+                rows.Add(row);
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
+            {
+                throw new DatasetException($"The shard {Path.GetFileName(path)} has row {rows.Count} {line}. Allowed: a JSON object.");
+            }
+        }
+
+        Require(rows.Count == documents, path, "rows of metadata", rows.Count, $"{documents}, one per document");
+        return rows;
     }
 
     private static void Require(bool holds, string path, string field, object value, string allowed)

@@ -39,6 +39,23 @@ public sealed class CanonicalBlobTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_line_says_of_its_decision_reaches_the_trainer_and_the_datasets_key()
+    {
+        Write("rows.jsonl", """
+            {"text": "up", "decision_label": 2, "decision_pos": 0, "source": "a"}
+            {"text": "down", "decision_label": 0}
+            {"text": "no decision"}
+            """);
+
+        var (blob, path) = await ImportAsync(_folder);
+
+        var imported = Documents.Read(path).ToList();
+        Assert.Equal([new RowMetadata(0, 2), new RowMetadata(null, 0), default], imported.Select(d => d.Metadata));
+        Assert.Equal(Documents.ContentHash(Documents.Read(_folder)), blob.ContentSha256);
+        Assert.NotEqual(Documents.ContentHash(imported.Select(d => d with { Metadata = default })), blob.ContentSha256);
+    }
+
+    [Fact]
     public async Task The_key_is_the_one_that_the_trainer_prepares_under()
     {
         for (int i = 0; i < 20; i++)
@@ -56,6 +73,8 @@ public sealed class CanonicalBlobTests : IDisposable
     [InlineData("bad.txt", "ab\xFF", "bad.txt is no UTF-8: byte 0xFF at offset 2. Allowed: UTF-8 text.")]
     [InlineData("empty.txt", "", "empty.txt is empty. Allowed: files with text in them.")]
     [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}", "bad.jsonl has no JSON object with a text field on line 2. Allowed: a JSON object with a text field that is not empty.")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\", \"decision_label\": 4}", "bad.jsonl, line 2: its decision_label is 4. Allowed: 0 to 3.")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\", \"decision_pos\": \"first\"}", "bad.jsonl, line 1: its decision_pos is \"first\". Allowed: -1, or the index of a token.")]
     [InlineData("bad.jsonl", "{\"text\": \"\"}", "bad.jsonl has no text on line 1. Allowed: a JSON object with a text field that is not empty.")]
     [InlineData("blank.jsonl", "\n\n", "blank.jsonl is empty. Allowed: a JSON object with a text field on each line.")]
     [InlineData("one.txt", "one", "The dataset has 1 document; one must train and another validate. Allowed: at least 2 documents, as files or as lines of a .jsonl.")]
