@@ -7,17 +7,8 @@ using Xunit;
 namespace Hearth.Training.Tests;
 
 /// <summary><c>logits</c> as it is typed, against the model in this process.</summary>
-public sealed class LogitsCommandTests : IDisposable
+public sealed class LogitsCommandTests : CheckpointTest
 {
-    private readonly TempFolder _folder = new();
-    private readonly DisposeScope _scope = torch.NewDisposeScope();
-
-    public void Dispose()
-    {
-        _scope.Dispose();
-        _folder.Dispose();
-    }
-
     [Theory]
     [InlineData("qovaryx", "fp32")]
     [InlineData("hybrid", "fp64")]
@@ -26,10 +17,10 @@ public sealed class LogitsCommandTests : IDisposable
     public void The_file_holds_the_models_logits_and_the_screen_their_likeliest(string family, string dtype)
     {
         var (model, checkpoint) = Checkpoint(family);
-        var result = TrainerCommandLine.Run("logits", checkpoint, "--ids", "5,9,30,1", "--dtype", dtype, "--out", _folder.At("out.safetensors"), "--top", "2");
+        var result = TrainerCommandLine.Run("logits", checkpoint, "--ids", "5,9,30,1", "--dtype", dtype, "--out", At("out.safetensors"), "--top", "2");
 
         Assert.Equal((ExitCodes.Done, ""), (result.Exit, result.Errors));
-        using var file = SafetensorsReader.Open(_folder.At("out.safetensors"));
+        using var file = SafetensorsReader.Open(At("out.safetensors"));
         var entry = Assert.Single(file.Entries);
         Assert.Equal(("logits", dtype == "fp64" ? torch.float64 : torch.float32), (entry.Name, entry.Type));
         using var quiet = torch.no_grad();
@@ -45,10 +36,10 @@ public sealed class LogitsCommandTests : IDisposable
     public void A_looped_model_gives_the_logits_of_each_step_and_its_halt_logits()
     {
         var (model, checkpoint) = Checkpoint("vuaf");
-        var result = TrainerCommandLine.Run("logits", checkpoint, "--ids", "5,9,30", "--dtype", "fp64", "--out", _folder.At("out.safetensors"));
+        var result = TrainerCommandLine.Run("logits", checkpoint, "--ids", "5,9,30", "--dtype", "fp64", "--out", At("out.safetensors"));
 
         Assert.Equal((ExitCodes.Done, ""), (result.Exit, result.Errors));
-        using var file = SafetensorsReader.Open(_folder.At("out.safetensors"));
+        using var file = SafetensorsReader.Open(At("out.safetensors"));
         using var quiet = torch.no_grad();
         var expected = model.Outputs(torch.tensor([5L, 9, 30], 1, 3)).ToDictionary(o => o.Name, o => o.Value);
         Assert.Equal(["halt.0", "logits.0", "logits.1"], file.Entries.Select(e => e.Name).Order(StringComparer.Ordinal));
@@ -75,6 +66,6 @@ public sealed class LogitsCommandTests : IDisposable
     private (LanguageModel Model, string Folder) Checkpoint(string family)
     {
         var model = SmallCheckpoint.Model(family);
-        return (model, SmallCheckpoint.Write(_folder.At("checkpoints"), model, SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)));
+        return (model, SmallCheckpoint.Write(At("checkpoints"), model, SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)));
     }
 }

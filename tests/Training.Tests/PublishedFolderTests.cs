@@ -11,17 +11,8 @@ using Xunit;
 namespace Hearth.Training.Tests;
 
 /// <summary>Export and import of every family, bit for bit, and what a broken or hostile folder is told.</summary>
-public sealed class PublishedFolderTests : IDisposable
+public sealed class PublishedFolderTests : CheckpointTest
 {
-    private readonly TempFolder _folder = new();
-    private readonly DisposeScope _scope = torch.NewDisposeScope();
-
-    public void Dispose()
-    {
-        _scope.Dispose();
-        _folder.Dispose();
-    }
-
     [Theory]
     [InlineData("qovaryx", TokenizerKinds.ByteBpe)]
     [InlineData("moa", TokenizerKinds.ByteBpe)]
@@ -31,8 +22,8 @@ public sealed class PublishedFolderTests : IDisposable
     [InlineData("vuaf", TokenizerKinds.ByteBpe)]
     public void Exported_and_imported_weights_are_the_checkpoints_bytes(string family, string tokenizer)
     {
-        string checkpoint = SmallCheckpoint.Write(_folder.At("checkpoints"), SmallCheckpoint.Model(family), SmallCheckpoint.Tokenizer(tokenizer));
-        string published = _folder.At("published"), imported = _folder.At("imported");
+        string checkpoint = SmallCheckpoint.Write(At("checkpoints"), SmallCheckpoint.Model(family), SmallCheckpoint.Tokenizer(tokenizer));
+        string published = At("published"), imported = At("imported");
         PublishedFolder.Write(TrainedModel.FromCheckpoint(checkpoint, torch.CPU), published);
         var read = PublishedFolder.Read(published, torch.CPU);
         ImportedCheckpoint.Write(read, imported, ImportedCheckpoint.DefaultSpec(read.Model));
@@ -41,8 +32,8 @@ public sealed class PublishedFolderTests : IDisposable
         Assert.Equal(Bytes(checkpoint, CheckpointFolder.WeightsName), Bytes(imported, CheckpointFolder.WeightsName));
         Assert.Equal(CheckpointFolder.Tokenizer(checkpoint).Sha256, CheckpointFolder.Tokenizer(imported).Sha256);
         Assert.Equal(family, TrainedModel.Load(imported, torch.CPU).Model.Plan.Family);
-        PublishedFolder.Write(TrainedModel.FromCheckpoint(imported, torch.CPU), _folder.At("again"));
-        Assert.Equal(Bytes(published, PublishedFolder.WeightsName), Bytes(_folder.At("again"), PublishedFolder.WeightsName));
+        PublishedFolder.Write(TrainedModel.FromCheckpoint(imported, torch.CPU), At("again"));
+        Assert.Equal(Bytes(published, PublishedFolder.WeightsName), Bytes(At("again"), PublishedFolder.WeightsName));
     }
 
     [Fact]
@@ -66,12 +57,12 @@ public sealed class PublishedFolderTests : IDisposable
         var spec = TinyRun.Spec();
         var first = new ListSink();
         using var control = new TrainerControl();
-        Assert.Equal(ExitCodes.Done, new JobRunner(first, control, TimeProvider.System).Run(TinyRun.Job(_folder, "first", spec)));
-        PublishedFolder.Write(TrainedModel.FromCheckpoint(CheckpointFolder.PathOf(_folder.At("first", "checkpoints"), TinyRun.Steps), torch.CPU), _folder.At("published"));
-        ImportedCheckpoint.Write(PublishedFolder.Read(_folder.At("published"), torch.CPU), _folder.At("imported"), spec);
+        Assert.Equal(ExitCodes.Done, new JobRunner(first, control, TimeProvider.System).Run(TinyRun.Job(Folder, "first", spec)));
+        PublishedFolder.Write(TrainedModel.FromCheckpoint(CheckpointFolder.PathOf(At("first", "checkpoints"), TinyRun.Steps), torch.CPU), At("published"));
+        ImportedCheckpoint.Write(PublishedFolder.Read(At("published"), torch.CPU), At("imported"), spec);
 
         var second = new ListSink();
-        Assert.Equal(ExitCodes.Done, new JobRunner(second, control, TimeProvider.System).Run(TinyRun.Job(_folder, "second", spec, _folder.At("imported"))));
+        Assert.Equal(ExitCodes.Done, new JobRunner(second, control, TimeProvider.System).Run(TinyRun.Job(Folder, "second", spec, At("imported"))));
 
         Assert.Equal(0, second.Of<StartedEvent>()[0].Step);
         Assert.True(second.Of<StepEvent>()[0].Loss < first.Of<StepEvent>()[0].Loss, "the weights were not taken over");
@@ -121,19 +112,19 @@ public sealed class PublishedFolderTests : IDisposable
     [Fact]
     public void The_commands_export_import_and_refuse_a_folder_that_is_there()
     {
-        string checkpoint = SmallCheckpoint.Write(_folder.At("checkpoints"), SmallCheckpoint.Model("hybrid"), SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe));
+        string checkpoint = SmallCheckpoint.Write(At("checkpoints"), SmallCheckpoint.Model("hybrid"), SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe));
 
-        Assert.Equal(ExitCodes.Done, TrainerCommandLine.Run("export", checkpoint, _folder.At("out")).Exit);
-        Assert.Equal(ExitCodes.Done, TrainerCommandLine.Run("import", _folder.At("out"), _folder.At("in")).Exit);
-        Assert.Equal(Bytes(checkpoint, CheckpointFolder.WeightsName), Bytes(_folder.At("in"), CheckpointFolder.WeightsName));
-        var again = TrainerCommandLine.Run("import", _folder.At("out"), _folder.At("in"));
-        Assert.Equal((ExitCodes.BadInput, $"hearth-trainer: {_folder.At("in")} is there already. Allowed: a folder that is new or empty."), (again.Exit, again.Errors.TrimEnd()));
+        Assert.Equal(ExitCodes.Done, TrainerCommandLine.Run("export", checkpoint, At("out")).Exit);
+        Assert.Equal(ExitCodes.Done, TrainerCommandLine.Run("import", At("out"), At("in")).Exit);
+        Assert.Equal(Bytes(checkpoint, CheckpointFolder.WeightsName), Bytes(At("in"), CheckpointFolder.WeightsName));
+        var again = TrainerCommandLine.Run("import", At("out"), At("in"));
+        Assert.Equal((ExitCodes.BadInput, $"hearth-trainer: {At("in")} is there already. Allowed: a folder that is new or empty."), (again.Exit, again.Errors.TrimEnd()));
     }
 
     private string Published()
     {
-        PublishedFolder.Write(new TrainedModel(SmallCheckpoint.Model("hybrid"), SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)), _folder.At("published"));
-        return _folder.At("published");
+        PublishedFolder.Write(new TrainedModel(SmallCheckpoint.Model("hybrid"), SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)), At("published"));
+        return At("published");
     }
 
     private static void Break(string path, string what)
