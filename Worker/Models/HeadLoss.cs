@@ -23,11 +23,11 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
 
     /// <summary>Adds factor · Σ CE over rows whose label is not −100.</summary>
     /// <returns>The unweighted sum, detached.</returns>
-    public Tensor Add(Tensor rows_ND, Tensor labels_N, double factor) => Add(rows_ND, labels_N, factor, 0).Ce;
+    public Tensor Add(Tensor rows_ND, Tensor labels_N, double factor) => Add(rows_ND, labels_N, factor, null).Ce;
 
     /// <summary>Adds factor · (Σ CE + z · Σ logsumexp²) over rows whose label is not −100 (z-loss: PaLM, arXiv 2204.02311 §5).</summary>
-    /// <returns>Both unweighted sums, detached; the second is 0 where <paramref name="z"/> is.</returns>
-    public (Tensor Ce, Tensor Z) Add(Tensor rows_ND, Tensor labels_N, double factor, double z)
+    /// <returns>Both unweighted sums, detached; the second is not taken and 0 where <paramref name="z"/> is null.</returns>
+    public (Tensor Ce, Tensor Z) Add(Tensor rows_ND, Tensor labels_N, double factor, double? z)
     {
         long rows = rows_ND.size(0);
         var frozen_ND = rows_ND.detach();
@@ -40,14 +40,14 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
             {
                 long count = Math.Min(most, rows - first);
                 var (rows_SD, labels_S) = (frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count));
-                var (part, square, grad_SD) = _fused ? FusedSlice(rows_SD, labels_S, factor, z) : Slice(rows_SD, labels_S, factor, z);
+                var (part, square, grad_SD) = _fused ? FusedSlice(rows_SD, labels_S, factor, z ?? 0) : Slice(rows_SD, labels_S, factor, z);
                 sum = sum is null ? part : sum + part;
                 squares = squares is null ? square : squares + square;
                 gradients.Add(grad_SD);
             }
         }
 
-        var weighted = z == 0 ? sum! * factor : (sum! + (squares! * z)) * factor;
+        var weighted = z is { } share and not 0 ? (sum! + (squares! * share)) * factor : sum! * factor;
         _value = _value is null ? weighted : _value + weighted;
         if (_graph)
         {
@@ -78,7 +78,7 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
     public static Tensor Naive(Tensor rows_ND, Tensor labels_N, Tensor head_VD, ScalarType compute, double softcap = 0) =>
         Functions.CrossEntropySum(Functions.Softcap(Functions.Linear(rows_ND, head_VD, compute), softcap), labels_N);
 
-    private (Tensor Sum, Tensor Squares, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor, double z)
+    private (Tensor Sum, Tensor Squares, Tensor Grad_SD) Slice(Tensor rows_SD, Tensor labels_S, double factor, double? z)
     {
         using var scope = NewDisposeScope();
         var narrow_SD = rows_SD.to(compute);
@@ -87,7 +87,7 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
         var bent_SV = softcap > 0 ? (wide_SV / softcap).tanh() : null;
         wide_SV = bent_SV is null ? wide_SV : bent_SV * softcap;
         var logp_SV = wide_SV.log_softmax(-1);
-        var lse_S1 = z == 0 ? null : wide_SV.logsumexp(-1, true);
+        var lse_S1 = z is null ? null : wide_SV.logsumexp(-1, true);
         var index_S1 = labels_S.clamp(min: 0).unsqueeze(1);
         var sum = logp_SV.gather(1, index_S1).view(-1).masked_fill(labels_S.lt(0), 0).sum() * -1.0;
         var squares = lse_S1 is null ? zeros([], sum.dtype, sum.device) : lse_S1.pow(2).view(-1).masked_fill(labels_S.lt(0), 0).sum();
@@ -98,7 +98,7 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
 
         // Uncounted rows and the factor go on the narrow side [S,D], not on [S,V].
         var weight_S1 = full([rows_SD.size(0)], factor, rows_SD.dtype, rows_SD.device).masked_fill(labels_S.lt(0), 0).unsqueeze(1);
-        var grad_SV = lse_S1 is null ? logp_SV.exp() : logp_SV.exp() * ((lse_S1 * (2 * z)) + 1);
+        var grad_SV = z is { } share and not 0 ? logp_SV.exp() * ((lse_S1! * (2 * share)) + 1) : logp_SV.exp();
         grad_SV.scatter_add_(1, index_S1, full([rows_SD.size(0), 1], -1, grad_SV.dtype, grad_SV.device));
         if (bent_SV is not null)
         {

@@ -97,7 +97,7 @@ public sealed partial class PositronicModel
         for (int k = 1; k <= _mtp.Length; k++)
         {
             double share = 1.0 / _mtp.Length / Math.Max(1, totals.Counts[Terms.Count + k - 1]);
-            if (Add(heads, hidden_BTD, k, labels_BT, weight * share, 0) is { } added)
+            if (Add(heads, hidden_BTD, k, labels_BT, weight * share, null) is { } added)
             {
                 mean = mean + (added.Ce * share);
             }
@@ -107,7 +107,7 @@ public sealed partial class PositronicModel
     }
 
     // Head k over the rows that have a target in so short a row; null where none has.
-    private (Tensor Ce, Tensor Z)? Add(HeadLoss heads, Tensor hidden_BTD, int k, Tensor labels_BT, double factor, double z)
+    private (Tensor Ce, Tensor Z)? Add(HeadLoss heads, Tensor hidden_BTD, int k, Tensor labels_BT, double factor, double? z)
     {
         long targets = labels_BT.size(1) - k - 1;
         if (targets < 1)

@@ -39,11 +39,13 @@ public sealed class Check12_LossTests : IDisposable
         Assert.All(Enumerable.Range(0, 4), k => Assert.Equal(0.0, Nano.Changed(main, further.select(0, k))));
     }
 
-    [Fact]
-    public void Every_term_is_its_formula()
+    [Theory]
+    [InlineData(1e-4)]
+    [InlineData(0.0)]
+    public void Every_term_is_its_formula_whatever_its_weight(double zWeight)
     {
         using var quiet = no_grad();
-        var model = Nano.Open();
+        var model = Nano.Open(new { z_weight = zWeight });
         var ids = Nano.Ids(2, 21);
         long[] labels = ids.ToArray<long>();
         (labels[4], labels[5], labels[30]) = (-100, -100, -100);
