@@ -62,7 +62,7 @@ internal static class TestCommand
     // The trainer's own check of a card closes with the same words as this command.
     private static async Task<Tally> DeviceAsync(CancellationToken stop)
     {
-        var (code, output, seconds) = await CaptureAsync("dotnet", [Repository.Trainer, "selftest", "--device", "cuda:0"], Repository.Root, stop);
+        var (code, output, seconds) = await CaptureAsync("dotnet", [Repository.Trainer, "selftest", "--device", "cuda:0", "--cases", Path.Combine(Repository.Root, "tests", "Models.Tests", "cases")], Repository.Root, stop);
         var last = Regex.Match(output, @"(?m)^(\d+) passed, (\d+) failed$", RegexOptions.RightToLeft);
         int Number(int group) => last.Success ? int.Parse(last.Groups[group].Value, CultureInfo.InvariantCulture) : 0;
         return Report("Device cuda:0", code, output, seconds, new Tally(Number(1), Number(2), 0));

@@ -60,7 +60,7 @@ public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions
     {
         var errors = new List<FieldError>();
         return Families.Plan(spec.Model, errors) is { } plan
-            ? new ModelNeeds(plan, spec, limit)
+            ? new ModelNeeds(plan.Under(spec.Train, spec.Optimizer), spec, limit)
             : new Unbuildable($"This version cannot build its model: {string.Join(' ', errors.Select(e => e.Message))}");
     }
 

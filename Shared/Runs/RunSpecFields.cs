@@ -61,6 +61,7 @@ public static class RunSpecFields
         new("train.length_curriculum", FieldKind.Stages, "Rows that grow: 512:1000, 1024:3000, 4096 has rows of 512 tokens to step 1,000. The last length replaces seq_len."),
         new("train.micro_batch", FieldKind.Integer, "Rows at a time; 0 lets each card choose.", 0, 1 << 16),
         new("train.precision", FieldKind.Choice, "Of the matrix products; masters stay fp32.", Choices: ["fp32", "bf16", "fp64"]),
+        new("train.master", FieldKind.Choice, "Copies that steps add to; none keeps large weights in bf16 alone and rounds at random, for adamw8bit in bf16.", Choices: ["fp32", "none"]),
         new("train.seed", FieldKind.Integer, "Decides initial weights and data order.", 0, 9_007_199_254_740_991),
         new("optimizer.name", FieldKind.Choice, "Update rule; adamw8bit keeps large moments in one byte each.", Choices: ["adamw", "adamw8bit", "muon"]),
         new("optimizer.embed_state", FieldKind.Choice, "Moments of embedding tables under adamw8bit.", Choices: ["32bit", "8bit"]),

@@ -17,6 +17,9 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
     public const int SliceRows = 512;
 
     private readonly bool _graph = is_grad_enabled();
+
+    // Of the head's gradient while slices add to it.
+    private readonly ScalarType _wide = head_VD.dtype == float64 ? float64 : float32;
     private Tensor? _headGrad_VD;
     private Tensor? _value;
     private Tensor? _surrogate;
@@ -107,15 +110,15 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
 
         grad_SV = grad_SV.to(compute);
         var grad_SD = grad_SV.mm(head_VD.to(compute)).to(rows_SD.dtype) * weight_S1;
-        _headGrad_VD ??= zeros(head_VD.shape, head_VD.dtype, head_VD.device).MoveToOuterDisposeScope();
-        if (compute == head_VD.dtype)
+        _headGrad_VD ??= zeros(head_VD.shape, _wide, head_VD.device).MoveToOuterDisposeScope();
+        if (compute == _wide)
         {
             _headGrad_VD.addmm_(grad_SV.transpose(0, 1), rows_SD * weight_S1);
         }
         else
         {
             var counted_SD = narrow_SD.masked_fill(labels_S.lt(0).unsqueeze(1), 0);
-            _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(counted_SD).to(head_VD.dtype), factor);
+            _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(counted_SD).to(_wide), factor);
         }
 
         return (sum.MoveToOuterDisposeScope(), squares.MoveToOuterDisposeScope(), grad_SD.MoveToOuterDisposeScope());

@@ -32,8 +32,8 @@ public sealed partial class HeadLoss
 
         // Rows without a label have a gradient of 0 already.
         var grad_SD = grad_SP.mm(_narrowHead_PD).to(rows_SD.dtype) * factor;
-        _headGrad_VD ??= zeros([padded, head_VD.size(1)], head_VD.dtype, head_VD.device).MoveToOuterDisposeScope();
-        _headGrad_VD.add_(grad_SP.transpose(0, 1).mm(narrow_SD).to(head_VD.dtype), factor);
+        _headGrad_VD ??= zeros([padded, head_VD.size(1)], _wide, head_VD.device).MoveToOuterDisposeScope();
+        _headGrad_VD.add_(grad_SP.transpose(0, 1).mm(narrow_SD).to(_wide), factor);
         return (sum, squares, grad_SD.MoveToOuterDisposeScope());
     }
 }

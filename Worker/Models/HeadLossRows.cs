@@ -64,15 +64,15 @@ public sealed partial class HeadLoss
         grad_SV.scatter_add_(1, index_S1, full([rows_SD.size(0), 1], -1, grad_SV.dtype, grad_SV.device));
         grad_SV = grad_SV.to(compute);
         var grad_SD = grad_SV.mm(head_VD.to(compute)).to(rows_SD.dtype) * weights_S1;
-        _headGrad_VD ??= zeros(head_VD.shape, head_VD.dtype, head_VD.device).MoveToOuterDisposeScope();
+        _headGrad_VD ??= zeros(head_VD.shape, _wide, head_VD.device).MoveToOuterDisposeScope();
         var weighted_SD = rows_SD * weights_S1;
-        if (compute == head_VD.dtype)
+        if (compute == _wide)
         {
             _headGrad_VD.addmm_(grad_SV.transpose(0, 1), weighted_SD);
         }
         else
         {
-            _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(weighted_SD.to(compute)).to(head_VD.dtype));
+            _headGrad_VD.add_(grad_SV.transpose(0, 1).mm(weighted_SD.to(compute)).to(_wide));
         }
 
         return (loss_S.MoveToOuterDisposeScope(), grad_SD.MoveToOuterDisposeScope());

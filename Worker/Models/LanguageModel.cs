@@ -47,7 +47,18 @@ public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Total
 /// Losses of one micro-batch. <see cref="Total"/> is scaled by the whole batch's counts: summing its backward over all
 /// micro-batches gives the gradient of the batch's weighted loss. <see cref="Sums"/> are detached, unweighted sums per term.
 /// </summary>
-public sealed record LossResult(Tensor Total, IReadOnlyList<Tensor> Sums);
+public sealed record LossResult(Tensor Total, IReadOnlyList<Tensor> Sums)
+{
+    internal LossResult MoveToOuterDisposeScope()
+    {
+        foreach (var tensor in Sums.Append(Total).Distinct())
+        {
+            tensor.MoveToOuterDisposeScope();
+        }
+
+        return this;
+    }
+}
 
 /// <summary>Something about a run that its owner should hear of once.</summary>
 /// <param name="Key">By which it is known to have been said; a word.</param>
@@ -69,14 +80,14 @@ public abstract class LanguageModel : nn.Module
         manual_seed(seed);
         foreach (var spec in plan.Tensors)
         {
-            _weights.Add(spec.Name, register_parameter(spec.Name, WeightInit.Make(spec, dtype, device)));
+            _weights.Add(spec.Name, register_parameter(spec.Name, WeightInit.Make(spec, spec.Narrow ? Compute : dtype, device)));
         }
     }
 
     public ModelPlan Plan { get; }
     public Device Device { get; }
 
-    /// <summary>Type of the parameters.</summary>
+    /// <summary>Type of the parameters, save those that a run keeps without masters (<see cref="TensorSpec.Narrow"/>).</summary>
     public ScalarType Dtype { get; }
 
     /// <summary>Type of the matrix products.</summary>
@@ -113,6 +124,16 @@ public abstract class LanguageModel : nn.Module
     public abstract LossResult Loss(LossInput input);
 
     public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));
+
+    /// <summary>
+    /// As <see cref="Loss(LossInput)"/>, and lets go of everything else that the forward pass made: what the backward pass needs, autograd
+    /// holds, and frees as it goes.
+    /// </summary>
+    public LossResult LossAlone(LossInput input)
+    {
+        using var scope = NewDisposeScope();
+        return Loss(input).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);
@@ -219,7 +240,7 @@ public static class Functions
 
     /// <summary>x [..., in] times weight [out, in] transposed, in the compute type when that is narrower than the master's.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, ScalarType compute) =>
-        compute == weight.dtype ? nn.functional.linear(x, weight) : nn.functional.linear(x.to(compute), weight.to(compute));
+        compute == weight.dtype && compute == x.dtype ? nn.functional.linear(x, weight) : nn.functional.linear(x.to(compute), weight.to(compute));
 
     /// <summary>C·tanh(z/C) on at least fp32: logits within ±C (Gemma 2, arXiv 2408.00118). A C of 0 is off.</summary>
     public static Tensor Softcap(Tensor logits, double limit)

@@ -36,6 +36,9 @@ public abstract class ModelPlan
     /// <summary>Masks of T×T per row that a pass holds when it keeps documents apart; 0 = the family cannot.</summary>
     public virtual int DocumentMasks => 0;
 
+    /// <summary>Why the family's weights need fp32 masters, as the end of a sentence; null where bf16 alone will do.</summary>
+    public virtual string? MastersNeeded => $"{Title} computes with its weights in fp32";
+
     public long Parameters => Tensors.Sum(t => t.Count);
 
     /// <summary>Multiply-adds of one token's forward pass at this row length.</summary>
@@ -59,6 +62,17 @@ public abstract class ModelPlan
 
     public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null);
 
+    /// <summary>The plan itself, with the weights that a run keeps without masters marked: matrices and heads with 8-bit moments.</summary>
+    public ModelPlan Under(TrainSpec train, OptimizerSpec optimizer)
+    {
+        if (train.Master == "none")
+        {
+            _tensors = [.. Tensors.Select(t => t with { Narrow = t.Group != ParameterGroup.Vector && EightBitMoments.Hold(t, optimizer) })];
+        }
+
+        return this;
+    }
+
     protected abstract IEnumerable<TensorSpec> ListTensors();
 }
 
@@ -70,6 +84,7 @@ public sealed record DecodingFeatures(int Loops = 1, int Drafts = 0, bool Memory
 /// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
 public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Overhead)
 {
+    private const long NarrowBytes = 2;
     private const long RuntimeBytes = 300L << 20;
 
     public long Total => Weights + Gradients + Optimizer + Activations + Logits + Overhead;
@@ -85,9 +100,10 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
         long master = precision == "fp64" ? 8 : 4;
         long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
         double tokens = (double)rows * seqLen;
+        long weights = plan.Tensors.Sum(t => t.Count * (t.Narrow ? NarrowBytes : master));
         return new MemoryForecast(
-            plan.Parameters * master,
-            plan.Parameters * master,
+            weights,
+            weights,
             StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
             (long)(tokens * (plan.ActivationsPerToken(seqLen) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value),
             (long)(plan.LogitValues(tokens) * master),

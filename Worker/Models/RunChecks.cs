@@ -28,6 +28,8 @@ public static class RunChecks
         if (plan is not null)
         {
             Together(spec, plan, errors);
+            WithoutMasters(spec, plan, errors);
+            plan.Under(spec.Train, spec.Optimizer);
         }
 
         return new CheckedRun(errors.Count == 0 ? spec : null, plan, errors);
@@ -96,6 +98,22 @@ public static class RunChecks
             {
                 yield return small[i];
             }
+        }
+    }
+
+    private static void WithoutMasters(RunSpec spec, ModelPlan plan, List<FieldError> errors)
+    {
+        string? reason = spec switch
+        {
+            { Train.Master: not "none" } => null,
+            { Train.Precision: not "bf16" } => $"train.precision is {spec.Train.Precision}, not bf16",
+            { Optimizer.Name: not "adamw8bit" } => $"optimizer.name is {spec.Optimizer.Name}, not adamw8bit",
+            { Optimizer.Ema: > 0 } => "optimizer.ema averages in fp32",
+            _ => plan.MastersNeeded,
+        };
+        if (reason is not null)
+        {
+            errors.Add(new FieldError("train.master", "none", "fp32", $"train.master is none, but {reason}. Allowed: fp32."));
         }
     }
 

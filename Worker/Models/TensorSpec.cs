@@ -74,6 +74,9 @@ public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, Paramete
     /// <summary>A table that tokens look rows up in, as opposed to a head that is multiplied with.</summary>
     public bool LooksUp { get; init; } = Group == ParameterGroup.Embed;
 
+    /// <summary>Kept in the type of the matrix products, without a master.</summary>
+    public bool Narrow { get; init; }
+
     /// <summary>Factor on the learning rate of its group.</summary>
     public double LrScale { get; init; } = 1;
 

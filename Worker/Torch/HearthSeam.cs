@@ -112,19 +112,42 @@ public static class HearthSeam
     }
 
     /// <summary>
-    /// One AdamW step of a parameter whose moments are codes, scales, a map's values and their middles; steps are clamped to
-    /// <paramref name="limit"/>. False where only the naive form exists (other than fp32 and fp64 on the CPU).
+    /// One AdamW step of all parameters at once whose moments are 8-bit codes; steps are clamped to <paramref name="limit"/>. False
+    /// where only the naive form exists (fp64 on CUDA).
     /// </summary>
-    public static bool AdamW8(Tensor weight, Tensor grad, Tensor[] first, Tensor[] second, AdamWStep step, double limit)
+    public static bool AdamW8(CodedParameters all, AdamWStep step, double limit)
     {
-        if (NaiveOnly || !OnCpu(weight, grad))
+        if (NaiveOnly || (all.Weights[0].device.index >= 0 && all.Weights[0].dtype == float64))
         {
             return false;
         }
 
-        Ops.AdamW8.Do(weight, grad, first, second, step.Lr, step.Beta1, step.Beta2, step.Eps, step.WeightDecay, step.Step, step.Scale, limit);
+        Ops.AdamW8.Do(
+            all.Weights,
+            all.Grads,
+            all.FirstCodes,
+            all.FirstScales,
+            all.SecondCodes,
+            all.SecondScales,
+            all.Maps,
+            all.Keys,
+            step.Lr,
+            step.Beta1,
+            step.Beta2,
+            step.Eps,
+            step.WeightDecay,
+            step.CoupledDecay,
+            step.Step,
+            step.Scale,
+            limit);
         return true;
     }
+
+    /// <summary>L2 norms of tensors of one type, each a scalar, in one pass; null where only one by one is exact to the bit (a CPU).</summary>
+    public static Tensor[]? Norms(Tensor[] tensors) =>
+        NaiveOnly || tensors[0].device.index < 0 ? null
+        : tensors[0].dtype == bfloat16 ? Ops.ForeachNorm.Many(tensors, 2, float32)
+        : Ops.ForeachNorm.Many(tensors, 2);
 
     private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 
@@ -184,4 +207,15 @@ public sealed record Oscillators(Tensor Theta_BTN, Tensor Omega_BTN, Tensor? Inj
 
 /// <param name="Step">Counts from 1.</param>
 /// <param name="Scale">Factor on every gradient first (clipping).</param>
-public readonly record struct AdamWStep(double Lr, double Beta1, double Beta2, double Eps, double WeightDecay, long Step, double Scale);
+public readonly record struct AdamWStep(double Lr, double Beta1, double Beta2, double Eps, double WeightDecay, long Step, double Scale)
+{
+    /// <summary>Adam's older form of decay: wd·W joins the scaled gradient. 0 beside a <see cref="WeightDecay"/>.</summary>
+    public double CoupledDecay { get; init; }
+}
+
+/// <summary>Parameters of one type with 8-bit moments, as lists of equal length, and what they share.</summary>
+/// <param name="FirstScales">One a block, fp32.</param>
+/// <param name="Maps">Values and middles of the first moment's map, then of the second's, in the type of the arithmetic.</param>
+/// <param name="Keys">Of each parameter's random numbers in this step; bf16 weights read it.</param>
+public sealed record CodedParameters(
+    Tensor[] Weights, Tensor[] Grads, Tensor[] FirstCodes, Tensor[] FirstScales, Tensor[] SecondCodes, Tensor[] SecondScales, Tensor[] Maps, long[] Keys);

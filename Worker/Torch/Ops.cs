@@ -17,6 +17,8 @@ internal static class Ops
     internal static readonly Op Arange = new("aten::arange", "start_step");
     internal static readonly Op Argmax = new("aten::argmax");
     internal static readonly Op Backward = new("aten::_backward");
+    internal static readonly Op BitwiseAnd = new("aten::bitwise_and", "Tensor");
+    internal static readonly Op BitwiseRightShift = new("aten::bitwise_right_shift", "Tensor");
     internal static readonly Op BitwiseXor = new("aten::bitwise_xor", "Tensor");
     internal static readonly Op Bmm = new("aten::bmm");
     internal static readonly Op Bucketize = new("aten::bucketize", "Tensor");
@@ -119,5 +121,6 @@ internal static class Ops
     internal static readonly Op Triu = new("aten::triu");
     internal static readonly Op Uniform = new("aten::uniform_");
     internal static readonly Op Unsqueeze = new("aten::unsqueeze");
+    internal static readonly Op ViewDtype = new("aten::view", "dtype");
     internal static readonly Op Where = new("aten::where", "self");
 }

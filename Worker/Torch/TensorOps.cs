@@ -38,6 +38,7 @@ public static partial class torch
         public Tensor cpu() => to(CPU);
 
         public Tensor reshape(params long[] shape) => Ops.Reshape.One(this, shape);
+        public Tensor view(ScalarType type) => Ops.ViewDtype.One(this, type);
         public Tensor view(params long[] shape) => Ops.Reshape.One(this, shape);
         public Tensor permute(params long[] dims) => Ops.Permute.One(this, dims);
         public Tensor transpose(long a, long b) => Ops.Transpose.One(this, a, b);
@@ -59,6 +60,8 @@ public static partial class torch
         public Tensor round() => Ops.Round.One(this);
         public Tensor leaky_relu(double negative_slope) => Ops.LeakyRelu.One(this, negative_slope);
         public Tensor remainder(Scalar other) => Ops.RemainderScalar.One(this, other);
+        public Tensor bitwise_and(Tensor other) => Ops.BitwiseAnd.One(this, other);
+        public Tensor bitwise_right_shift(Tensor other) => Ops.BitwiseRightShift.One(this, other);
         public Tensor bitwise_xor(Tensor other) => Ops.BitwiseXor.One(this, other);
         public Tensor exp() => Ops.Exp.One(this);
         public Tensor log() => Ops.Log.One(this);

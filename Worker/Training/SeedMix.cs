@@ -19,4 +19,5 @@ public enum RandomStream
     Weights = 0,
     Step = 1,
     Sample = 2,
+    Rounding = 3,
 }

@@ -94,7 +94,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(shape.MicroRows, shape.Rows - first);
-            var loss = session.Model.Loss(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first } });
+            var loss = session.Model.LossAlone(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first } });
             loss.Total.backward();
             sums.Add(loss);
         }

@@ -138,6 +138,10 @@ HT_API int32_t ht_deterministic(int32_t set, int32_t* now) {
     if (set == 1) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 #endif
     if (set >= 0) at::globalContext().setDeterministicAlgorithms(set == 1, /*warn_only=*/true);
+#ifdef HEARTH_CUDA
+    // Else every new tensor is filled with NaN, so that reading one too early gives the same bits too: a pass over memory for nothing.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+#endif
     *now = at::globalContext().deterministicAlgorithms() ? 1 : 0;
   });
 }

@@ -49,7 +49,7 @@ public sealed class MtpModule(MtpConfig config, Func<string, Tensor> weight, str
         var both = cat([Functions.RmsNorm(hidden_BTD, _normH_D, config.NormEps), Functions.RmsNorm(next_BTD, _normE_D, config.NormEps)], -1);
         var u_BTD = Functions.Linear(both, _proj, context.Compute);
         // The block's residual stream runs in the masters' type, as the trunk's does.
-        u_BTD = u_BTD.to(_proj.dtype);
+        u_BTD = u_BTD.to(_normH_D.dtype);
         return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context, state);
     }
 

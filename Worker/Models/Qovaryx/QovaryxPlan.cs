@@ -22,6 +22,13 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override double ActivationsPerToken(int seqLen) => _decoder.Activations(seqLen);
 
+    public override string? MastersNeeded => config switch
+    {
+        { FfnKind: "ternary_swiglu" } => "ternary weights turn over in steps that bf16 does not hold",
+        { ChartPatchEncoderEnabled: true } => "the patch encoder computes in fp32",
+        _ => null,
+    };
+
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new Decoder(this, _decoder, dtype, device, seed, compute ?? dtype);
 

@@ -16,7 +16,7 @@ internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer"], []);
+        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer", "--master"], []);
         if (arguments.Words is not (["step"] or ["ops"]))
         {
             throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step, ops.");
@@ -40,7 +40,16 @@ internal static class BenchCommand
         int length = Math.Min(plan.MaxSeqLen, arguments.Integer("--seq-len", 256, 8, 1 << 20));
         int rows = arguments.Integer("--rows", 8, 1, 1 << 16);
         int steps = arguments.Integer("--steps", 10, 1, 1 << 20);
-        var run = new BenchRun(plan, new OptimizerSpec { Name = arguments.Text("--optimizer") ?? "adamw", Lr = 1e-4 }, rows, length, steps, device(arguments.Text("--device") ?? "cpu"), Compute(arguments.Text("--precision") ?? "fp32"));
+        var how = new OptimizerSpec { Name = arguments.Text("--optimizer") ?? "adamw", Lr = 1e-4 };
+        string master = Master(arguments.Text("--master") ?? "fp32", plan, how);
+        var on = device(arguments.Text("--device") ?? "cpu");
+        if (on.index >= 0)
+        {
+            // As every run on CUDA has it.
+            use_deterministic_algorithms(true);
+        }
+
+        var run = new BenchRun(plan, how, rows, length, steps, on, Compute(arguments.Text("--precision") ?? "fp32"));
         double step = run.Step(), floor = run.Floor();
         double flops = plan.FlopsPerToken(length) * rows * length;
         double peak = arguments.Number("--peak-tflops", 0, 0, 1e6) * 1e12;
@@ -49,11 +58,12 @@ internal static class BenchCommand
             {
                 plan.Family,
                 plan.Size,
-                optimizer = arguments.Text("--optimizer") ?? "adamw",
+                optimizer = how.Name,
                 rows,
                 seq_len = length,
                 device = run.Device.ToString(),
                 precision = arguments.Text("--precision") ?? "fp32",
+                master,
                 threads = torch.get_num_threads(),
                 tokens_per_second = rows * length / step,
                 floor_tokens_per_second = rows * length / floor,
@@ -61,9 +71,22 @@ internal static class BenchCommand
                 model_flops_per_second = flops / step,
                 model_flops_utilization = peak > 0 ? flops / step / peak : (double?)null,
                 peak_memory_bytes = run.PeakBytes,
+                host_seconds = run.Host,
+                device_seconds = run.Phases,
             },
             Json.Wire));
         return ExitCodes.Done;
+    }
+
+    private static string Master(string master, ModelPlan plan, OptimizerSpec how)
+    {
+        if (master is not ("fp32" or "none") || (master == "none" && (plan.MastersNeeded is not null || how.Name != "adamw8bit")))
+        {
+            throw new BadInputException($"--master is {master}. Allowed: fp32; none with --optimizer adamw8bit, where the family trains so.");
+        }
+
+        plan.Under(new TrainSpec { Master = master }, how);
+        return master;
     }
 
     private static ScalarType Compute(string precision) => precision switch
@@ -81,7 +104,13 @@ internal static class BenchCommand
         /// <summary>Most bytes that tensors held during <see cref="Step"/>; null on a CPU.</summary>
         public long? PeakBytes { get; private set; }
 
-        /// <summary>Median seconds of a whole training step: forward, backward, clip, AdamW.</summary>
+        /// <summary>Seconds until the host had queued the last forward and backward pass: near the step's own, the host is what limits it.</summary>
+        public PhaseSeconds? Host { get; private set; }
+
+        /// <summary>Seconds of one step's parts, each waited for.</summary>
+        public PhaseSeconds? Phases { get; private set; }
+
+        /// <summary>Median seconds of a whole training step: forward, backward, clip, update.</summary>
         public double Step()
         {
             var model = plan.Build(float32, on, 1, compute);
@@ -89,16 +118,27 @@ internal static class BenchCommand
             var random = new Random(1);
             int[] ids = [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(plan.VocabSize))];
             var totals = model.Count(ids, length);
-            double seconds = Median(() =>
+            PhaseSeconds Once(Action wait)
             {
                 using var scope = NewDisposeScope();
+                long began = Stopwatch.GetTimestamp();
                 optimizer.zero_grad();
                 var ids_BT = tensor(ids, rows, length).to(int64).to(on);
-                model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) }).Total.backward();
+                var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) });
+                wait();
+                double forward = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                loss.Total.backward();
+                wait();
+                double backward = Stopwatch.GetElapsedTime(began).TotalSeconds - forward;
                 optimizer.ClipGradNorm(1);
                 optimizer.Step(1);
-            });
+                wait();
+                return new PhaseSeconds(forward, backward, Stopwatch.GetElapsedTime(began).TotalSeconds - forward - backward);
+            }
+
+            double seconds = Median(() => Host = Once(() => { }));
             PeakBytes = on.index >= 0 ? cuda.memory(on).Peak : null;
+            Phases = Once(Wait);
             return seconds;
         }
 
@@ -125,6 +165,8 @@ internal static class BenchCommand
                 }
             });
         }
+
+        internal sealed record PhaseSeconds(double Forward, double Backward, double Update);
 
         private Tensor Random(long r, long c) => empty([r, c]).normal_().to(compute).to(on);
 

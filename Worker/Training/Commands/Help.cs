@@ -35,14 +35,17 @@ internal static class Help
                                          every tensor with shape and count
           recipe FAMILY SIZE [--dataset NAME] [--set FIELD=VALUE]... [--json]
                                          the run that the family recommends, as YAML with every field and its help
-          selftest [--device D]      kernels against plain operators, families against the CPU, the same bits twice
+          selftest [--device D] [--cases DIR]
+                                         kernels against plain operators, families against the CPU, the same bits twice, and
+                                         every parity case of a folder in fp64 and fp32
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
           artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N]
           artifact unpack FILE.hyb6 --out FILE.safetensors
           artifact bpb --checkpoint DIR --text FILE [--stride N]
                                          the 16 MB file of a Hybrid checkpoint, and bits per byte
-          bench step [--family F] [--size S] [--optimizer adamw|muon] [--rows N] [--seq-len N] [--steps N] [--threads N]
+          bench step [--family F] [--size S] [--optimizer adamw|adamw8bit|muon] [--master fp32|none] [--precision fp32|bf16]
+                     [--rows N] [--seq-len N] [--steps N] [--device D] [--threads N] [--peak-tflops X]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.
         The end of standard input, SIGTERM and SIGINT mean stop; a second signal ends it at once.

@@ -50,21 +50,21 @@ internal sealed class AdamW8BitRule : UpdateRule
 
     public override void Step(UpdateStep step)
     {
-        foreach (var slot in _slots)
+        bool coupled = _spec.AdamDecay == "coupled";
+        var live = _slots.Select((slot, index) => new Live(slot, slot.Slice.Grad!, SeedMix.Of(index, RandomStream.Rounding, step.Step))).Where(l => l.Grad is not null);
+        foreach (var group in live.GroupBy(l => (l.Slot.Slice.Rate, l.Slot.Slice.Decay, l.Slot.Slice.Weight.dtype)))
         {
-            if (slot.Slice.Grad is { } grad)
+            double decay = group.Key.Decay;
+            var adam = new AdamWStep(group.Key.Rate * step.Factor, _spec.Beta1, _spec.Beta2, _spec.Eps, coupled ? 0 : decay, step.Step, step.Scale)
             {
-                using var scope = NewDisposeScope();
-                var (scale, decay) = (step.Scale, slot.Slice.Decay);
-                if (_spec.AdamDecay == "coupled")
+                CoupledDecay = coupled ? decay : 0,
+            };
+            Live[] members = [.. group];
+            if (_naive || !HearthSeam.AdamW8(Together(members), adam, LargestStep))
+            {
+                foreach (var member in members)
                 {
-                    (grad, scale, decay) = ((grad * scale) + (slot.Slice.Weight.detach() * decay), 1, 0);
-                }
-
-                var adam = new AdamWStep(slot.Slice.Rate * step.Factor, _spec.Beta1, _spec.Beta2, _spec.Eps, decay, step.Step, scale);
-                if (_naive || !HearthSeam.AdamW8(slot.Slice.Weight, grad, slot.First.Tensors, slot.Second.Tensors, adam, LargestStep))
-                {
-                    Update(slot, grad.flatten() * scale, adam);
+                    Update(member, adam);
                 }
             }
         }
@@ -80,8 +80,27 @@ internal sealed class AdamW8BitRule : UpdateRule
         }
     }
 
-    private static void Update(Slot slot, Tensor grad_N, AdamWStep step)
+    private static CodedParameters Together(Live[] members) => new(
+        [.. members.Select(m => m.Slot.Slice.Weight)],
+        [.. members.Select(m => m.Grad)],
+        [.. members.Select(m => m.Slot.First.Codes_N)],
+        [.. members.Select(m => m.Slot.First.Scale_K)],
+        [.. members.Select(m => m.Slot.Second.Codes_N)],
+        [.. members.Select(m => m.Slot.Second.Scale_K)],
+        [.. members[0].Slot.First.Map, .. members[0].Slot.Second.Map],
+        [.. members.Select(m => m.Key)]);
+
+    private static void Update(Live member, AdamWStep step)
     {
+        using var scope = NewDisposeScope();
+        var (slot, wide) = (member.Slot, member.Slot.First.Map[0].dtype);
+        var weight_N = slot.Slice.Weight.detach().flatten().to(wide);
+        var grad_N = member.Grad.flatten().to(wide) * step.Scale;
+        if (step.CoupledDecay != 0)
+        {
+            grad_N = grad_N + (weight_N * step.CoupledDecay);
+        }
+
         // An element whose gradient is not finite forgets its moments and keeps its weight.
         var finite_N = grad_N.isfinite();
         var lost_N = finite_N.eq(0);
@@ -91,14 +110,47 @@ internal sealed class AdamW8BitRule : UpdateRule
         var first_N = m_N / (1 - Math.Pow(step.Beta1, step.Step));
         var second_N = v_N / (1 - Math.Pow(step.Beta2, step.Step));
         var direction_N = (first_N / (second_N.sqrt() + step.Eps)).clamp(-LargestStep, LargestStep);
-        var weight_N = slot.Slice.Weight.detach().flatten();
         var next_N = (weight_N * (1 - (step.Lr * step.WeightDecay))) - (direction_N * step.Lr);
-        slot.Slice.Weight.copy_(where(finite_N, next_N, weight_N).view(slot.Slice.Weight.shape));
+        next_N = where(finite_N, slot.Slice.Weight.dtype == bfloat16 ? RandomRounding.ToBfloat16(next_N, member.Key) : next_N, weight_N);
+        slot.Slice.Weight.copy_(next_N.view(slot.Slice.Weight.shape));
         slot.First.Encode(m_N);
         slot.Second.Encode(v_N);
     }
 
     private sealed record Slot(Slice Slice, CodedMoment First, CodedMoment Second);
+
+    private sealed record Live(Slot Slot, Tensor Grad, long Key);
+}
+
+/// <summary>
+/// Rounding up or down at random in proportion to the distance (Gupta et al., arXiv 1502.02551), so that steps smaller than a last
+/// bit of the weight add up. The random number is a hash of a key and the element's index: the same at every repetition.
+/// </summary>
+public static class RandomRounding
+{
+    private const long Word = 0xFFFFFFFF;
+
+    /// <summary>fp32 values [N] as bf16 values, still in fp32.</summary>
+    public static Tensor ToBfloat16(Tensor values_N, long key)
+    {
+        Tensor Number(long value) => full([], value, int64, values_N.device);
+        Tensor Low(Tensor x_N) => x_N.bitwise_and(Number(Word));
+        Tensor Shifted(Tensor x_N, int bits) => x_N.bitwise_right_shift(Number(bits));
+
+        // MurmurHash3's finaliser on 32 bits within 64.
+        Tensor Mixed(Tensor x_N)
+        {
+            x_N = Low(x_N.bitwise_xor(Shifted(x_N, 16)) * 0x85EBCA6BL);
+            x_N = Low(x_N.bitwise_xor(Shifted(x_N, 13)) * 0xC2B2AE35L);
+            return x_N.bitwise_xor(Shifted(x_N, 16));
+        }
+
+        var index_N = arange(0, values_N.numel(), int64).to(values_N.device);
+        var random_N = Mixed(Low(Mixed(index_N.bitwise_xor(Number(key & Word))) + (key >> 32)));
+        var bits_N = values_N.view(int32).to(int64) + Shifted(random_N, 16);
+        var rounded_N = (Shifted(bits_N, 16) * 0x10000).to(int32).view(float32);
+        return where(values_N.isfinite(), rounded_N, values_N);
+    }
 }
 
 /// <summary>One moment of one parameter as codes and scales; all 0 at first.</summary>
@@ -120,8 +172,8 @@ public sealed class CodedMoment : IDisposable
     /// <summary>Largest absolute value of each block; 1 where all are 0.</summary>
     public Tensor Scale_K { get; }
 
-    /// <summary>Codes, scales, values, middles.</summary>
-    internal Tensor[] Tensors => [Codes_N, Scale_K, _values, _middles];
+    /// <summary>The map's values and the middles between them.</summary>
+    internal Tensor[] Map => [_values, _middles];
 
     public Tensor Decode() => _values.index_select(0, Codes_N.to(int64)) * Spread();
 
@@ -149,7 +201,7 @@ public sealed class CodedMoment : IDisposable
     }
 
     private static Tensor Keep(IReadOnlyList<double> values, Tensor like) =>
-        tensor(values.ToArray(), values.Count).to(like.dtype).to(like.device).DetachFromDisposeScope();
+        tensor(values.ToArray(), values.Count).to(like.dtype == float64 ? float64 : float32).to(like.device).DetachFromDisposeScope();
 }
 
 /// <summary>

@@ -1,5 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 namespace Hearth.Training.Optim;
@@ -52,12 +53,18 @@ public abstract class Optimizer : IDisposable
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        Tensor[] squares = [.. _weights.Select(w => w.grad).OfType<Tensor>().Select(g => g.pow(2).sum().to(float64))];
+        Tensor[] squares = [.. _weights.Select(w => w.grad).OfType<Tensor>().GroupBy(g => g.dtype).SelectMany(Squares)];
 
         // One wait for the device, not one per tensor.
         double norm = squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().item<double>());
         _scale = limit > 0 ? Math.Min(1, limit / (norm + 1e-6)) : 1;
         return norm;
+    }
+
+    private static IEnumerable<Tensor> Squares(IEnumerable<Tensor> grads)
+    {
+        Tensor[] all = [.. grads];
+        return HearthSeam.Norms(all) is { } norms ? [stack(norms).to(float64).pow(2).sum()] : all.Select(g => (g.dtype == bfloat16 ? g.to(float32) : g).pow(2).sum().to(float64));
     }
 
     /// <summary>One update at every group's peak rate times <paramref name="factor"/>. A parameter without gradient stays as it is.</summary>
