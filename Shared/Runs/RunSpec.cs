@@ -74,10 +74,7 @@ public sealed record TrainSpec
     /// <summary><c>fp32</c>, <c>bf16</c> (matrix products in bf16, masters fp32) or <c>fp64</c> (CPU only).</summary>
     public string Precision { get; init; } = "fp32";
 
-    /// <summary>
-    /// <c>fp32</c>; or <c>none</c>, in bf16 under <c>adamw8bit</c>: weights with 8-bit moments, and their gradients, are kept in bf16
-    /// alone, and each step rounds them at random.
-    /// </summary>
+    /// <summary><c>fp32</c>, or <c>none</c> (bf16 with <c>adamw8bit</c>): large weights and their gradients in bf16 alone, rounded at random at each step.</summary>
     public string Master { get; init; } = "fp32";
     public long Seed { get; init; } = 1337;
 }

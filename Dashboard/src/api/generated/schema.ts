@@ -3006,10 +3006,7 @@ export interface components {
             micro_batch?: number;
             /** @description `fp32`, `bf16` (matrix products in bf16, masters fp32) or `fp64` (CPU only). */
             precision?: string;
-            /**
-             * @description `fp32`; or `none`, in bf16 under `adamw8bit`: weights with 8-bit moments, and their gradients, are kept in bf16
-             *     alone, and each step rounds them at random.
-             */
+            /** @description `fp32`, or `none` (bf16 with `adamw8bit`): large weights and their gradients in bf16 alone, rounded at random at each step. */
             master?: string;
             /** Format: int64 */
             seed?: number;
