@@ -25,4 +25,15 @@ internal static class TrainerProgram
         await process.WaitForExitAsync(CancellationToken.None);
         return process.ExitCode;
     }
+
+    /// <summary>What it prints, for commands that read it.</summary>
+    /// <exception cref="CliException">It failed; its own words.</exception>
+    public static async Task<string> ReadAsync(IEnumerable<string> arguments, CancellationToken stop)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Repository.Trainer, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync(stop);
+        var errors = process.StandardError.ReadToEndAsync(stop);
+        await process.WaitForExitAsync(stop);
+        return process.ExitCode == 0 ? await output : throw new CliException((await errors).Trim(), process.ExitCode);
+    }
 }

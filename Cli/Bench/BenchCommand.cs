@@ -17,10 +17,10 @@ internal static class BenchCommand
         var resume = Measurement("resume", "Seconds from a SIGKILL of trainer or agent to detection and to the next step.", "--rounds", 5, ResumeBench.RunAsync);
         var checkpoint = Measurement("checkpoint", "How long training stands still for a checkpoint.", "--checkpoints", 20, CheckpointBench.RunAsync);
         var claim = Measurement("claim", "Seconds from a submit to the first heartbeat of its attempt.", "--submits", 50, ClaimBench.RunAsync);
-        return new Command("bench", "Measure a pool on this machine.")
+        return new Command("bench", "Measure training and a pool on this machine.")
         {
             TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]),
-            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), resume, checkpoint, claim,
+            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim,
         };
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Hearth.Api;
 using Hearth.Cli.Pool;
 using Hearth.Hardware;
+using Hearth.Protocol;
 using Hearth.Runs;
 
 namespace Hearth.Cli.Demo;
@@ -78,7 +79,13 @@ internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int s
             pool.PreparedPath,
             device is DeviceKind.Cuda or DeviceKind.Rocm ? "cuda:0" : "cpu",
             pool.Threads,
-            step => show(new RunProgress(step.Step, steps, step.Loss, step.TokensPerSecond, "running")),
+            said =>
+            {
+                if (said is StepEvent step)
+                {
+                    show(new RunProgress(step.Step, steps, step.Loss, step.TokensPerSecond, "running"));
+                }
+            },
             stop)).Trace);
         var losses = (await pool.Api.GetAsync<MetricsResponse>($"runs/{done.Summary.Id}/metrics?keys=loss&points={Math.Min(steps, 10_000)}", stop)).Series.Single(s => s.Key == "loss");
         return new DemoSummary

@@ -13,11 +13,11 @@ internal static class StraightRun
     /// <param name="preparedPath">Where prepared datasets are kept; the pool's own saves tokenising again.</param>
     /// <param name="device">Device of the attempt to be compared with.</param>
     /// <param name="threads">Compute threads; part of what makes a trace.</param>
-    /// <param name="onStep">Called after each step.</param>
+    /// <param name="onEvent">Called with each of the trainer's events.</param>
     /// <param name="stop">Kills the trainer.</param>
     /// <returns>The trainer's last word, with the trace.</returns>
     /// <exception cref="CliException">The trainer failed; its own words.</exception>
-    public static async Task<DoneEvent> RunAsync(RunSpec spec, string datasetPath, string preparedPath, string device, int threads, Action<StepEvent> onStep, CancellationToken stop)
+    public static async Task<DoneEvent> RunAsync(RunSpec spec, string datasetPath, string preparedPath, string device, int threads, Action<TrainerEvent> onEvent, CancellationToken stop)
     {
         string work = Directory.CreateTempSubdirectory("hearth-straight-").FullName;
         try
@@ -37,11 +37,8 @@ internal static class StraightRun
             TrainerEvent? last = null;
             while (await process.StandardOutput.ReadLineAsync(stop) is { } line)
             {
-                last = JsonSerializer.Deserialize<TrainerEvent>(line, Json.Wire);
-                if (last is StepEvent step)
-                {
-                    onStep(step);
-                }
+                last = JsonSerializer.Deserialize<TrainerEvent>(line, Json.Wire)!;
+                onEvent(last);
             }
 
             await process.WaitForExitAsync(stop);
