@@ -32,7 +32,7 @@ it("lays out every field of the table once", () => {
 it("gives a family's field its range, what the size has, and lists the whole width", () => {
   const own = layForm(models, [], { model: { family: "qovaryx", size: "50m" } })[0]!.more;
   const field = (name: string) => own.find((f) => f.path === `model.${name}`)!;
-  expect(field("n_layer")).toMatchObject({ kind: "integer", help: "Layers. 1 to 512.", fallback: "9", choices: null });
+  expect(field("n_layer")).toMatchObject({ kind: "integer", help: "Layers. 1\u00a0to\u00a0512.", fallback: "9", choices: null });
   expect(field("rings")).toMatchObject({ kind: "integer_list", help: "Rings. A list of whole numbers, 1 to 9, parted by commas.", fallback: "2, 4", wide: true });
   expect(field("qk_norm")).toMatchObject({ kind: "flag", fallback: "false", choices: [{ value: "true", label: "on" }, { value: "false", label: "off" }] });
   expect(field("ffn_kind").fallback).toBe("swiglu");

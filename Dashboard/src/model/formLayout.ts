@@ -1,5 +1,5 @@
 import type { DatasetView, FieldRule, FamilyView, ModelsResponse, Spec } from "../api/types";
-import { count, fileSize, short } from "./format";
+import { count, fileSize, NB, short } from "./format";
 import { getField, toInput, type InputKind } from "./specForm";
 
 /** One field of the form. */
@@ -34,6 +34,9 @@ const LABELS: Readonly<Record<string, string>> = {
 const UNITS: Readonly<Record<string, string>> = {
   "data.seq_len": "tokens", "train.batch_tokens": "tokens a step", "eval.every_steps": "steps", "sample.every_steps": "steps",
   "checkpoint.every_steps": "steps", "optimizer.warmup_steps": "steps",
+};
+const ACRONYMS: Readonly<Record<string, string>> = {
+  rwkv: "RWKV", ffn: "FFN", ff: "FF", kv: "KV", qk: "QK", qat: "QAT", moe: "MoE", mtp: "MTP", hrm: "HRM", jepa: "JEPA", xsa: "XSA", rope: "RoPE", mlp: "MLP", mqa: "MQA", lr: "LR", ema: "EMA",
 };
 /** Shown at once where the recipe sets it: it overrides a field that is shown. */
 const SHOWN_WHEN_SET = "train.length_curriculum";
@@ -83,9 +86,10 @@ function ownView(field: FamilyView["fields"][number], usual: unknown): FieldView
     return { ...base, help: field.help, choices: [{ value: "true", label: "on" }, { value: "false", label: "off" }] };
   }
   const list = kind === "integer_list" || kind === "choice_list";
+  const allowed = capital(list ? `${field.allowed}, parted by commas` : field.allowed.replaceAll(" ", NB));
   return kind === "choice"
     ? { ...base, help: field.help, choices: (field.choices ?? []).map((value) => ({ value, label: value })) }
-    : { ...base, help: `${field.help} ${capital(field.allowed)}${list ? ", parted by commas" : ""}.`, choices: null, ...(list ? { wide: true } : {}) };
+    : { ...base, help: `${field.help} ${allowed}.`, choices: null, ...(list ? { wide: true } : {}) };
 }
 
 function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | null): FieldView {
@@ -102,7 +106,7 @@ function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | 
 }
 
 function title(name: string): string {
-  return capital(name.replaceAll("_", " "));
+  return capital(name.split("_").map((word) => ACRONYMS[word] ?? word).join(" "));
 }
 
 function capital(words: string): string {

@@ -35,6 +35,10 @@ describe("from form to YAML", () => {
     expect(getField(parseSpec(text).spec, "train.steps")).toBe(20);
     expect(getField(parseSpec(setField(text, "train.steps", undefined)).spec, "train.steps")).toBeUndefined();
   });
+  it("writes lists on one line", () => {
+    expect(setField(TEXT, "model.rings", [2, 4])).toContain("  rings: [2, 4]\n");
+    expect(toYaml({ model: { rings: [2, 4] }, name: "n" })).toBe("name: n\nmodel:\n  rings: [2, 4]\n");
+  });
   it("writes presets in the usual order", () => {
     expect(toYaml({ data: { dataset: "d" }, model: { family: "f" }, name: "n" }).split("\n")[0]).toBe("name: n");
   });

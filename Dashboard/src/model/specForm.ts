@@ -1,4 +1,4 @@
-import { isMap, isNode, LineCounter, parseDocument, stringify } from "yaml";
+import { Document, isMap, isNode, LineCounter, parseDocument, visit } from "yaml";
 import type { FieldError, FieldKind, Spec } from "../api/types";
 
 /** Kinds of a run's fields and those that only families have. */
@@ -42,9 +42,9 @@ export function setField(text: string, path: string, value: unknown): string {
   if (value === undefined) {
     doc.deleteIn(keys);
   } else {
-    doc.setIn(keys, doc.createNode(value));
+    doc.setIn(keys, doc.createNode(value, { flow: Array.isArray(value) }));
   }
-  return doc.toString({ lineWidth: 0 });
+  return doc.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 export function getField(spec: Spec | null, path: string): unknown {
@@ -58,11 +58,13 @@ export function getField(spec: Spec | null, path: string): unknown {
   return at;
 }
 
-/** A spec as a file, sections in their usual order. */
+/** A spec as a file, sections in their usual order and lists on one line. */
 export function toYaml(spec: Spec): string {
   const known = SECTIONS.filter((key) => key in spec);
   const rest = Object.keys(spec).filter((key) => !SECTIONS.includes(key));
-  return stringify(Object.fromEntries([...known, ...rest].map((key) => [key, spec[key]])), { lineWidth: 0 });
+  const doc = new Document(Object.fromEntries([...known, ...rest].map((key) => [key, spec[key]])));
+  visit(doc, { Seq: (_, list) => { list.flow = true; } });
+  return doc.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 /** The line (from 1) of a dotted path, or of the nearest section above it that is there; 1 when none is. */
