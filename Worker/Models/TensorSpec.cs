@@ -55,14 +55,13 @@ public enum InitKind
 /// <remarks>The group gives the learning rate; what else differs from the group's rule is stated by the family per tensor.</remarks>
 public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, ParameterGroup Group, Init Init)
 {
-    private const long LeastMuonSide = 16;
-
     /// <summary>Whether weight decay covers it: matrices do, unless a family says otherwise.</summary>
     public bool Decays { get; init; } = Group == ParameterGroup.Matrix;
 
     /// <summary>
     /// Heights of the stacked matrices that Muon orthogonalises one by one, from the top row; rows below them take Adam, and all
-    /// do when it is empty. By default a matrix is one, and a stack [E,r,c] is E.
+    /// do when it is empty. By default a matrix is one whatever its sides, and a stack [E,r,c] is E; families take heads, routers and
+    /// low-rank pairs out.
     /// </summary>
     public IReadOnlyList<long> MuonRows { get; init; } = WholeMatrices(Shape, Group);
 
@@ -87,7 +86,7 @@ public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, Paramete
     public static TensorSpec Norm(string name, long width) => new(name, [width], ParameterGroup.Vector, Init.Ones);
 
     private static IReadOnlyList<long> WholeMatrices(IReadOnlyList<long> shape, ParameterGroup group) =>
-        group == ParameterGroup.Matrix && shape.Count is 2 or 3 && shape[^1] >= LeastMuonSide && shape[^2] >= LeastMuonSide
+        group == ParameterGroup.Matrix && shape.Count is 2 or 3
             ? [.. Enumerable.Repeat(shape[^2], shape.Count == 3 ? (int)shape[0] : 1)]
             : [];
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
 using Hearth.Torch;
@@ -81,6 +82,32 @@ public sealed class MuonTests : IDisposable
                 Assert.DoesNotContain("router", tensor.Name, StringComparison.Ordinal);
             }
         }
+    }
+
+    [Theory]
+    [InlineData("qovaryx", """{"d_model": 32, "decision_head_enabled": true, "chart_patch_encoder_enabled": true}""", "blocks.0.k blocks.1.o mtp.1.proj mtp.3.res blocks.0.ffn.down", "decision.w chart.conv1.w tok_emb final_norm")]
+    [InlineData("qovaryx", """{"ffn_kind": "routed_lowrank_swiglu"}""", "blocks.0.q", "blocks.0.ffn.router blocks.0.ffn.expert1.gate_a blocks.0.ffn.expert1.down_b")]
+    [InlineData("vuaf", """{"moe_n_experts": 20, "mamba_d_state": 4}""", "blocks.0.token_mix.module.W_g.weight blocks.3.token_mix.module.qkv.weight blocks.1.channel_mix.module.experts.19.w3.weight",
+        "blocks.1.channel_mix.module.router.weight blocks.0.token_mix.module.w_low_out.weight halt_head.proj.weight embed.weight")]
+    [InlineData("moa", "{}", "blocks.0.mqa.k blocks.1.conv.in", "blocks.0.ffn.lr.a blocks.0.ffn.lr.gate blocks.0.ffn.lr.b blocks.0.conv.dw")]
+    public void Optimizers_check_11_matrices_of_any_sides_take_muon_and_heads_routers_and_low_rank_pairs_adam(string family, string model, string muon, string adam)
+    {
+        var overrides = JsonDocument.Parse(model).RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value);
+        var tensors = Families.Find(family)!.Plan("nano", overrides, [])!.Tensors.ToDictionary(t => t.Name);
+
+        Assert.All(muon.Split(' '), name => Assert.Equal(tensors[name].Shape[0], tensors[name].MuonRows.Sum()));
+        Assert.All(adam.Split(' '), name => Assert.Empty(tensors[name].MuonRows));
+    }
+
+    [Fact]
+    public void Optimizers_check_11_rows_of_a_fused_projection_for_x_B_and_C_take_muon_however_few()
+    {
+        var tensors = Small.Plan(new { mamba_d_state = 4, mamba_d_head = 32 }, family: "vuaf").Tensors;
+
+        // x, B and C; below them one row of dt for each of two heads.
+        var projection = tensors.First(t => t.Name.EndsWith("in_proj.weight", StringComparison.Ordinal));
+        Assert.Equal([74L, 64], projection.Shape);
+        Assert.Equal([64L, 4, 4], projection.MuonRows);
     }
 
     [Fact]

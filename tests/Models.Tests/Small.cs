@@ -11,10 +11,10 @@ namespace Hearth.Tests;
 internal static class Small
 {
     /// <summary>A plan of a size with overrides given as an anonymous object; fails on any error.</summary>
-    internal static ModelPlan Plan(object? overrides = null, string size = "nano")
+    internal static ModelPlan Plan(object? overrides = null, string size = "nano", string family = "qovaryx")
     {
         var errors = new List<FieldError>();
-        var plan = Families.Plan(Model(overrides, size), errors);
+        var plan = Families.Plan(Model(overrides, size, family), errors);
         return plan ?? throw new InvalidOperationException(string.Join(" ", errors.Select(e => e.Message)));
     }
 

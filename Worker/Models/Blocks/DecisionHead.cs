@@ -40,7 +40,7 @@ public sealed record DecisionHeadConfig(int Dim, double NormEps, double Weight, 
     public IEnumerable<TensorSpec> Tensors() =>
     [
         TensorSpec.Norm("decision.norm", Dim),
-        TensorSpec.Matrix("decision.w", Classes, Dim, Init.Xavier()),
+        TensorSpec.Matrix("decision.w", Classes, Dim, Init.Xavier()) with { MuonRows = [] },
         new TensorSpec("decision.b", [Classes], ParameterGroup.Vector, Init.Zeros),
     ];
 

@@ -22,8 +22,8 @@ public sealed record LowRankSwiGluConfig(int Dim, int Hidden, int Rank, double D
 
     private TensorSpec[] Factors(string name, int input, int output, double scale) =>
     [
-        TensorSpec.Matrix(name + "_a", Rank, input, Init.Normal(Math.Sqrt(2.0 / (Dim + Hidden)))),
-        TensorSpec.Matrix(name + "_b", output, Rank, Init.Normal(scale / Math.Sqrt(Rank))),
+        TensorSpec.Matrix(name + "_a", Rank, input, Init.Normal(Math.Sqrt(2.0 / (Dim + Hidden)))) with { MuonRows = [] },
+        TensorSpec.Matrix(name + "_b", output, Rank, Init.Normal(scale / Math.Sqrt(Rank))) with { MuonRows = [] },
     ];
 
     private sealed class LowRankSwiGlu(Func<string, Tensor> weight, string prefix) : FeedForward

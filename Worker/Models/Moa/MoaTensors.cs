@@ -85,9 +85,9 @@ internal static class MoaTensors
         Residual(c, ffn + ".mlp.down", c.Dim, c.FfnHidden),
         Vector(ffn + ".sep.dw", Init.FirstTap(Std), c.Dim, c.ConvKernel),
         Residual(c, ffn + ".sep.pw", c.Dim, c.Dim),
-        Matrix(ffn + ".lr.a", c.LrRank, c.Dim),
-        Matrix(ffn + ".lr.gate", c.LrRank, c.Dim),
-        Residual(c, ffn + ".lr.b", c.Dim, c.LrRank),
+        Matrix(ffn + ".lr.a", c.LrRank, c.Dim) with { MuonRows = [] },
+        Matrix(ffn + ".lr.gate", c.LrRank, c.Dim) with { MuonRows = [] },
+        Residual(c, ffn + ".lr.b", c.Dim, c.LrRank) with { MuonRows = [] },
         Vector(ffn + ".router.w", Init.Zeros, MoaConfig.Branches, c.Dim),
         Vector(ffn + ".router.b", Init.Zeros, MoaConfig.Branches),
     ];

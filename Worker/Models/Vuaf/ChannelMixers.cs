@@ -45,7 +45,7 @@ internal sealed record VuafMoeConfig(int Dim, int Hidden, int Count, int TopK) :
 
     public override IEnumerable<TensorSpec> Tensors(string prefix) =>
     [
-        TensorSpec.Matrix(prefix + ".router.weight", Count, Dim, Init.Xavier()),
+        TensorSpec.Matrix(prefix + ".router.weight", Count, Dim, Init.Xavier()) with { MuonRows = [] },
         .. Enumerable.Range(0, Count).SelectMany(e => Expert.Tensors($"{prefix}.experts.{e}")),
     ];
 

@@ -12,7 +12,6 @@ namespace Hearth.Models.Vuaf;
 internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int StateDim, int Chunk, bool FloorDecay) : VuafMixerConfig
 {
     private const double LargestA = 16;
-    private const int LeastMuonSide = 16;
 
     public int Heads => Inner / HeadDim;
 
@@ -34,8 +33,8 @@ internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int Sta
 
     public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new MambaMixer(this, weight, prefix);
 
-    // x, B and C are matrices of their own; dt, and a B and C too flat to orthogonalise, take Adam.
-    private IReadOnlyList<long> MuonRows => StateDim >= LeastMuonSide ? [Inner, StateDim, StateDim] : [Inner];
+    // x, B and C are matrices of their own; dt takes Adam.
+    private IReadOnlyList<long> MuonRows => [Inner, StateDim, StateDim];
 
     // log of 1 … 16, evenly spaced over the heads.
     private double LogA(int head) => Math.Log(1 + ((LargestA - 1) * head / Math.Max(1, Heads - 1)));

@@ -32,7 +32,7 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
         new TensorSpec("embed.weight", [config.VocabSize, config.DModel], ParameterGroup.Embed, Init.Normal(0.02)),
         .. _layers.SelectMany((layer, i) => layer.Tensors($"blocks.{i}")),
         TensorSpec.Norm("final_norm.weight", config.DModel),
-        TensorSpec.Matrix("halt_head.proj.weight", 1, config.DModel, Init.Zeros),
+        TensorSpec.Matrix("halt_head.proj.weight", 1, config.DModel, Init.Zeros) with { MuonRows = [] },
         new TensorSpec("halt_head.proj.bias", [1], ParameterGroup.Vector, Init.Constant(config.HaltInitBias)),
     ];
 
