@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Hearth.Runs;
 
@@ -67,6 +69,37 @@ internal sealed class ApiClient : IDisposable
     public async Task DeleteAsync(string path, CancellationToken stop) =>
         await SendAsync<JsonElement?>(() => new HttpRequestMessage(HttpMethod.Delete, Full(path)), repeat: true, stop);
 
+    /// <summary>
+    /// Server-sent events until the stream's end, pings left out. A stream that breaks off is taken up after the last event that came.
+    /// </summary>
+    public async IAsyncEnumerable<T> EventsAsync<T>(string path, [EnumeratorCancellation] CancellationToken stop)
+    {
+        string last = "";
+        for (int breaks = 0; breaks < Tries; breaks++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, Full(path));
+            request.Headers.Add("Last-Event-ID", last);
+            using var response = await TryAnswerAsync(request, last: breaks == Tries - 1, stop);
+            if (response is { StatusCode: HttpStatusCode.NoContent })
+            {
+                yield break;
+            }
+
+            await using var body = response is null ? Stream.Null : await response.Content.ReadAsStreamAsync(stop);
+            await using var events = SseParser.Create(body).EnumerateAsync(stop).GetAsyncEnumerator(stop);
+            while (await NextAsync(events))
+            {
+                (last, breaks) = (events.Current.EventId ?? last, 0);
+                if (events.Current.EventType != "ping")
+                {
+                    yield return JsonSerializer.Deserialize<T>(events.Current.Data, Json.Wire)!;
+                }
+            }
+
+            await Task.Delay(Pause, stop);
+        }
+    }
+
     /// <summary>Whether the coordinator and its database answer.</summary>
     public async Task<bool> IsReadyAsync(CancellationToken stop)
     {
@@ -92,12 +125,7 @@ internal sealed class ApiClient : IDisposable
             try
             {
                 using var request = make();
-                using var response = await _http.SendAsync(request, stop);
-                if (!response.IsSuccessStatusCode)
-                {
-                    throw await ErrorAsync(response, stop);
-                }
-
+                using var response = await AnswerAsync(request, HttpCompletionOption.ResponseContentRead, stop);
                 string text = await response.Content.ReadAsStringAsync(stop);
                 return text.Length == 0 ? default! : JsonSerializer.Deserialize<T>(text, Json.Wire)!;
             }
@@ -105,7 +133,7 @@ internal sealed class ApiClient : IDisposable
             {
                 if (!repeat || attempt == Tries)
                 {
-                    throw new CliException($"No coordinator answers at {Address}: {e.Message}. Start one with ./hearth up, or name another in HEARTH_URL.", ExitCodes.Unreachable);
+                    throw Unreachable(e);
                 }
             }
             catch (TaskCanceledException) when (!stop.IsCancellationRequested)
@@ -114,6 +142,50 @@ internal sealed class ApiClient : IDisposable
             }
 
             await Task.Delay(Pause * attempt, stop);
+        }
+    }
+
+    // A broken connection ends the stream; the caller goes on from the event it has.
+    private static async Task<bool> NextAsync(IAsyncEnumerator<SseItem<string>> events)
+    {
+        try
+        {
+            return await events.MoveNextAsync();
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return false;
+        }
+    }
+
+    // Null = no answer, and another try is left.
+    private async Task<HttpResponseMessage?> TryAnswerAsync(HttpRequestMessage request, bool last, CancellationToken stop)
+    {
+        try
+        {
+            return await AnswerAsync(request, HttpCompletionOption.ResponseHeadersRead, stop);
+        }
+        catch (HttpRequestException e)
+        {
+            return last ? throw Unreachable(e) : null;
+        }
+    }
+
+    private CliException Unreachable(HttpRequestException e) =>
+        new($"No coordinator answers at {Address}: {e.Message}. Start one with ./hearth up, or name another in HEARTH_URL.", ExitCodes.Unreachable);
+
+    /// <summary>The answer of a success.</summary>
+    private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken stop)
+    {
+        var response = await _http.SendAsync(request, completion, stop);
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ErrorAsync(response, stop);
         }
     }
 

@@ -84,6 +84,13 @@ internal sealed class Output(TextWriter writer, bool json)
 
     public void Line(string text) => writer.WriteLine(text);
 
+    /// <summary>Text without a line's end, shown at once.</summary>
+    public void Part(string text)
+    {
+        writer.Write(text);
+        writer.Flush();
+    }
+
     /// <summary>Columns as wide as their widest cell; the last one is not padded.</summary>
     public void Table(IReadOnlyList<string> head, IEnumerable<IReadOnlyList<string>> rows)
     {

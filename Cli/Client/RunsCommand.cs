@@ -21,6 +21,7 @@ internal static class RunsCommand
         Verb("cancel", "End a run at once, without a checkpoint."),
         Verb("pause", "Checkpoint a run and keep it out of the queue until it is resumed."),
         Verb("resume", "Put a paused run back into the queue."),
+        RunGenerate.Create(RunArgument()),
         Logs(),
         Checkpoints());
 

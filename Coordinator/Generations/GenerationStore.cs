@@ -101,6 +101,14 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
         return await ViewAsync(connection, null, id, stop);
     }
 
+    /// <summary>Whether the request has ended and its last event is no later than number <paramref name="after"/>; null = there is none.</summary>
+    public async Task<bool?> IsReadAsync(Guid id, long after, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        return await connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition(
+            "select ended_at is not null and last_event <= @after from generations where id = @id", new { id, after }, cancellationToken: stop));
+    }
+
     /// <summary>Ends a request at once; its worker finds it over. One that has ended stays as it is. False = there is none.</summary>
     public async Task<bool> StopAsync(Guid id, string by, CancellationToken stop)
     {

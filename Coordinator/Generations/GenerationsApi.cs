@@ -30,8 +30,8 @@ public static class GenerationsApi
         generations.MapGet("/{id:guid}", async Task<IResult> (Guid id, GenerationStore store, CancellationToken stop) =>
                 await store.FindAsync(id, stop) is { } view ? Results.Ok(view) : NotFound(id))
             .Produces<GenerationView>().ProducesProblem(StatusCodes.Status404NotFound).WithSummary("A request to a checkpoint and how it stands.");
-        generations.MapGet("/{id:guid}/events", EventsAsync).Produces<GenerationEvent>(StatusCodes.Status200OK, "text/event-stream").ProducesProblem(StatusCodes.Status404NotFound)
-            .WithSummary("Server-sent events of a request until its last: loading, token, then done, stopped or failed; ping between. Resumes after Last-Event-ID (or last_event_id).");
+        generations.MapGet("/{id:guid}/events", EventsAsync).Produces<GenerationEvent>(StatusCodes.Status200OK, "text/event-stream").Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound)
+            .WithSummary("Server-sent events of a request until its last: loading, token, then done, stopped or failed; ping between. Resumes after Last-Event-ID (or last_event_id); 204 when the last was that one.");
 
         var writes = generations.MapGroup("").RequireAuthorization(Policies.Submit);
         writes.MapPost("", StartAsync).Produces<GenerationView>(StatusCodes.Status202Accepted)
@@ -73,13 +73,16 @@ public static class GenerationsApi
     private static async Task<IResult> EventsAsync(
         Guid id, string? last_event_id, GenerationStore store, GenerationStream stream, IHostApplicationLifetime life, HttpContext context)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is null)
-        {
-            return NotFound(id);
-        }
-
         string? given = context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header ? header : last_event_id;
         long after = long.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : 0;
+        switch (await store.IsReadAsync(id, after, context.RequestAborted))
+        {
+            case null:
+                return NotFound(id);
+            case true:
+                // Browsers take up a stream that has ended again and again, until they are told so.
+                return Results.NoContent();
+        }
 
         // A stopping coordinator ends the stream; its reader goes on at another one.
         var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);

@@ -53,6 +53,8 @@ public sealed class AskingCheckpoints(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal(["model.safetensors"], asked.Files.Select(f => f.Name));
         Assert.Equal(["1 loading", "2 token", "3 token", "4 done"], events.Select(e => $"{e.EventId} {e.EventType}"));
         Assert.Contains("\"text\":\" open\"", events[2].Data, StringComparison.Ordinal);
+        using var again = await _service.Http.GetAsync(new Uri($"/api/v1/generations/{view.Id}/events?last_event_id=4", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NoContent, again.StatusCode);
         var ended = await ViewAsync(view.Id);
         Assert.Equal((GenerationState.Done, 2), (ended.State, ended.Statistics!.Tokens));
         Assert.NotNull(ended.EndedAt);

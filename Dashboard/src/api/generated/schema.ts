@@ -1274,7 +1274,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events of a request until its last: loading, token, then done, stopped or failed; ping between. Resumes after Last-Event-ID (or last_event_id). */
+        /** Server-sent events of a request until its last: loading, token, then done, stopped or failed; ping between. Resumes after Last-Event-ID (or last_event_id); 204 when the last was that one. */
         get: {
             parameters: {
                 query?: {
@@ -1296,6 +1296,13 @@ export interface paths {
                     content: {
                         "text/event-stream": components["schemas"]["GenerationEvent"];
                     };
+                };
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
                 };
                 /** @description Not Found */
                 404: {
