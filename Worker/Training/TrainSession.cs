@@ -5,6 +5,7 @@ using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Data;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
 using Hearth.Training.Tokenizers;
@@ -197,6 +198,11 @@ public sealed class TrainSession : IDisposable
         foreach (string difference in then.DifferencesTo(now))
         {
             sink.Emit(new LogEvent(LogLevel.Warning, $"The checkpoint's {difference}: the trace may differ in last bits from there on."));
+        }
+
+        foreach (string difference in then.Step == 0 ? [] : DataOrder.Differences(config.Run, Spec))
+        {
+            sink.Emit(new LogEvent(LogLevel.Warning, $"The checkpoint's {difference}: the run goes on with other rows than it would have read."));
         }
 
         return then with { Threads = now.Threads, MicroBatch = now.MicroBatch, Device = now.Device, Precision = now.Precision };

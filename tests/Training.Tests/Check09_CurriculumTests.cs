@@ -90,6 +90,21 @@ public sealed class Check09_CurriculumTests : IDisposable
     }
 
     [Fact]
+    public void Going_on_with_other_stages_is_said_field_by_field()
+    {
+        Train("straight", null, new TrainerControl());
+        var other = Growing with { Train = Growing.Train with { LengthCurriculum = new LengthCurriculum([new(8, 6), new(32, LengthCurriculum.Forever)]) } };
+        var sink = new ListSink();
+        using var control = new TrainerControl();
+
+        new JobRunner(sink, control, TimeProvider.System).Run(TinyRun.Job(_folder, "other", other, CheckpointFolder.PathOf(_folder.At("straight", "checkpoints"), 4)));
+
+        Assert.Equal(
+            "The checkpoint's train.length_curriculum was 8:5, 16:9, 32 and is 8:6, 32: the run goes on with other rows than it would have read.",
+            sink.Of<LogEvent>()[0].Text);
+    }
+
+    [Fact]
     public void Each_stage_has_its_own_order_from_its_own_first_epoch()
     {
         using var data = Open(Growing);

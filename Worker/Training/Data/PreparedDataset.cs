@@ -21,12 +21,25 @@ public static class PreparedDataset
     public const string ManifestName = "dataset.json";
     private const int LongestDocument = DatasetContent.LongestDocument;
 
-    /// <summary>Prepares documents under <paramref name="cache"/>, or finds that it was done before.</summary>
+    /// <summary>Prepares a dataset under <paramref name="cache"/>, or finds that it was done before: documents, or tokens that others packed.</summary>
     /// <returns>The folder, named by its content key.</returns>
     public static string Prepare(string source, string cache, Preparation how, Action<string, double>? progress = null, CancellationToken stop = default)
     {
+        if (TokenFiles.Are(source))
+        {
+            var files = TokenFiles.Open(source, how.VocabSize);
+            string packed = files.Key();
+            return Place(cache, packed, folder => Import(files, folder, packed, progress, stop));
+        }
+
         var documents = Documents.Read(source).SelectMany(Split).ToList();
         string key = DatasetContent.PreparedKey(Documents.ContentHash(documents), how.VocabSize, how.ValidationFraction, how.Tokenizer);
+        return Place(cache, key, folder => Write(documents, folder, key, how, progress, stop));
+    }
+
+    // Written aside and moved when whole.
+    private static string Place(string cache, string key, Action<string> write)
+    {
         string folder = Path.Combine(cache, "prepared-" + key);
         if (File.Exists(Path.Combine(folder, ManifestName)))
         {
@@ -38,7 +51,7 @@ public static class PreparedDataset
         Directory.CreateDirectory(temporary);
         try
         {
-            Write(documents, temporary, key, how, progress, stop);
+            write(temporary);
             Directory.Move(temporary, folder);
         }
         catch (IOException) when (File.Exists(Path.Combine(folder, ManifestName)))
@@ -121,10 +134,38 @@ public static class PreparedDataset
 
         long trainTokens = Pack(training, TrainName, "tokenising");
         long validationTokens = Pack(validation, ValidationName, "tokenising validation");
+        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []));
+    }
+
+    private static void Import(TokenFiles source, string folder, string key, Action<string, double>? progress, CancellationToken stop)
+    {
+        var tokenizer = source.Tokenizer;
+        File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
+        (long Tokens, long Documents) Pack(IReadOnlyList<string> part, string name, string what)
+        {
+            long tokens = 0, documents = 0;
+            ShardWriter.Write(Path.Combine(folder, name), source.Documents(part).Select(ids =>
+            {
+                stop.ThrowIfCancellationRequested();
+                progress?.Invoke(what, 0);
+                documents++;
+                tokens += ids.Length;
+                return ids;
+            }), tokenizer.Sha256, tokenizer.VocabSize);
+            return (tokens, documents);
+        }
+
+        var training = Pack(source.Training, TrainName, "reading tokens");
+        var validation = Pack(source.Validation, ValidationName, "reading validation tokens");
+        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, training.Tokens, validation.Tokens, training.Documents + validation.Documents, []));
+    }
+
+    // Last, when the files that it lists are complete.
+    private static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest)
+    {
         string[] names = [tokenizer.FileName, TrainName, ValidationName];
         var files = names.Select(n => new FileRef(n, Hash(Path.Combine(folder, n)), new FileInfo(Path.Combine(folder, n)).Length));
-        var manifest = new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, [.. files]);
-        File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest, Json.Pretty));
+        File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = [.. files] }, Json.Pretty));
     }
 
     // By hash; where that leaves a side empty, the last document in hash order goes there.
