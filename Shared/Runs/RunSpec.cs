@@ -136,6 +136,16 @@ public sealed record OptimizerSpec
     public string EmaSchedule { get; init; } = "constant";
 
     /// <summary>
+    /// Evenly spaced snapshots of the decay phase, the last at the run's end, whose mean takes the place of the moving average (stochastic
+    /// weight averaging, arXiv 1803.05407); 0 = none. The phase is warmdown's, or the last <see cref="DecayFraction"/> of the run.
+    /// </summary>
+    public int SwaSnapshots { get; init; }
+
+    /// <summary>Whether the run keeps an average of its weights.</summary>
+    [JsonIgnore]
+    public bool Averages => Ema > 0 || SwaSnapshots > 0;
+
+    /// <summary>
     /// Families with a quantiser train on quantised weights once the schedule, after its warm-up, is below this share of the
     /// peak; 0 = never.
     /// </summary>

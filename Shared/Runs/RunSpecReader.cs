@@ -142,6 +142,12 @@ public static partial class RunSpecReader
                 $"A warm-up of {Words.Number(spec.Optimizer.WarmupSteps)} steps is longer than the run's {Words.Number(spec.Train.Steps)} (train.steps)."));
         }
 
+        if (spec.Optimizer is { Ema: > 0, SwaSnapshots: > 0 })
+        {
+            string given = Words.Number(spec.Optimizer.SwaSnapshots);
+            errors.Add(new FieldError("optimizer.swa_snapshots", given, "0, or optimizer.ema 0", $"optimizer.swa_snapshots is {given} and optimizer.ema {Words.Number(spec.Optimizer.Ema)}: a run keeps one average. Allowed: 0 in one of them."));
+        }
+
         int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
         if (spec.Train.MicroBatch > 0 && rows > 0 && rows % spec.Train.MicroBatch != 0)
         {

@@ -134,7 +134,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     // Two moments of Adam in full or in codes, one momentum of Muon, one average.
     private static long StateBytes(ModelPlan plan, OptimizerSpec optimizer, long master)
     {
-        long average = optimizer.Ema > 0 ? plan.Parameters * master : 0;
+        long average = optimizer.Averages ? plan.Parameters * master : 0;
         return average + plan.Tensors.Sum(t => EightBitMoments.Hold(t, optimizer)
             ? EightBitMoments.Bytes(t.Count)
             : ((2 * t.Count) - (optimizer.Name == "muon" ? t.MuonRows.Sum() * t.Shape[^1] : 0)) * master);

@@ -109,6 +109,7 @@ public static class RunChecks
             { Train.Precision: not "bf16" } => $"train.precision is {spec.Train.Precision}, not bf16",
             { Optimizer.Name: not "adamw8bit" } => $"optimizer.name is {spec.Optimizer.Name}, not adamw8bit",
             { Optimizer.Ema: > 0 } => "optimizer.ema averages in fp32",
+            { Optimizer.SwaSnapshots: > 0 } => "optimizer.swa_snapshots averages in fp32",
             _ => plan.MastersNeeded,
         };
         if (reason is not null)

@@ -32,7 +32,7 @@ public sealed class TrainSession : IDisposable
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
-        Average = job.Spec.Optimizer.Ema > 0 ? new Ema(Model, job.Spec.Optimizer) : null;
+        Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
         MicroRows = asked > 0 ? Math.Min(asked, rows) : rows;
         Threads = torch.get_num_threads();
@@ -217,7 +217,7 @@ public sealed class TrainSession : IDisposable
 
         if (!manifest.Files.Any(f => f.Name == CheckpointFolder.AverageName))
         {
-            throw new BadInputException($"optimizer.ema is {Spec.Optimizer.Ema}, but the checkpoint {path} holds no average. Allowed: 0, or a run that had it from its start.");
+            throw new BadInputException($"{(Spec.Optimizer.Ema > 0 ? $"optimizer.ema is {Spec.Optimizer.Ema}" : $"optimizer.swa_snapshots is {Spec.Optimizer.SwaSnapshots}")}, but the checkpoint {path} holds no average. Allowed: 0, or a run that had it from its start.");
         }
 
         TensorFile.Load(Path.Combine(path, CheckpointFolder.AverageName), Average.State);

@@ -108,7 +108,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         }
 
         session.Optimizer.Step(factor);
-        session.Average?.Update(state.Step);
+        session.Average?.Update(state.Step, _spec.Train.Steps);
         if (quantize && !state.Quantizing)
         {
             sink.Emit(new LogEvent(LogLevel.Info, $"Training with quantised weights from step {state.Step + 1} on."));

@@ -59,6 +59,31 @@ public sealed class ScheduleTests
         Assert.Equal(0.99, Schedules.Momentum(spec with { MuonMomentumStart = 0 }, step));
     }
 
+    [Theory]
+    [InlineData("wsd", 3)]
+    [InlineData("cosine", 7)]
+    [InlineData("warmdown", 10)]
+    [InlineData("constant", 1)]
+    public void Snapshots_are_evenly_spaced_over_the_decay_phase_and_the_last_is_the_runs_end(string schedule, int snapshots)
+    {
+        var spec = new OptimizerSpec { Schedule = schedule, SwaSnapshots = snapshots, DecayFraction = 0.3, WarmdownSteps = 30 };
+
+        // An average of step numbers shows which were taken: each update sees its own number as the weight.
+        double average = -1;
+        var after = new List<double>();
+        for (long step = 0; step < 100; step++)
+        {
+            double d = Schedules.AverageDecay(spec, step, 100);
+            average = (d * average) + ((1 - d) * (step + 1));
+            after.Add(average);
+        }
+
+        double[] taken = [.. Enumerable.Range(1, snapshots).Select(j => 70 + Math.Ceiling(30.0 * j / snapshots))];
+        Assert.Equal(taken.Average(), after[99], 1e-9);
+        Assert.Equal(100, taken[^1]);
+        Assert.Equal(Enumerable.Range(1, (int)taken[0]).Select(n => (double)n), after.Take((int)taken[0]));
+    }
+
     [Fact]
     public void Hybrid_check_9_quantised_training_starts_once_at_the_first_factor_below_the_threshold()
     {

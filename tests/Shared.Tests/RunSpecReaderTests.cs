@@ -53,6 +53,7 @@ public sealed class RunSpecReaderTests
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":"128:100, 64"}}""", "train.length_curriculum", "Rows of 64 in train.length_curriculum follow rows of 128; lengths rise. Allowed: more than 128.")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":"64:100, 128:100, 256"}}""", "train.length_curriculum", "ends at step 100, and the one before it at 100; ends rise. Allowed: more than 100.")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":"64:100, 128:900"}}""", "train.length_curriculum", "ends at step 900, before the run does at 1,000 (train.steps). Allowed: no end, or at least 1,000.")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"optimizer":{"ema":0.99,"swa_snapshots":5}}""", "optimizer.swa_snapshots", "a run keeps one average. Allowed: 0 in one of them.")]
     [InlineData("""{"name":"a","model":[],"data":{"dataset":"d"}}""", "model", "Allowed: an object.")]
     [InlineData("""{"name":"a","name":"b","model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is given twice.")]
     public void A_wrong_field_is_named_with_its_value_and_what_is_allowed(string json, string field, string words)

@@ -72,6 +72,37 @@ public sealed class AverageTests : IDisposable
     }
 
     [Fact]
+    public void A_mean_of_snapshots_is_that_of_the_weights_at_their_steps_also_after_a_resume()
+    {
+        using var scope = torch.NewDisposeScope();
+
+        // Four snapshots over a warmdown of eight steps of twelve.
+        RunSpec Snapshots(RunSpec spec) => spec with
+        {
+            Optimizer = spec.Optimizer with { Ema = 0, SwaSnapshots = 4, WarmdownSteps = 8 },
+            Checkpoint = new CheckpointSpec { EverySteps = 1, KeepLast = 20 },
+        };
+        Run("snapshots", null, Snapshots);
+        Run("resumed", CheckpointFolder.PathOf(_folder.At("snapshots", "checkpoints"), 9), Snapshots);
+
+        using var exported = SafetensorsReader.Open(CheckpointFolder.ExportPath(CheckpointFolder.PathOf(_folder.At("snapshots", "checkpoints"), 12)));
+        foreach (string name in (string[])["tok_emb", "blocks.1.q"])
+        {
+            double[][] taken = [.. new long[] { 6, 8, 10, 12 }.Select(step =>
+            {
+                using var file = Open("snapshots", step);
+                return file.Read(name).ToArray<double>();
+            })];
+            double worst = exported.Read(name).ToArray<double>().Select((value, i) => Math.Abs(value - taken.Average(w => w[i]))).Max();
+            Assert.InRange(worst, 0, 1e-6);
+        }
+
+        // Before the first snapshot the average is the weights.
+        Assert.Equal(Bytes("snapshots", 4, CheckpointFolder.WeightsName), Bytes("snapshots", 4, CheckpointFolder.AverageName));
+        Assert.Equal(Bytes("snapshots", 12, CheckpointFolder.AverageName), Bytes("resumed", 12, CheckpointFolder.AverageName));
+    }
+
+    [Fact]
     public void Exchanging_weights_and_average_twice_changes_no_bit()
     {
         using var scope = torch.NewDisposeScope();
@@ -84,7 +115,7 @@ public sealed class AverageTests : IDisposable
         }
 
         float[] weights = model.Weight("tok_emb").ToArray<float>();
-        average.Update(0);
+        average.Update(0, 10);
         float[] averages = average.State[0].Value.ToArray<float>();
         using (average.Use())
         {

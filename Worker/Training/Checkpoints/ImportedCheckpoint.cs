@@ -37,7 +37,7 @@ public static class ImportedCheckpoint
         }
 
         using var optimizer = Optimizer.Create(model, spec.Optimizer);
-        using var average = spec.Optimizer.Ema > 0 ? new Ema(model, spec.Optimizer) : null;
+        using var average = spec.Optimizer.Averages ? new Ema(model, spec.Optimizer) : null;
         var state = new TrainState { Seed = spec.Train.Seed, Threads = get_num_threads(), MicroBatch = spec.Train.MicroBatch, Precision = spec.Train.Precision };
         var content = new CheckpointContent(
             state,

@@ -6,7 +6,8 @@ namespace Hearth.Training.Optim;
 
 /// <summary>
 /// Moving average of all weights, <c>E ← dE + (1−d)W</c> after each step in the masters' precision, starting at the first
-/// weights, so that no bias correction is needed (Polyak &amp; Juditsky 1992 with exponential weights).
+/// weights, so that no bias correction is needed (Polyak &amp; Juditsky 1992 with exponential weights). A mean of snapshots is the same
+/// with another course of d (<see cref="Schedules.AverageDecay"/>).
 /// </summary>
 public sealed class Ema : IDisposable
 {
@@ -24,9 +25,15 @@ public sealed class Ema : IDisposable
     public IReadOnlyList<(string Name, Tensor Value)> State => [.. _pairs.Select(p => (p.Name, p.Average))];
 
     /// <param name="step">Updates before this one.</param>
-    public void Update(long step)
+    /// <param name="steps">Of the whole run.</param>
+    public void Update(long step, long steps)
     {
-        double decay = Schedules.EmaDecay(_spec, step);
+        double decay = Schedules.AverageDecay(_spec, step, steps);
+        if (decay == 1)
+        {
+            return;
+        }
+
         using var quiet = no_grad();
         foreach (var (_, weight, average) in _pairs)
         {

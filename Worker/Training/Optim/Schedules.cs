@@ -35,13 +35,29 @@ public static class Schedules
         ? optimizer.MuonMomentum
         : optimizer.MuonMomentumStart + ((optimizer.MuonMomentum - optimizer.MuonMomentumStart) * Math.Min(1, step / (double)optimizer.MuonMomentumSteps));
 
-    /// <summary>Decay of the moving average at the update that follows <paramref name="step"/> earlier ones.</summary>
-    public static double EmaDecay(OptimizerSpec optimizer, long step) =>
-        optimizer.EmaSchedule == "warmup" ? Math.Min(optimizer.Ema, (1.0 + step) / (10.0 + step)) : optimizer.Ema;
+    /// <summary>
+    /// Decay d of the weights' average at the update that follows <paramref name="step"/> earlier ones. With snapshots: 0 before the
+    /// first, so that the average is the weights; (j−1)/j at the j-th; 1 between them.
+    /// </summary>
+    public static double AverageDecay(OptimizerSpec optimizer, long step, long steps) => optimizer switch
+    {
+        { SwaSnapshots: > 0 } => SnapshotDecay(optimizer, step + 1, steps),
+        { EmaSchedule: "warmup" } => Math.Min(optimizer.Ema, (1.0 + step) / (10.0 + step)),
+        _ => optimizer.Ema,
+    };
 
     /// <summary>Whether quantised training starts here; a low factor on the way up does not count.</summary>
     public static bool StartsQuantizing(OptimizerSpec optimizer, long step, long steps) =>
         step >= optimizer.WarmupSteps && Factor(optimizer, step, steps) < optimizer.QatLrFraction;
+
+    // Snapshot j of k is taken after the step that completes j/k of the decay phase.
+    private static double SnapshotDecay(OptimizerSpec optimizer, long done, long steps)
+    {
+        double share = optimizer.Schedule == "warmdown" ? WarmdownLength(steps, optimizer.WarmdownSteps) : optimizer.DecayFraction * steps;
+        long length = Math.Clamp((long)share, 1, steps), into = done - (steps - length), snapshots = Math.Min(optimizer.SwaSnapshots, length);
+        long taken = into <= 0 ? 0 : Math.Min(into, length) * snapshots / length, before = into <= 1 ? 0 : Math.Min(into - 1, length) * snapshots / length;
+        return taken == before ? (taken == 0 ? 0 : 1) : (taken - 1.0) / taken;
+    }
 
     private static double Cosine(long step, long steps, double floor)
     {
@@ -57,7 +73,8 @@ public static class Schedules
 
     private static double Warmdown(long step, long steps, int asked)
     {
-        double length = asked > 0 ? asked : Math.Min(LongestDefaultWarmdown, steps / 4.0);
-        return Math.Min(1, Math.Max(0, steps - step) / length);
+        return Math.Min(1, Math.Max(0, steps - step) / WarmdownLength(steps, asked));
     }
+
+    private static double WarmdownLength(long steps, int asked) => asked > 0 ? asked : Math.Min(LongestDefaultWarmdown, steps / 4.0);
 }

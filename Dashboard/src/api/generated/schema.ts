@@ -2659,6 +2659,12 @@ export interface components {
             /** @description `constant`, or `warmup`: at most (1+t)/(10+t) after t steps, so that a short run's average is not its start. */
             ema_schedule?: string;
             /**
+             * Format: int32
+             * @description Evenly spaced snapshots of the decay phase, the last at the run's end, whose mean takes the place of the moving average (stochastic
+             *     weight averaging, arXiv 1803.05407); 0 = none. The phase is warmdown's, or the last double OptimizerSpec.DecayFraction of the run.
+             */
+            swa_snapshots?: number;
+            /**
              * Format: double
              * @description Families with a quantiser train on quantised weights once the schedule, after its warm-up, is below this share of the
              *     peak; 0 = never.
