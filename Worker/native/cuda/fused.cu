@@ -121,7 +121,7 @@ extern "C" __global__ void rms_norm(const float* x, const float* weight, T* y, f
     sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
   }
   for (i64 i = whole * 4 + lane; i < width; i += 32) sum += from[i] * from[i];
-  float r = rsqrtf(warp_sum(sum) / width + eps);
+  float r = 1.f / sqrtf(warp_sum(sum) / width + eps);
   if (lane == 0) inverse[row] = r;
   for (i64 i = lane; i < whole; i += 32) {
     float4 v = reinterpret_cast<const float4*>(from)[i], w = reinterpret_cast<const float4*>(weight)[i];

@@ -1,5 +1,6 @@
 // hearth::rms_norm: y = x (mean(x^2) + eps)^-1/2 w over the last dimension, forward and backward in one pass each
-// (Zhang & Sennrich, arXiv 1910.07467). Sums in at least fp32. Its naive twin in plain operators is Norms.RmsNorm.
+// (Zhang & Sennrich, arXiv 1910.07467). Sums and products in fp64, rounded once: a stack of norms multiplies whatever each of
+// them rounds away (docs/families/vuaf.md). Its naive twin in plain operators is Norms.RmsNorm.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -25,11 +26,11 @@ std::tuple<at::Tensor, at::Tensor> forward_cpu(const at::Tensor& x_in, const at:
     at::parallel_for(0, rows, 64, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; row++) {
         auto xr = xp + row * d;
-        scalar_t sum = 0;
-        for (int64_t i = 0; i < d; i++) sum += xr[i] * xr[i];
-        scalar_t inv = scalar_t(1) / std::sqrt(sum / scalar_t(d) + scalar_t(eps));
-        rp[row] = inv;
-        for (int64_t i = 0; i < d; i++) yp[row * d + i] = xr[i] * inv * wp[i];
+        double sum = 0;
+        for (int64_t i = 0; i < d; i++) sum += double(xr[i]) * xr[i];
+        const double inv = 1 / std::sqrt(sum / double(d) + eps);
+        rp[row] = scalar_t(inv);
+        for (int64_t i = 0; i < d; i++) yp[row * d + i] = scalar_t(xr[i] * inv * wp[i]);
       }
     });
   });
@@ -52,13 +53,14 @@ std::tuple<at::Tensor, at::Tensor> backward_cpu(const at::Tensor& dy_in, const a
         for (int64_t row = b * block; row < std::min(rows, (b + 1) * block); row++) {
           auto g = gp + row * d;
           auto xr = xp + row * d;
-          scalar_t inv = rp[row], dot = 0;
+          const double inv = rp[row];
+          double dot = 0;
           for (int64_t i = 0; i < d; i++) {
-            dot += g[i] * wp[i] * xr[i];
-            part[i] += g[i] * xr[i] * inv;
+            dot += double(g[i]) * wp[i] * xr[i];
+            part[i] += scalar_t(double(g[i]) * xr[i] * inv);
           }
-          scalar_t pull = dot * inv * inv * inv / scalar_t(d);
-          for (int64_t i = 0; i < d; i++) dxp[row * d + i] = g[i] * wp[i] * inv - xr[i] * pull;
+          const double pull = dot * inv * inv * inv / double(d);
+          for (int64_t i = 0; i < d; i++) dxp[row * d + i] = scalar_t(double(g[i]) * wp[i] * inv - xr[i] * pull);
         }
       }
     });
