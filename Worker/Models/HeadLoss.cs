@@ -54,11 +54,24 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
         _value = _value is null ? weighted : _value + weighted;
         if (_graph)
         {
-            var part = (rows_ND * cat(gradients)).sum();
+            var part = Along(rows_ND, gradients);
             _surrogate = _surrogate is null ? part : _surrogate + part;
         }
 
         return (sum!, squares!);
+    }
+
+    // Σ rows·gradient. Of what it is made of only the rows and one whole gradient stay.
+    private static Tensor Along(Tensor rows_ND, List<Tensor> gradients)
+    {
+        using var scope = NewDisposeScope();
+        var part = (rows_ND * cat(gradients)).sum();
+        foreach (var slice in gradients)
+        {
+            slice.Dispose();
+        }
+
+        return part.MoveToOuterDisposeScope();
     }
 
     /// <summary>

@@ -40,7 +40,7 @@ public sealed partial class HeadLoss
         _value = _value is null ? weighted : _value + weighted;
         if (_graph)
         {
-            var part = (rows_ND * cat(gradients)).sum() + (weights_N * losses_N).sum();
+            var part = Along(rows_ND, gradients) + (weights_N * losses_N).sum();
             _surrogate = _surrogate is null ? part : _surrogate + part;
         }
 

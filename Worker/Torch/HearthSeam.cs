@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Hearth.Torch;
 
-/// <summary>The one file with what TorchSharp lacks: kernels of our own. A build against TorchSharp swaps it for the naive twins.</summary>
+/// <summary>The one file with what TorchSharp lacks: kernels of our own, and what tensors hold. A build against TorchSharp swaps it for the naive twins.</summary>
 public static class HearthSeam
 {
     // Channels and states that a CUDA scan keeps in registers.
@@ -148,6 +148,14 @@ public static class HearthSeam
         NaiveOnly || tensors[0].device.index < 0 ? null
         : tensors[0].dtype == bfloat16 ? Ops.ForeachNorm.Many(tensors, 2, float32)
         : Ops.ForeachNorm.Many(tensors, 2);
+
+    /// <summary>Bytes that tensors hold on a device now, and the most since the peak was last restarted.</summary>
+    public static unsafe (long Allocated, long Peak) Memory(Device device, bool restartPeak = false)
+    {
+        long allocated, peak;
+        Native.Check(Native.ht_memory(device.index, restartPeak ? 1 : 0, &allocated, &peak));
+        return (allocated, peak);
+    }
 
     private static bool OnCpu(Tensor x, Tensor weight) => x.device.index < 0 && x.dtype == weight.dtype && x.dtype is float32 or float64;
 

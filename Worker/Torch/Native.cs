@@ -87,7 +87,7 @@ internal static unsafe partial class Native
     internal static partial int ht_cuda_sync(int device);
 
     [LibraryImport(Library)]
-    internal static partial int ht_cuda_memory(int device, long* allocated, long* peak);
+    internal static partial int ht_memory(int device, int restart, long* allocated, long* peak);
 
     [LibraryImport(Library)]
     internal static partial int ht_version(byte** text);

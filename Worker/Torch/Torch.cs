@@ -152,14 +152,6 @@ public static partial class torch
         public static bool is_available() => device_count() > 0;
 
         public static void synchronize(Device device) => Native.Check(Native.ht_cuda_sync(device.index));
-
-        /// <summary>Bytes that tensors hold now, and at most so far.</summary>
-        public static unsafe (long Allocated, long Peak) memory(Device device)
-        {
-            long allocated, peak;
-            Native.Check(Native.ht_cuda_memory(device.index, &allocated, &peak));
-            return (allocated, peak);
-        }
     }
 
     private sealed unsafe class GradMode : IDisposable

@@ -14,6 +14,9 @@
 extern thread_local std::string last_error;
 extern std::atomic<int64_t> live_handles;
 
+// Bytes that tensors hold on the CPU, and the most since the peak was last restarted.
+void cpu_memory(bool restart, int64_t* allocated, int64_t* peak);
+
 template <class Body>
 int32_t guarded(Body&& body) noexcept {
   try {

@@ -65,7 +65,7 @@ HT_API int32_t ht_threads(int32_t set, int32_t* now);
 HT_API int32_t ht_deterministic(int32_t set, int32_t* now);                                      // set: -1 reads, 0/1 writes; 1 = as far as operators can, else a warning
 HT_API int32_t ht_cuda_count(int32_t* devices);
 HT_API int32_t ht_cuda_sync(int32_t device);
-HT_API int32_t ht_cuda_memory(int32_t device, int64_t* allocated, int64_t* peak);
+HT_API int32_t ht_memory(int32_t device, int32_t restart, int64_t* allocated, int64_t* peak);         // bytes of tensors; restart = 1: the peak begins anew
 HT_API int32_t ht_version(const char** text);                                                    // borrowed
 HT_API int32_t ht_noop(void);
 HT_API const char* ht_last_error(void);                                                          // borrowed until this thread's next call

@@ -169,10 +169,13 @@ HT_API int32_t ht_cuda_sync(int32_t device) {
   });
 }
 
-HT_API int32_t ht_cuda_memory(int32_t device, int64_t* allocated, int64_t* peak) {
+HT_API int32_t ht_memory(int32_t device, int32_t restart, int64_t* allocated, int64_t* peak) {
   return guarded([&] {
-    require(allocated && peak && device >= 0, "ht_cuda_memory: null or negative");
+    require(allocated && peak && restart >= 0 && restart <= 1, "ht_memory: null or not 0, 1");
+    require(device >= -1, "a device index is below -1");
+    if (device < 0) return cpu_memory(restart == 1, allocated, peak);
 #ifdef HEARTH_CUDA
+    if (restart == 1) c10::cuda::CUDACachingAllocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
     auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device);
     *allocated = stats.allocated_bytes[0].current;
     *peak = stats.allocated_bytes[0].peak;

@@ -46,15 +46,16 @@ public sealed partial class PositronicModel
         var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true), input.Tape);
         var weights = TermsAt(input.Step).ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
         var heads = new HeadLoss(_embedding_VD, _compute);
-        var (ce, z) = Add(heads, hidden_BTD, 0, labels_BT, 1.0 / Math.Max(1, totals.Counts[0]), weights["z"])!.Value;
+        var states = new States(hidden_BTD, input.Tape);
+        var (ce, z) = Add(heads, states, 0, labels_BT, 1.0 / Math.Max(1, totals.Counts[0]), weights["z"])!.Value;
         var sums = new Dictionary<string, Tensor>(StringComparer.Ordinal) { ["ce"] = ce, ["z"] = z };
         if (_mtp.Length > 0)
         {
-            sums["mtp"] = FurtherLoss(heads, hidden_BTD, labels_BT, totals, weights["mtp"]);
+            sums["mtp"] = FurtherLoss(heads, states, labels_BT, totals, weights["mtp"]);
         }
 
         var total = heads.Total();
-        foreach (var (name, value) in Means(input.Step, hidden_BTD, routing))
+        foreach (var (name, value) in Means(input.Step, states, routing))
         {
             total = total + (value * (weights[name] / totals.MicroBatches));
             sums[name] = value.detach() / (double)totals.MicroBatches;
@@ -73,7 +74,7 @@ public sealed partial class PositronicModel
     ];
 
     // Only training has them: they shape the weights and say nothing of a text.
-    private IEnumerable<(string Name, Tensor Value)> Means(TrainingStep? step, Tensor hidden_BTD, Routing? routing)
+    private IEnumerable<(string Name, Tensor Value)> Means(TrainingStep? step, States states, Routing? routing)
     {
         if (step is null)
         {
@@ -82,7 +83,7 @@ public sealed partial class PositronicModel
 
         if (_jepa is not null)
         {
-            yield return ("jepa", _jepa.Loss(hidden_BTD, _wide, _compute));
+            yield return ("jepa", states.Tape.Run(states.Hidden_BTD, hidden_BTD => _jepa.Loss(hidden_BTD, _wide, _compute)));
         }
 
         if (routing is not null)
@@ -91,13 +92,13 @@ public sealed partial class PositronicModel
         }
     }
 
-    private Tensor FurtherLoss(HeadLoss heads, Tensor hidden_BTD, Tensor labels_BT, LossTotals totals, double weight)
+    private Tensor FurtherLoss(HeadLoss heads, States states, Tensor labels_BT, LossTotals totals, double weight)
     {
         var mean = zeros([], _wide, Device);
         for (int k = 1; k <= _mtp.Length; k++)
         {
             double share = 1.0 / _mtp.Length / Math.Max(1, totals.Counts[Terms.Count + k - 1]);
-            if (Add(heads, hidden_BTD, k, labels_BT, weight * share, null) is { } added)
+            if (Add(heads, states, k, labels_BT, weight * share, null) is { } added)
             {
                 mean = mean + (added.Ce * share);
             }
@@ -107,7 +108,7 @@ public sealed partial class PositronicModel
     }
 
     // Head k over the rows that have a target in so short a row; null where none has.
-    private (Tensor Ce, Tensor Z)? Add(HeadLoss heads, Tensor hidden_BTD, int k, Tensor labels_BT, double factor, double? z)
+    private (Tensor Ce, Tensor Z)? Add(HeadLoss heads, States states, int k, Tensor labels_BT, double factor, double? z)
     {
         long targets = labels_BT.size(1) - k - 1;
         if (targets < 1)
@@ -115,8 +116,14 @@ public sealed partial class PositronicModel
             return null;
         }
 
-        var rows_BTD = hidden_BTD.narrow(1, 0, targets);
-        var read_ND = (k == 0 ? rows_BTD : Further(rows_BTD, k)) * _scale;
-        return heads.Add(read_ND.reshape(-1, _config.DModel), labels_BT.narrow(1, k + 1, targets).reshape(-1), factor, z);
+        var read_ND = states.Tape.Run(states.Hidden_BTD, hidden_BTD =>
+        {
+            var rows_BTD = hidden_BTD.narrow(1, 0, targets);
+            return ((k == 0 ? rows_BTD : Further(rows_BTD, k)) * _scale).reshape(-1, _config.DModel);
+        });
+        return heads.Add(read_ND, labels_BT.narrow(1, k + 1, targets).reshape(-1), factor, z);
     }
+
+    /// <summary>What the heads read, and what runs them.</summary>
+    private sealed record States(Tensor Hidden_BTD, BlockTape Tape);
 }

@@ -80,7 +80,7 @@ public sealed partial class PositronicModel : LanguageModel
             (x_BTD, routing) = (all[0], new Routing(all[1], all[2], all[3]));
         }
 
-        return (Functions.RmsNorm(x_BTD, _finalNorm_D, _config.NormEps), routing);
+        return ((tape ?? BlockTape.Off).Run(x_BTD, x => Functions.RmsNorm(x, _finalNorm_D, _config.NormEps)), routing);
     }
 
     /// <summary>A pass over <paramref name="ids_BT"/> that starts at <paramref name="offset"/>.</summary>
