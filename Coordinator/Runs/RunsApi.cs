@@ -126,7 +126,7 @@ public static class RunsApi
         plan.Parameters,
         plan.FlopsPerToken(spec.Data.SeqLen),
         (long)spec.Train.Steps * spec.Train.BatchTokens,
-        MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask).Total);
+        MemoryForecast.Of(plan, spec, 1).Total);
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

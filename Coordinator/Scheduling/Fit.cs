@@ -66,7 +66,7 @@ internal static class Reasons
             var largest = allowed.MaxBy(d => d.MemoryBytes)!;
             var need = run.Needs.On(largest.MemoryBytes, largest.Kind);
             return need.Bytes > largest.MemoryBytes
-                ? $"Needs {Gigabytes(need.Bytes)} GB, and the largest device it may use, {largest.Name}, has {Gigabytes(largest.MemoryBytes)}."
+                ? $"Needs {Gigabytes(need.Bytes)} GB, and the largest device it may use, {largest.Name}, has {Gigabytes(largest.MemoryBytes)}. {run.Needs.Remedy(largest.MemoryBytes, largest.Kind)}".TrimEnd()
                 : need.Reason;
         }
 

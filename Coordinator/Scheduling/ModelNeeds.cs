@@ -29,6 +29,8 @@ public sealed record ModelNeeds : RunNeeds
 
         return (fit.Fits, fit.MicroBatch, fit.NeededBytes, fit.Reason);
     }
+
+    public override string Remedy(long deviceBytes, DeviceKind kind) => RunChecks.Fit(_plan, _spec, deviceBytes, kind).Remedy;
 }
 
 /// <summary>A run whose model cannot be built here, and why.</summary>

@@ -31,6 +31,9 @@ public sealed record QueuedRun(
 public abstract record RunNeeds
 {
     public abstract (bool Fits, int MicroBatch, long Bytes, string Reason) On(long deviceBytes, DeviceKind kind);
+
+    /// <summary>A sentence on what would make the run fit a device that it does not; empty when nothing simple would.</summary>
+    public virtual string Remedy(long deviceBytes, DeviceKind kind) => "";
 }
 
 /// <summary>A device as the scheduler sees it; its name is <c>worker/index</c>.</summary>

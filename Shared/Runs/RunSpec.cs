@@ -76,6 +76,12 @@ public sealed record TrainSpec
 
     /// <summary><c>fp32</c>, or <c>none</c> (bf16 with <c>adamw8bit</c>): large weights and their gradients in bf16 alone, rounded at random at each step.</summary>
     public string Master { get; init; } = "fp32";
+
+    /// <summary>
+    /// <c>none</c>: all that the backward pass reads is kept; <c>block</c>: only what crosses between a model's blocks, and each block
+    /// runs again in the backward pass (Chen et al., arXiv 1604.06174).
+    /// </summary>
+    public string Recompute { get; init; } = "none";
     public long Seed { get; init; } = 1337;
 }
 

@@ -22,6 +22,8 @@ public sealed class BlockTape(bool recompute)
     /// <summary>Keeps everything; shared, for it remembers nothing.</summary>
     public static BlockTape Off { get; } = new(recompute: false);
 
+    public bool Recomputes => recompute;
+
     /// <summary>As the other, for a block from one tensor to one.</summary>
     public Tensor Run(Tensor input, Func<Tensor, Tensor> block) => Run([input], inputs => [block(inputs[0])])[0];
 

@@ -127,10 +127,15 @@ public abstract class LanguageModel : nn.Module
 
     /// <summary>
     /// As <see cref="Loss(LossInput)"/>, and lets go of everything else that the forward pass made: what the backward pass needs, autograd
-    /// holds, and frees as it goes.
+    /// holds, and frees as it goes. Blocks that run again read some of the rest, so with recomputation all of it stays.
     /// </summary>
     public LossResult LossAlone(LossInput input)
     {
+        if (input.Tape.Recomputes)
+        {
+            return Loss(input);
+        }
+
         using var scope = NewDisposeScope();
         return Loss(input).MoveToOuterDisposeScope();
     }

@@ -47,8 +47,11 @@ public abstract class ModelPlan
     /// <summary>Floating-point operations of one token's training step: two per multiply-add, backward twice the forward.</summary>
     public double FlopsPerToken(int seqLen) => 6 * MultiplyAdds(seqLen);
 
-    /// <summary>Values that one token keeps for the backward pass.</summary>
-    public abstract double ActivationsPerToken(int seqLen);
+    /// <summary>Values that one token keeps for the backward pass, by where.</summary>
+    public abstract ActivationCosts Activations(int seqLen);
+
+    /// <summary>All of them.</summary>
+    public double ActivationsPerToken(int seqLen) => Activations(seqLen).Kept;
 
     /// <summary>Logit values of one token over all heads.</summary>
     public abstract double LogitsPerToken { get; }
@@ -81,13 +84,31 @@ public abstract class ModelPlan
 /// <param name="Memory">It keeps a memory between texts (<see cref="IRingMemory"/>).</param>
 public sealed record DecodingFeatures(int Loops = 1, int Drafts = 0, bool Memory = false);
 
+/// <summary>Values that one token keeps for the backward pass.</summary>
+/// <param name="Blocks">Inside each block that a <see cref="BlockTape"/> runs.</param>
+/// <param name="Between">What a block is given by the one before.</param>
+/// <param name="Outside">Before, beside and behind the blocks.</param>
+public sealed record ActivationCosts(IReadOnlyList<double> Blocks, double Between, double Outside)
+{
+    // Gradients on their way through the block at work, as a share of what it keeps (measured on every family's nano).
+    private const double Passing = 0.35;
+
+    public double Kept => Blocks.Sum() + Outside;
+
+    /// <summary>With recomputation: what crosses between blocks and one gradient of it, and the largest block at work.</summary>
+    public double Recomputed => (Blocks.Max() * (1 + Passing)) + ((Blocks.Count + 1) * Between) + Outside;
+}
+
 /// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
 public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Overhead)
 {
     private const long NarrowBytes = 2;
     private const long RuntimeBytes = 300L << 20;
 
-    public long Total => Weights + Gradients + Optimizer + Activations + Logits + Overhead;
+    public long Total => Tensors + Overhead;
+
+    /// <summary>What a device's allocator is asked for.</summary>
+    public long Tensors => Weights + Gradients + Optimizer + Activations + Logits;
 
     /// <param name="plan">The model.</param>
     /// <param name="rows">Rows of one micro-batch.</param>
@@ -95,8 +116,11 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     /// <param name="precision">fp32, bf16 or fp64; masters and moments are fp32 but in fp64 runs.</param>
     /// <param name="optimizer">Null = AdamW without an average.</param>
     /// <param name="masksDocuments">Whether attention reads a mask.</param>
-    public static MemoryForecast Of(ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false)
+    /// <param name="recompute"><c>none</c> or <c>block</c>.</param>
+    public static MemoryForecast Of(
+        ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false, string recompute = "none")
     {
+        var kept = plan.Activations(seqLen);
         long master = precision == "fp64" ? 8 : 4;
         long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
         double tokens = (double)rows * seqLen;
@@ -105,10 +129,14 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             weights,
             weights,
             StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
-            (long)(tokens * (plan.ActivationsPerToken(seqLen) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value),
+            (long)(tokens * ((recompute == "block" ? kept.Recomputed : kept.Kept) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value),
             (long)(plan.LogitValues(tokens) * master),
             RuntimeBytes);
     }
+
+    /// <summary>Of a run whose micro-batches have so many rows.</summary>
+    public static MemoryForecast Of(ModelPlan plan, RunSpec spec, long rows) =>
+        Of(plan, rows, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask, spec.Train.Recompute);
 
     /// <summary>
     /// Bytes that generating takes, at most: the weights, the logits of every row of the prompt, and caches and layers of one text, which

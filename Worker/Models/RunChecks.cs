@@ -8,7 +8,11 @@ namespace Hearth.Models;
 public sealed record CheckedRun(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors);
 
 /// <summary>Where a run would fit: micro-batch rows × accumulation on one device, or the reason why not.</summary>
-public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long NeededBytes, string Reason);
+public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long NeededBytes, string Reason)
+{
+    /// <summary>The end of <see cref="Reason"/> where a change of the spec would make it fit: which, as a sentence.</summary>
+    public string Remedy { get; init; } = "";
+}
 
 /// <summary>Checks of a whole run spec and its fit to a device. Pure: no libtorch, no allocation.</summary>
 public static class RunChecks
@@ -39,7 +43,7 @@ public static class RunChecks
     public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind)
     {
         int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
-        long least = MemoryForecast.Of(plan, 1, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask).Total;
+        long least = MemoryForecast.Of(plan, spec, 1).Total;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
         {
             return new FitResult(false, 0, 0, least, "fp64 runs on a CPU only.");
@@ -51,7 +55,7 @@ public static class RunChecks
             : Divisors(rows);
         foreach (int micro in candidates)
         {
-            long bytes = MemoryForecast.Of(plan, micro, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask).Total;
+            long bytes = MemoryForecast.Of(plan, spec, micro).Total;
             if (bytes <= usable)
             {
                 return new FitResult(true, micro, rows / micro, bytes, "");
@@ -60,8 +64,15 @@ public static class RunChecks
             least = Math.Max(least, spec.Train.MicroBatch > 0 ? bytes : 0);
         }
 
-        return new FitResult(false, 0, 0, least, $"Needs {Gigabytes(least)} GB even at {(spec.Train.MicroBatch > 0 ? $"{spec.Train.MicroBatch} rows" : "one row")} at a time; the device has {Gigabytes(deviceBytes)} GB.");
+        string reason = $"Needs {Gigabytes(least)} GB even at {Rows(Math.Max(1, spec.Train.MicroBatch))} at a time; the device has {Gigabytes(deviceBytes)} GB.";
+        return spec.Train.Recompute == "none" && Fit(plan, spec with { Train = spec.Train with { Recompute = "block" } }, deviceBytes, kind) is { Fits: true } other
+            ? WithRemedy($"Fits with train.recompute: block, {Rows(other.MicroBatch)} at a time.")
+            : new FitResult(false, 0, 0, least, reason);
+
+        FitResult WithRemedy(string remedy) => new(false, 0, 0, least, $"{reason} {remedy}") { Remedy = remedy };
     }
+
+    private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
 
     // The model is checked even when another part of the spec is wrong, so that a form shows every error at once.
     private static IReadOnlyList<FieldError> ModelErrors(JsonElement json)

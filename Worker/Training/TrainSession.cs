@@ -4,6 +4,7 @@ using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
+using Hearth.Torch;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Data;
 using Hearth.Training.Optim;
@@ -224,7 +225,7 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>Bytes of the device in use; of the process on a CPU.</summary>
-    public long MemoryBytes() => Device.index >= 0 ? torch.cuda.memory(Device).Allocated : Environment.WorkingSet;
+    public long MemoryBytes() => Device.index >= 0 ? HearthSeam.Memory(Device).Allocated : Environment.WorkingSet;
 
     public void Dispose()
     {

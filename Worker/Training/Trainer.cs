@@ -94,8 +94,9 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             control.ThrowIfStopped();
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(shape.MicroRows, shape.Rows - first);
-            var loss = session.Model.LossAlone(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first } });
-            loss.Total.backward();
+            var tape = new BlockTape(_spec.Train.Recompute == "block");
+            var loss = session.Model.LossAlone(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first }, Tape = tape });
+            tape.Backward(loss.Total);
             sums.Add(loss);
         }
 

@@ -128,6 +128,26 @@ public sealed class ConfigTests
     }
 
     [Fact]
+    public void A_device_that_holds_a_run_with_recomputation_alone_is_refused_with_that_remedy()
+    {
+        var (plan, spec) = Checked("50m", 4096, 8 * 4096);
+        long kept = MemoryForecast.Of(plan, spec, 1).Total;
+        var blocks = spec with { Train = spec.Train with { Recompute = "block" } };
+        long between = (kept + MemoryForecast.Of(plan, blocks, 1).Total) / 2;
+
+        var refused = RunChecks.Fit(plan, spec, (long)(between / 0.92), DeviceKind.Cuda);
+        var taken = RunChecks.Fit(plan, blocks, (long)(between / 0.92), DeviceKind.Cuda);
+        var small = RunChecks.Fit(plan, spec, 1L << 29, DeviceKind.Cuda);
+
+        Assert.Equal((false, kept), (refused.Fits, refused.NeededBytes));
+        string rows = taken.MicroBatch == 1 ? "one row" : $"{taken.MicroBatch} rows";
+        Assert.True(taken.Fits);
+        Assert.Equal($"Fits with train.recompute: block, {rows} at a time.", refused.Remedy);
+        Assert.EndsWith(refused.Remedy, refused.Reason, StringComparison.Ordinal);
+        Assert.Equal(("", ""), (small.Remedy, taken.Remedy));
+    }
+
+    [Fact]
     public void Double_precision_is_refused_on_a_graphics_card_only()
     {
         var (plan, spec) = Checked("nano", 64, 64);

@@ -41,6 +41,23 @@ public sealed class ResumeTests(StraightRun straight) : IClassFixture<StraightRu
         }
     }
 
+    /// <summary>Two micro-batches a step; the tied embedding's gradients then add up in another order, and nothing else differs.</summary>
+    [Fact]
+    public void A_run_that_recomputes_blocks_resumes_exactly_and_trains_as_one_that_does_not()
+    {
+        var spec = TinyRun.Spec(s => s with { Train = s.Train with { Recompute = "block" } });
+        using var control = new TrainerControl();
+        var whole = straight.Run("blocks", null, control, spec);
+        var resumed = straight.Run("blocks-from-8", CheckpointFolder.PathOf(straight.Folder.At("blocks", "checkpoints"), 8), control, spec);
+
+        Assert.Equal(whole.Of<StepEvent>()[^1].Trace, resumed.Of<StepEvent>()[^1].Trace);
+        Assert.Equal(straight.Sink.Of<StepEvent>()[0].Trace, whole.Of<StepEvent>()[0].Trace);
+        foreach (var (plain, blocks) in straight.Sink.Of<StepEvent>().Zip(whole.Of<StepEvent>()))
+        {
+            Assert.Equal(plain.Loss, blocks.Loss, 1e-4);
+        }
+    }
+
     /// <summary>The polls cover micro-steps, validation batches and sampled tokens; each of them is tried as the one that stops.</summary>
     [Fact]
     public void Stopping_at_any_poll_and_resuming_ends_with_the_same_trace_and_bytes()

@@ -1,4 +1,5 @@
 using Hearth.Protocol;
+using Hearth.Runs;
 using Hearth.Training.Checkpoints;
 using Xunit;
 
@@ -22,10 +23,10 @@ public sealed class StraightRun : IDisposable
 
     public string Checkpoint(long step) => CheckpointFolder.PathOf(Folder.At("straight", "checkpoints"), step);
 
-    internal ListSink Run(string work, string? resume, TrainerControl control)
+    internal ListSink Run(string work, string? resume, TrainerControl control, RunSpec? spec = null)
     {
         var sink = new ListSink();
-        new JobRunner(sink, control, TimeProvider.System).Run(TinyRun.Job(Folder, work, resume: resume));
+        new JobRunner(sink, control, TimeProvider.System).Run(TinyRun.Job(Folder, work, spec, resume));
         return sink;
     }
 

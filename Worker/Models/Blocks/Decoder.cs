@@ -44,7 +44,9 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
     public double MultiplyAdds(int seqLen) =>
         Layers.Sum(l => l.MultiplyAdds(seqLen)) + Mtp.MultiplyAdds(Dim, seqLen) + ((double)Mtp.Heads * Vocab * Dim);
 
-    public double Activations(int seqLen) => Layers.Sum(l => l.Activations(seqLen)) + Mtp.Activations(Dim, seqLen);
+    /// <summary>Blocks are layers and further-token modules; outside are the embedding and, of each head, its norm and the rows' gradient.</summary>
+    public ActivationCosts Activations(int seqLen) =>
+        new([.. Layers.Select(l => l.Activations(seqLen)), .. Mtp.Activations(Dim, seqLen)], Dim, Dim * (1.0 + (6 * Mtp.Heads)));
 }
 
 /// <summary>Weights of the routers' losses in the total, each a mean over the routers and micro-batches.</summary>

@@ -19,7 +19,9 @@ public sealed record MtpConfig(int Heads, double Weight, double NormEps, LayerCo
     public double MultiplyAdds(int dim, int seqLen) =>
         (Heads - 1) * ((2.0 * dim * dim) + (Block?.MultiplyAdds(seqLen) ?? (double)dim * dim));
 
-    public double Activations(int dim, int seqLen) => (Heads - 1) * ((8.0 * dim) + (Block?.Activations(seqLen) ?? 2.0 * dim));
+    /// <summary>Of each module.</summary>
+    public IEnumerable<double> Activations(int dim, int seqLen) =>
+        Enumerable.Repeat((8.0 * dim) + (Block?.Activations(seqLen) ?? 2.0 * dim), Math.Max(0, Heads - 1));
 
     private IEnumerable<TensorSpec> Module(string prefix, int dim) =>
     [

@@ -36,7 +36,7 @@ public sealed class RouterTape(bool training)
         });
         for (int i = 1; i < all.Length; i += each)
         {
-            Add(new Routing(all[i], all[i + 1], all[i + 2]), all[i + 3]);
+            _entries.Add((new Routing(all[i], all[i + 1], all[i + 2]), all[i + 3]));
         }
 
         return all[0];

@@ -26,8 +26,10 @@ public sealed class HybridPlan : ModelPlan
         Enumerable.Range(0, Shape.NLayer).Sum(i => LayerMultiplyAdds(i, seqLen))
         + ((double)Shape.DModel * Shape.BigramDim) + ((double)Shape.KvDim * Shape.VeDim) + ((double)Shape.VocabSize * Shape.DModel);
 
-    public override double ActivationsPerToken(int seqLen) =>
-        Enumerable.Range(0, Shape.NLayer).Sum(i => LayerActivations(i, seqLen)) + (6.0 * Shape.DModel) + Shape.KvDim + Shape.BigramDim + Shape.VeDim;
+    public override ActivationCosts Activations(int seqLen) => new(
+        [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i, seqLen))],
+        Shape.DModel,
+        (6.0 * Shape.DModel) + Shape.KvDim + Shape.BigramDim + Shape.VeDim);
 
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new HybridModel(this, dtype, device, seed, compute ?? dtype);

@@ -20,7 +20,7 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);
 
-    public override double ActivationsPerToken(int seqLen) => _decoder.Activations(seqLen);
+    public override ActivationCosts Activations(int seqLen) => _decoder.Activations(seqLen);
 
     public override string? MastersNeeded => config switch
     {

@@ -22,7 +22,10 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
     public override double MultiplyAdds(int seqLen) =>
         config.LoopSteps * (_layers.Sum(l => l.MultiplyAdds(seqLen)) + ((double)config.VocabSize * config.DModel) + config.DModel);
 
-    public override double ActivationsPerToken(int seqLen) => config.LoopSteps * (_layers.Sum(l => l.Activations(seqLen)) + (3.0 * config.DModel));
+    public override ActivationCosts Activations(int seqLen) => new(
+        [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations(seqLen))],
+        config.DModel,
+        config.DModel * (1 + (3.0 * config.LoopSteps)));
 
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new VuafModel(this, dtype, device, seed, compute ?? dtype);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Torch;
 using Hearth.Training.Optim;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,7 +17,7 @@ internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer", "--master"], []);
+        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer", "--master", "--recompute"], []);
         if (arguments.Words is not (["step"] or ["ops"]))
         {
             throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step, ops.");
@@ -42,6 +43,7 @@ internal static class BenchCommand
         int steps = arguments.Integer("--steps", 10, 1, 1 << 20);
         var how = new OptimizerSpec { Name = arguments.Text("--optimizer") ?? "adamw", Lr = 1e-4 };
         string master = Master(arguments.Text("--master") ?? "fp32", plan, how);
+        string precision = arguments.Text("--precision") ?? "fp32", recompute = Recompute(arguments.Text("--recompute") ?? "none");
         var on = device(arguments.Text("--device") ?? "cpu");
         if (on.index >= 0)
         {
@@ -49,7 +51,7 @@ internal static class BenchCommand
             use_deterministic_algorithms(true);
         }
 
-        var run = new BenchRun(plan, how, rows, length, steps, on, Compute(arguments.Text("--precision") ?? "fp32"));
+        var run = new BenchRun(plan, how, rows, length, steps, on, Compute(precision), recompute == "block");
         double step = run.Step(), floor = run.Floor();
         double flops = plan.FlopsPerToken(length) * rows * length;
         double peak = arguments.Number("--peak-tflops", 0, 0, 1e6) * 1e12;
@@ -59,18 +61,21 @@ internal static class BenchCommand
                 plan.Family,
                 plan.Size,
                 optimizer = how.Name,
+                recompute,
                 rows,
                 seq_len = length,
                 device = run.Device.ToString(),
-                precision = arguments.Text("--precision") ?? "fp32",
+                precision,
                 master,
                 threads = torch.get_num_threads(),
+                seconds_per_step = step,
                 tokens_per_second = rows * length / step,
                 floor_tokens_per_second = rows * length / floor,
                 share_of_floor = floor / step,
                 model_flops_per_second = flops / step,
                 model_flops_utilization = peak > 0 ? flops / step / peak : (double?)null,
                 peak_memory_bytes = run.PeakBytes,
+                forecast_bytes = MemoryForecast.Of(plan, rows, length, precision, how, recompute: recompute).Tensors,
                 host_seconds = run.Host,
                 device_seconds = run.Phases,
             },
@@ -96,13 +101,17 @@ internal static class BenchCommand
         _ => throw new BadInputException($"--precision is {precision}. Allowed: fp32, bf16."),
     };
 
+    private static string Recompute(string what) => what is "none" or "block"
+        ? what
+        : throw new BadInputException($"--recompute is {what}. Allowed: none, block.");
+
     /// <summary>One model on one device, stepped on random ids; masters are fp32, products in the compute type.</summary>
-    private sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int length, int steps, Device on, ScalarType compute)
+    private sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int length, int steps, Device on, ScalarType compute, bool recompute)
     {
         public Device Device => on;
 
-        /// <summary>Most bytes that tensors held during <see cref="Step"/>; null on a CPU.</summary>
-        public long? PeakBytes { get; private set; }
+        /// <summary>Most bytes that tensors held during <see cref="Step"/>.</summary>
+        public long PeakBytes { get; private set; }
 
         /// <summary>Seconds until the host had queued the last forward and backward pass: near the step's own, the host is what limits it.</summary>
         public PhaseSeconds? Host { get; private set; }
@@ -124,10 +133,11 @@ internal static class BenchCommand
                 long began = Stopwatch.GetTimestamp();
                 optimizer.zero_grad();
                 var ids_BT = tensor(ids, rows, length).to(int64).to(on);
-                var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) });
+                var tape = new BlockTape(recompute);
+                var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0), Tape = tape });
                 wait();
                 double forward = Stopwatch.GetElapsedTime(began).TotalSeconds;
-                loss.Total.backward();
+                tape.Backward(loss.Total);
                 wait();
                 double backward = Stopwatch.GetElapsedTime(began).TotalSeconds - forward;
                 optimizer.ClipGradNorm(1);
@@ -136,8 +146,9 @@ internal static class BenchCommand
                 return new PhaseSeconds(forward, backward, Stopwatch.GetElapsedTime(began).TotalSeconds - forward - backward);
             }
 
+            HearthSeam.Memory(on, restartPeak: true);
             double seconds = Median(() => Host = Once(() => { }));
-            PeakBytes = on.index >= 0 ? cuda.memory(on).Peak : null;
+            PeakBytes = HearthSeam.Memory(on).Peak;
             Phases = Once(Wait);
             return seconds;
         }

@@ -108,6 +108,9 @@ public sealed class DecidingWhereRunsGo
         Assert.Equal("No worker has joined the pool yet.", Reason(new World().Queued("run")));
         Assert.Equal("Set to run on gpu, and the pool has no such device.", Reason(new World().Device("box", 8, DeviceKind.Cpu).Queued("run", devices: "gpu")));
         Assert.Equal("Needs 13.4 GB, and the largest device it may use, attic/0, has 12.0.", Reason(new World().Device("attic", 12).Queued("run", 13.4)));
+        Assert.Equal(
+            "Needs 13.4 GB, and the largest device it may use, attic/0, has 12.0. Fits with less.",
+            Reason(new World().Device("attic", 12).Queued("run", 13.4, remedy: "Fits with less.")));
         Assert.Equal("Fits attic/0, which is away. Goes on when it comes back.", Reason(new World().Device("attic", 12, online: false).Queued("run")));
         Assert.Equal("attic/0 takes no new runs: it is being drained.", Reason(new World().Device("attic", 12, draining: true).Queued("run")));
         Assert.Equal("Fits only studio/0. moa holds studio/0.", Reason(new World().Device("studio", 24).Device("attic", 12).Running("moa", "studio").Queued("run", 13)));

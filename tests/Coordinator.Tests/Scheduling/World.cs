@@ -26,9 +26,9 @@ internal sealed class World
         return this;
     }
 
-    internal World Queued(string run, double gigabytes = 1, RunPriority priority = RunPriority.Normal, string devices = "any", int minutesAgo = 0, DateTimeOffset? notBefore = null)
+    internal World Queued(string run, double gigabytes = 1, RunPriority priority = RunPriority.Normal, string devices = "any", int minutesAgo = 0, DateTimeOffset? notBefore = null, string remedy = "")
     {
-        _runs.Add(new QueuedRun(Id(run), run, RunState.Queued, 1, priority, Now.AddMinutes(-minutesAgo), notBefore, devices, new Gigabytes(gigabytes)));
+        _runs.Add(new QueuedRun(Id(run), run, RunState.Queued, 1, priority, Now.AddMinutes(-minutesAgo), notBefore, devices, new Gigabytes(gigabytes, remedy)));
         return this;
     }
 
@@ -50,12 +50,14 @@ internal sealed class World
     internal Plan Decide() => Scheduler.Decide(Snapshot(), Now);
 
     /// <summary>A run that needs so many gigabytes per row, on any kind of device.</summary>
-    private sealed record Gigabytes(double PerRow) : RunNeeds
+    private sealed record Gigabytes(double PerRow, string Change = "") : RunNeeds
     {
         public override (bool Fits, int MicroBatch, long Bytes, string Reason) On(long deviceBytes, DeviceKind kind)
         {
             long bytes = (long)(PerRow * (1L << 30));
             return (bytes <= deviceBytes, (int)Math.Min(8, deviceBytes / Math.Max(1, bytes)), bytes, "");
         }
+
+        public override string Remedy(long deviceBytes, DeviceKind kind) => Change;
     }
 }

@@ -3021,6 +3021,11 @@ export interface components {
             precision?: string;
             /** @description `fp32`, or `none` (bf16 with `adamw8bit`): large weights and their gradients in bf16 alone, rounded at random at each step. */
             master?: string;
+            /**
+             * @description `none`: all that the backward pass reads is kept; `block`: only what crosses between a model's blocks, and each block
+             *             runs again in the backward pass (Chen et al., arXiv 1604.06174).
+             */
+            recompute?: string;
             /** Format: int64 */
             seed?: number;
         };
