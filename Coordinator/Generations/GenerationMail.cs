@@ -12,7 +12,7 @@ namespace Hearth.Coordinator.Generations;
 /// <summary>Requests that a worker is to take up, and those it reports that are over.</summary>
 public sealed record GenerationLetters(IReadOnlyList<GenerationLetter> New, IReadOnlyList<Guid> Over);
 
-public sealed record GenerationLetter(Guid Id, Guid CheckpointId, int? DeviceIndex, string Request, long? SentIn);
+public sealed record GenerationLetter(Guid Id, Guid CheckpointId, int? DeviceIndex, long Bytes, string Request, long? SentIn);
 
 /// <summary>
 /// The workers' side of requests: what they report, what they are told, what they send. A request has one placement for its whole life, so its
@@ -46,7 +46,7 @@ public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions
     {
         var live = (await connection.QueryAsync<GenerationLetter>(new CommandDefinition(
             """
-            select id, checkpoint_id, device_index, request::text as request, sent_in from generations
+            select id, checkpoint_id, device_index, bytes, request::text as request, sent_in from generations
             where worker_id = @worker and ended_at is null order by created_at, id
             """,
             new { worker },
@@ -76,6 +76,7 @@ public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions
                 Id = letter.Id,
                 CheckpointId = letter.CheckpointId,
                 DeviceIndex = letter.DeviceIndex,
+                Bytes = letter.Bytes,
                 Files = await blobs.SignAsync(files.Where(f => CheckpointFiles.IsForGenerating(f.Name, names))),
                 Request = JsonSerializer.Deserialize<GenerationRequest>(letter.Request, Json.Wire)!,
             });

@@ -18,8 +18,9 @@ public sealed record ServingWorker(Guid Id, string Name, bool Available, bool Ca
 /// <param name="MemoryBytes">Of the device.</param>
 /// <param name="Training">A run holds it.</param>
 /// <param name="Live">Requests that it answers.</param>
+/// <param name="UsedBytes">What those of other checkpoints take.</param>
 /// <param name="Warm">It has answered from the checkpoint lately, so the model may be loaded still.</param>
-public sealed record ServingDevice(int Index, DeviceKind Kind, long MemoryBytes, bool Training, int Live, bool Warm);
+public sealed record ServingDevice(int Index, DeviceKind Kind, long MemoryBytes, bool Training, int Live, long UsedBytes, bool Warm);
 
 /// <summary>What a request needs, in words and bytes.</summary>
 public sealed record GenerationNeed(string Title, long Bytes);
@@ -66,7 +67,7 @@ public static class GenerationPlacement
     {
         foreach (var worker in workers.Where(w => w.Available))
         {
-            foreach (var device in worker.Devices.Where(d => !d.Training && need.Bytes <= d.MemoryBytes * UsableShare))
+            foreach (var device in worker.Devices.Where(d => !d.Training && need.Bytes + d.UsedBytes <= d.MemoryBytes * UsableShare))
             {
                 yield return new Candidate(worker, device.Index, $"{worker.Name}/{device.Index}", device.Kind == DeviceKind.Cpu ? 1 : 0, device.MemoryBytes, device.Live, device.Warm);
             }

@@ -90,7 +90,7 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
             return new GenerationStart.Refused(((GenerationPlace.Nowhere)decided).Reason);
         }
 
-        var view = await AddAsync(connection, transaction, request, caller, place, stop);
+        var view = await AddAsync(connection, transaction, request, new Chosen(caller, place, need.Bytes), stop);
         await transaction.CommitAsync(stop);
         return new GenerationStart.Placed(view);
     }
@@ -152,18 +152,18 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
     internal static string Word(GenerationState state) => JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString());
 
     private async Task<GenerationView> AddAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, StartGeneration request, string caller, GenerationPlace.On place, CancellationToken stop)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, StartGeneration request, Chosen chosen, CancellationToken stop)
     {
         var id = Guid.CreateVersion7();
         await connection.ExecuteAsync(new CommandDefinition(
             """
-            insert into generations (id, checkpoint_id, request, worker_id, device_index, device, created_by, lease_ends_at)
-            values (@id, @CheckpointId, @body, @WorkerId, @DeviceIndex, @Device, @caller, now() + make_interval(secs => @lease))
+            insert into generations (id, checkpoint_id, request, worker_id, device_index, device, bytes, created_by, lease_ends_at)
+            values (@id, @CheckpointId, @body, @WorkerId, @DeviceIndex, @Device, @Bytes, @Caller, now() + make_interval(secs => @lease))
             """,
-            new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), place.WorkerId, place.DeviceIndex, place.Device, caller, lease = options.Lease.TotalSeconds },
+            new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), chosen.Place.WorkerId, chosen.Place.DeviceIndex, chosen.Place.Device, chosen.Bytes, chosen.Caller, lease = options.Lease.TotalSeconds },
             transaction,
             cancellationToken: stop));
-        await Channels.WakeWorkerAsync(connection, transaction, place.WorkerId, stop);
+        await Channels.WakeWorkerAsync(connection, transaction, chosen.Place.WorkerId, stop);
         return (await ViewAsync(connection, transaction, id, stop))!;
     }
 
@@ -187,6 +187,8 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
             Statistics = row.Statistics is { } text ? JsonSerializer.Deserialize<GenerationStatistics>(text, Json.Wire) : null,
         };
     }
+
+    private sealed record Chosen(string Caller, GenerationPlace.On Place, long Bytes);
 
     private sealed record Asked(long Step, string Status, string RunName, string Spec);
 

@@ -30,30 +30,34 @@ internal static class ServingWorkers
         var asked = (await connection.QueryAsync<PlaceRow>(new CommandDefinition(
             """
             select worker_id, coalesce(device_index, -1) as place, count(*) filter (where ended_at is null)::int as live,
+                (select coalesce(sum(o.most), 0)::bigint from (
+                    select max(b.bytes) as most from generations b
+                    where b.ended_at is null and b.worker_id = g.worker_id and coalesce(b.device_index, -1) = coalesce(g.device_index, -1) and b.checkpoint_id <> @checkpoint
+                    group by b.checkpoint_id) o) as used_bytes,
                 bool_or(checkpoint_id = @checkpoint and coalesce(ended_at, now()) > now() - make_interval(secs => @warm) and state in ('running', 'done', 'stopped')) as warm
-            from generations group by 1, 2
+            from generations g group by worker_id, device_index
             """,
             new { checkpoint, warm = WarmFor.TotalSeconds },
             transaction,
             cancellationToken: stop))).ToDictionary(p => (p.WorkerId, p.Place));
-        (int Live, bool Warm) At(Guid worker, int place) => asked.TryGetValue((worker, place), out var row) ? (row.Live, row.Warm) : (0, false);
+        PlaceRow At(Guid worker, int place) => asked.GetValueOrDefault((worker, place)) ?? new PlaceRow(worker, place, 0, 0, false);
 
         return
         [
             .. workers.Select(w =>
             {
-                var (hostLive, hostWarm) = At(w.Id, -1);
+                var host = At(w.Id, -1);
                 var devices = JsonSerializer.Deserialize<DeviceInfo[]>(w.Devices, Json.Wire)!.Select(d =>
                 {
-                    var (live, warm) = At(w.Id, d.Index);
-                    return new ServingDevice(d.Index, d.Kind, d.MemoryBytes, training.Contains((w.Id, d.Index)), live, warm);
+                    var place = At(w.Id, d.Index);
+                    return new ServingDevice(d.Index, d.Kind, d.MemoryBytes, training.Contains((w.Id, d.Index)), place.Live, place.UsedBytes, place.Warm);
                 });
-                return new ServingWorker(w.Id, w.Name, w.Available, w.Cached, w.HostFreeBytes, hostLive, hostWarm, [.. devices]);
+                return new ServingWorker(w.Id, w.Name, w.Available, w.Cached, w.HostFreeBytes, host.Live, host.Warm, [.. devices]);
             }),
         ];
     }
 
     private sealed record WorkerRow(Guid Id, string Name, string Devices, long? HostFreeBytes, bool Available, bool Cached);
 
-    private sealed record PlaceRow(Guid WorkerId, int Place, int Live, bool Warm);
+    private sealed record PlaceRow(Guid WorkerId, int Place, int Live, long UsedBytes, bool Warm);
 }

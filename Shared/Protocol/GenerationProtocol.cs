@@ -184,6 +184,9 @@ public sealed record GenerationAssignment
     /// <summary>Index of the device to compute on; null = the host's processor, beside whatever trains there.</summary>
     public int? DeviceIndex { get; init; }
 
+    /// <summary>Forecast of the memory that answering takes.</summary>
+    public long Bytes { get; init; }
+
     /// <summary>The files that generating needs: no optimizer state, and the averaged weights alone where there are any.</summary>
     public required IReadOnlyList<BlobRef> Files { get; init; }
     public required GenerationRequest Request { get; init; }

@@ -187,6 +187,21 @@ public sealed class GenerationTests
     }
 
     [Fact]
+    public async Task A_model_that_nobody_asks_makes_room_for_one_that_does_not_fit_beside_it()
+    {
+        await using var pool = await Pool.StartAsync();
+        pool.Agent();
+        Guid a = Guid.NewGuid(), b = Guid.NewGuid();
+        static GenerationAssignment Large(GenerationAssignment assignment) => assignment with { Bytes = 1L << 50 };
+        await DoneAsync(pool, pool.Coordinator.Ask(a, tokens: 2, change: Large));
+        using var serving = await pool.TrainerAsync();
+
+        await DoneAsync(pool, pool.Coordinator.Ask(b, tokens: 2, change: Large));
+
+        Assert.True(serving.HasExited);
+    }
+
+    [Fact]
     public async Task A_model_that_nobody_asks_is_let_go_after_its_time()
     {
         await using var coordinator = await FakeCoordinator.StartAsync();

@@ -12,6 +12,9 @@ public sealed class GenerationDesk(AttemptServices services, DeviceSet devices, 
 {
     // Two side by side is what a page asks for; more would fill a device with models that nobody looks at.
     private const int MostPerPlace = 2;
+
+    // The coordinator places by the same share.
+    private const double UsableShare = 0.92;
     private readonly ConcurrentDictionary<Guid, (GenerationJob Job, Task Done)> _live = new();
     private readonly Dictionary<ServingKey, (ModelServer Server, Task Done)> _servers = [];
     private readonly HashSet<Guid> _known = [];
@@ -137,25 +140,40 @@ public sealed class GenerationDesk(AttemptServices services, DeviceSet devices, 
                 return;
             }
 
-            MakePlace(key);
+            var before = MakePlace(key, job.Assignment.Bytes, device);
             var server = new ModelServer(key, device, trainer, services);
             server.TryAsk(job, order);
-            _servers[key] = (server, Task.Run(() => ServeAsync(server, job.Assignment.Files)));
+            _servers[key] = (server, Task.Run(() => ServeAsync(server, job.Assignment.Files, before)));
         }
     }
 
-    // The idle model that was asked longest ago goes; where none is idle, the new one comes beside them.
-    private void MakePlace(ServingKey key)
+    // Idle models go, the one asked longest ago first, until the new one has its place and its memory. Those that answer stay: the
+    // coordinator counted on them.
+    private Task MakePlace(ServingKey key, long bytes, DeviceInfo? device)
     {
-        var there = _servers.Values.Select(s => s.Server).Where(s => s.Key.DeviceIndex == key.DeviceIndex && s.Key != key).ToList();
-        if (there.Count >= MostPerPlace && there.Where(s => s.IsIdle).MinBy(s => s.LastAsked) is { } oldest)
+        var there = _servers.Where(s => s.Key.DeviceIndex == key.DeviceIndex).Select(s => s.Value).OrderBy(s => s.Server.LastAsked).ToList();
+        var gone = there.Where(s => s.Server.Key == key).Select(s => s.Done).ToList();
+        there.RemoveAll(s => s.Server.Key == key);
+        double usable = device is null ? double.PositiveInfinity : device.MemoryBytes * UsableShare;
+        foreach (var (server, done) in there.Where(s => s.Server.IsIdle).ToList())
         {
-            oldest.EndIfIdle("Another model took its place.");
+            if (there.Count < MostPerPlace && there.Sum(s => s.Server.Bytes) + bytes <= usable)
+            {
+                break;
+            }
+
+            server.EndIfIdle("Another model took its place.");
+            gone.Add(done);
+            there.RemoveAll(s => s.Server == server);
         }
+
+        return Task.WhenAll(gone);
     }
 
-    private async Task ServeAsync(ModelServer server, IReadOnlyList<BlobRef> files)
+    private async Task ServeAsync(ModelServer server, IReadOnlyList<BlobRef> files, Task before)
     {
+        // Their memory is free once their processes have ended.
+        await before;
         await server.RunAsync(files);
         lock (_gate)
         {

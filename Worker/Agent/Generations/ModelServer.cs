@@ -52,6 +52,9 @@ public sealed class ModelServer : IDisposable
         }
     }
 
+    /// <summary>Forecast of its memory: of the largest request so far.</summary>
+    public long Bytes { get; private set; }
+
     /// <summary>When it was last asked: of two, the one with the larger number.</summary>
     public long LastAsked => Volatile.Read(ref _asked);
 
@@ -66,6 +69,7 @@ public sealed class ModelServer : IDisposable
             }
 
             _asked = order;
+            Bytes = Math.Max(Bytes, job.Assignment.Bytes);
             _idle.Change(Timeout.Infinite, Timeout.Infinite);
             _open[job.Assignment.Id] = job;
             job.Warm = _answered;

@@ -9,7 +9,7 @@ public sealed class PlacingRequests
     private const long Gigabyte = 1L << 30;
 
     // A worker: name, what is said of it (away, cached, spare=N gigabytes of its host, hostlive=N, hostwarm) and its devices behind a bar:
-    // kind:gigabytes with +training, +warm, +live=N. What the request needs, in gigabytes; the place.
+    // kind:gigabytes with +training, +warm, +live=N, +used=N (gigabytes that other models take). What the request needs, in gigabytes; the place.
     [Theory]
     [InlineData("a | cpu:8; b | cuda:8", 1, "b/0")]
     [InlineData("a | cuda:24; b | cuda:8", 1, "b/0")]
@@ -17,6 +17,8 @@ public sealed class PlacingRequests
     [InlineData("a | cuda:8; b cached | cpu:8", 1, "a/0")]
     [InlineData("a | cuda:8; b | cpu:8+warm", 1, "b/0")]
     [InlineData("a | cuda:8+live=1; b | cuda:8", 1, "b/0")]
+    [InlineData("a | cuda:8+live=1+used=7; b | cuda:24", 1, "b/0")]
+    [InlineData("a | cuda:8+live=1+used=6; b | cuda:24+live=1", 1, "a/0")]
     [InlineData("a | cuda:8+live=4; b | cpu:8", 1, "b/0")]
     [InlineData("a | cuda:8+training; b | cpu:8", 1, "b/0")]
     [InlineData("a spare=2 | cuda:8+training", 1, "a/cpu")]
@@ -55,10 +57,12 @@ public sealed class PlacingRequests
         {
             string[] marks = device.Split('+'), size = marks[0].Split(':');
             return new ServingDevice(
-                i, Enum.Parse<DeviceKind>(size[0], ignoreCase: true), long.Parse(size[1], null) * Gigabyte, marks.Contains("training"), marks.Where(m => m.StartsWith("live=", StringComparison.Ordinal)).Select(Number).FirstOrDefault(), marks.Contains("warm"));
+                i, Enum.Parse<DeviceKind>(size[0], ignoreCase: true), long.Parse(size[1], null) * Gigabyte, marks.Contains("training"), Mark(marks, "live="), Mark(marks, "used=") * Gigabyte, marks.Contains("warm"));
         });
         return new ServingWorker(Guid.NewGuid(), words[0], !words.Contains("away"), words.Contains("cached"), spare, 0, words.Contains("hostwarm"), [.. devices]);
     }
+
+    private static int Mark(string[] marks, string name) => marks.Where(m => m.StartsWith(name, StringComparison.Ordinal)).Select(Number).FirstOrDefault();
 
     private static int Number(string mark) => int.Parse(mark.Split('=')[1], null);
 }

@@ -2248,6 +2248,11 @@ export interface components {
              * @description Index of the device to compute on; null = the host's processor, beside whatever trains there.
              */
             device_index?: null | number;
+            /**
+             * Format: int64
+             * @description Forecast of the memory that answering takes.
+             */
+            bytes?: number;
             /** @description The files that generating needs: no optimizer state, and the averaged weights alone where there are any. */
             files: components["schemas"]["BlobRef"][];
             request: components["schemas"]["GenerationRequest"];
