@@ -25,15 +25,6 @@ public sealed class DatasetContent : IDisposable
         }
     }
 
-    private void Append(string text, int sign)
-    {
-        byte[] bytes = Encoding.UTF8.GetBytes(text);
-        Span<byte> length = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * bytes.Length);
-        _hash.AppendData(length);
-        _hash.AppendData(bytes);
-    }
-
     /// <summary>SHA-256 over length and text of each document, and its metadata where it has any; 64 hex digits.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
@@ -42,4 +33,13 @@ public sealed class DatasetContent : IDisposable
         string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/{tokenizer}/{vocabSize}/{validationFraction:R}"))))[..32];
 
     public void Dispose() => _hash.Dispose();
+
+    private void Append(string text, int sign)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        Span<byte> length = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * bytes.Length);
+        _hash.AppendData(length);
+        _hash.AppendData(bytes);
+    }
 }

@@ -115,9 +115,6 @@ public sealed class TrainSession : IDisposable
     public LossInput Input(TrainingRows rows, int first, int count, LossTotals totals) =>
         new(Rows(rows.Ids, rows.Length, first, count), Rows(rows.Labels, rows.Length, first, count), totals) { Extras = rows.Extras(first, count) };
 
-    private Tensor Rows(int[] tokens, int length, int first, int rows) =>
-        torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
-
     /// <summary>Means over the fixed validation rows; null when there are none.</summary>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
     public ValidationMeans? Evaluate(TrainerControl control)
@@ -208,6 +205,9 @@ public sealed class TrainSession : IDisposable
 
         return then with { Threads = now.Threads, MicroBatch = now.MicroBatch, Device = now.Device, Precision = now.Precision };
     }
+
+    private Tensor Rows(int[] tokens, int length, int first, int rows) =>
+        torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
 
     private void LoadAverage(string path, CheckpointManifest manifest)
     {

@@ -152,6 +152,12 @@ public sealed class Shard : IDisposable
         }
     }
 
+    public void Dispose()
+    {
+        _view.Dispose();
+        _map.Dispose();
+    }
+
     // The first document that begins after a token.
     private long DocumentAfter(long token)
     {
@@ -166,12 +172,6 @@ public sealed class Shard : IDisposable
     }
 
     private long Offset(long document) => _view.ReadInt64(_offsets + (document * sizeof(long)));
-
-    public void Dispose()
-    {
-        _view.Dispose();
-        _map.Dispose();
-    }
 
     private static List<RowMetadata> ReadRows(string path, long start, long documents)
     {
