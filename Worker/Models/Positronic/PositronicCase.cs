@@ -65,10 +65,16 @@ public sealed partial class PositronicModel
 
         foreach (var request in requests.EnumerateArray())
         {
-            var place = PromptPlace().Match(request.GetProperty("prompt").GetString()!);
-            long row = Whole(place, 1), length = Whole(place, 2) + 1;
+            string where = request.GetProperty("prompt").GetString()!;
+            var place = PromptPlace().Match(where);
+            if (!place.Success)
+            {
+                throw new ArgumentException($"greedy.prompt is {where}. Allowed: row R, ids A..B, the last one included.", nameof(inputs));
+            }
+
+            long row = Whole(place, 1), first = Whole(place, 2), length = Whole(place, 3) + 1 - first;
             KeepRingMemory = request.TryGetProperty("keep_ring_memory", out var keep) && keep.GetBoolean();
-            int[] prompt = [.. ids_BT.select(0, row).narrow(0, 0, length).ToArray<long>().Select(id => (int)id)];
+            int[] prompt = [.. ids_BT.select(0, row).narrow(0, first, length).ToArray<long>().Select(id => (int)id)];
             int[] text = [.. Sampler.Generate(this, prompt, request.GetProperty("new").GetInt32(), new Sampling())];
             yield return new CaseResult("greedy", "expect." + request.GetProperty("expect").GetString(), tensor(text, text.Length));
         }
@@ -79,6 +85,6 @@ public sealed partial class PositronicModel
 
     private static long Whole(Match match, int group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"row (\d+), ids 0\.\.(\d+)")]
+    [GeneratedRegex(@"^row (\d+), ids (\d+)\.\.(\d+)$")]
     private static partial Regex PromptPlace();
 }
