@@ -67,12 +67,12 @@ public sealed class PoolFixture : IAsyncLifetime
         var recipe = models.Presets.Single(p => p.Spec.Model is { Size: "nano" } model && model.Family == family).Spec;
 
         // Long enough that none is over before its kill is due.
-        int steps = family is "qovaryx" or "hybrid" ? 160 : 80;
+        var (steps, batchTokens) = family is "qovaryx" or "hybrid" ? (160, 512) : (80, 256);
         return recipe with
         {
             Name = name,
             Data = recipe.Data with { Dataset = Dataset, SeqLen = 64 },
-            Train = recipe.Train with { Steps = steps, BatchTokens = 256, MicroBatch = 4 },
+            Train = recipe.Train with { Steps = steps, BatchTokens = batchTokens, MicroBatch = 4 },
             Optimizer = recipe.Optimizer with { WarmupSteps = 10 },
             Eval = new EvalSpec { EverySteps = steps / 2, Rows = 8 },
             Sample = new SampleSpec { EverySteps = steps / 2, MaxTokens = 8 },
@@ -88,8 +88,12 @@ public sealed class PoolFixture : IAsyncLifetime
 
     internal Task<RunAction> ActAsync(RunDetail run, string verb) => Api.PostAsync<RunAction>($"runs/{run.Summary.Id}/{verb}", null, CancellationToken.None);
 
-    internal static Task<RunDetail> TrainedAsync(RunWatch run, long step) =>
-        run.UntilAsync($"to reach step {step}", r => r.Summary.Step >= step, Limit, CancellationToken.None);
+    internal static async Task<RunDetail> TrainedAsync(RunWatch run, long step)
+    {
+        var at = await run.UntilAsync($"to reach step {step}", r => r.Summary.Step >= step || r.Summary.State.IsTerminal(), Limit, CancellationToken.None);
+        Assert.True(at.Summary.Step >= step, $"the run ended {at.Summary.State} at step {at.Summary.Step}: {at.Summary.Reason}");
+        return at;
+    }
 
     /// <summary>Waits for the end and holds that it was a good one.</summary>
     internal static async Task<RunDetail> SucceededAsync(RunWatch run)
