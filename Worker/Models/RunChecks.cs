@@ -134,8 +134,10 @@ public static class RunChecks
         if (spec.Data.SeqLen > plan.MaxSeqLen)
         {
             string given = Words.Number(spec.Data.SeqLen), longest = Words.Number(plan.MaxSeqLen);
-            string field = spec.Train.LengthCurriculum.Stages.Count > 0 ? "train.length_curriculum" : "data.seq_len";
-            errors.Add(new FieldError(field, given, $"8 to {longest}", $"{given} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
+            var (field, subject) = spec.Train.LengthCurriculum.Stages.Count > 0
+                ? ("train.length_curriculum", $"{given}, the last length of train.length_curriculum,")
+                : ("data.seq_len", given);
+            errors.Add(new FieldError(field, given, $"8 to {longest}", $"{subject} is over {plan.Title}'s longest, {longest}. Allowed: 8 to {longest}."));
         }
 
         if (spec.Data.DocMask && plan.DocumentMasks == 0)

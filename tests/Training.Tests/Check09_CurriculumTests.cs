@@ -126,6 +126,7 @@ public sealed class Check09_CurriculumTests : IDisposable
         var error = Assert.Single(RunChecks.Validate(System.Text.Json.JsonSerializer.SerializeToElement(spec, Json.Wire)).Errors);
 
         Assert.Equal(("train.length_curriculum", "512", "8 to 256"), (error.Field, error.Value, error.Allowed));
+        Assert.Equal("512, the last length of train.length_curriculum, is over Qovaryx nano's longest, 256. Allowed: 8 to 256.", error.Message);
     }
 
     [Fact]
