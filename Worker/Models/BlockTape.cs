@@ -22,6 +22,7 @@ public sealed class BlockTape(bool recompute)
     /// <summary>Keeps everything; shared, for it remembers nothing.</summary>
     public static BlockTape Off { get; } = new(recompute: false);
 
+    /// <summary>Whether blocks run again in the backward pass; the tape then reads tensors of the forward pass until that is done.</summary>
     public bool Recomputes => recompute;
 
     /// <summary>As the other, for a block from one tensor to one.</summary>

@@ -38,7 +38,7 @@ public sealed partial class HeadLoss(Tensor head_VD, ScalarType compute, double 
         Tensor? sum = null, squares = null;
         using (no_grad())
         {
-            long most = _fused ? Math.Max(SliceRows, FusedSliceValues / head_VD.size(0)) : SliceRows;
+            long most = RowsAtOnce;
             for (long first = 0; first < rows; first += most)
             {
                 long count = Math.Min(most, rows - first);

@@ -26,10 +26,12 @@ public sealed partial class HeadLoss
         var gradients = new List<Tensor>();
         using (no_grad())
         {
-            for (long first = 0; first < rows; first += SliceRows)
+            long most = RowsAtOnce;
+            for (long first = 0; first < rows; first += most)
             {
-                long count = Math.Min(SliceRows, rows - first);
-                var (loss_S, grad_SD) = RowSlice(frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), weights_N1.narrow(0, first, count));
+                long count = Math.Min(most, rows - first);
+                var (rows_SD, labels_S, weights_S1) = (frozen_ND.narrow(0, first, count), labels_N.narrow(0, first, count), weights_N1.narrow(0, first, count));
+                var (loss_S, grad_SD) = _fused ? FusedRowSlice(rows_SD, labels_S, weights_S1) : RowSlice(rows_SD, labels_S, weights_S1);
                 losses.Add(loss_S);
                 gradients.Add(grad_SD);
             }

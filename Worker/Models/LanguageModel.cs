@@ -140,6 +140,15 @@ public abstract class LanguageModel : nn.Module
         return Loss(input).MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// Whether forward and backward of this micro-batch queue the same work whatever its ids and labels are, without the host reading
+    /// anything of the device, so that a recording of it serves any other with the same shape and counts.
+    /// </summary>
+    public virtual bool CanRecord(LossInput input) => false;
+
+    /// <summary>The input with what the host computes from the ids for the model, so that recorded work finds it on the device.</summary>
+    public virtual LossInput Prepare(LossInput input) => input;
+
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);
 

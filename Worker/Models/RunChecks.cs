@@ -119,7 +119,7 @@ public static class RunChecks
             { Train.Master: not "none" } => null,
             { Train.Precision: not "bf16" } => $"train.precision is {spec.Train.Precision}, not bf16",
             { Optimizer.Name: not "adamw8bit" } => $"optimizer.name is {spec.Optimizer.Name}, not adamw8bit",
-            { Optimizer.Ema: > 0 } => "optimizer.ema averages in fp32",
+            { Optimizer.Averages: true } => "an average of the weights is kept in fp32",
             { Optimizer.SwaSnapshots: > 0 } => "optimizer.swa_snapshots averages in fp32",
             _ => plan.MastersNeeded,
         };

@@ -90,6 +90,9 @@ internal static unsafe partial class Native
     internal static partial int ht_memory(int device, int restart, long* allocated, long* peak);
 
     [LibraryImport(Library)]
+    internal static partial int ht_cuda_graph(int action, int device, nint* graph);
+
+    [LibraryImport(Library)]
     internal static partial int ht_version(byte** text);
 
     [LibraryImport(Library)]
@@ -103,9 +106,11 @@ internal static unsafe partial class Native
     {
         if (code != 0)
         {
-            throw new TorchException(Marshal.PtrToStringUTF8((nint)ht_last_error()) ?? "unknown native error");
+            throw new TorchException(LastError());
         }
     }
+
+    internal static string LastError() => Marshal.PtrToStringUTF8((nint)ht_last_error()) ?? "unknown native error";
 
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {

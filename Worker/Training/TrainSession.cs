@@ -33,6 +33,7 @@ public sealed class TrainSession : IDisposable
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
+        Recorder = new StepRecorder(Model);
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
         MicroRows = asked > 0 ? Math.Min(asked, rows) : rows;
@@ -46,6 +47,9 @@ public sealed class TrainSession : IDisposable
     public ITrainingData Data { get; }
     public LanguageModel Model { get; }
     public Optimizer Optimizer { get; }
+
+    /// <summary>Runs the model's passes.</summary>
+    public StepRecorder Recorder { get; }
 
     /// <summary>The weights' average, where the run keeps one: what is evaluated, sampled and exported.</summary>
     public Ema? Average { get; }
@@ -232,6 +236,7 @@ public sealed class TrainSession : IDisposable
         _hostWeights.Dispose();
         _hostOptimizer.Dispose();
         _hostAverage.Dispose();
+        Recorder.Dispose();
         Average?.Dispose();
         Optimizer.Dispose();
         Data.Dispose();

@@ -17,6 +17,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
 {
     private readonly RunSpec _spec = session.Spec;
     private bool _rolledBack;
+    private bool _refused;
 
     /// <summary>Trains to the last step or to a stop; the last complete step is on disk when it returns.</summary>
     /// <returns>True when all steps are done, false when it was stopped.</returns>
@@ -95,9 +96,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(shape.MicroRows, shape.Rows - first);
             var tape = new BlockTape(_spec.Train.Recompute == "block");
-            var loss = session.Model.LossAlone(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first }, Tape = tape });
-            tape.Backward(loss.Total);
-            sums.Add(loss);
+            sums.Add(session.Recorder.Run(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first }, Tape = tape }));
         }
 
         control.ThrowIfStopped();
@@ -106,6 +105,12 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         if (!double.IsFinite(total) || !double.IsFinite(norm))
         {
             throw NotFinite(state, (total, main), norm, lr);
+        }
+
+        if (session.Recorder.Refusal is { } refusal && !_refused)
+        {
+            _refused = true;
+            sink.Emit(new LogEvent(LogLevel.Warning, $"The step's work cannot be recorded, so that every kernel is launched by itself: {refusal}"));
         }
 
         session.Optimizer.Step(factor);

@@ -28,6 +28,13 @@ enum ht_tag : int32_t {
   HT_DOUBLES = 8,      // data = const double*, count
 };
 
+enum ht_graph_action : int32_t {
+  HT_GRAPH_BEGIN = 0,   // graph: new
+  HT_GRAPH_END = 1,
+  HT_GRAPH_REPLAY = 2,
+  HT_GRAPH_FREE = 3,
+};
+
 // One argument or result. As an argument everything is borrowed; as a result tensors and arrays are new.
 struct ht_value {
   int32_t tag;
@@ -66,6 +73,7 @@ HT_API int32_t ht_deterministic(int32_t set, int32_t* now);                     
 HT_API int32_t ht_cuda_count(int32_t* devices);
 HT_API int32_t ht_cuda_sync(int32_t device);
 HT_API int32_t ht_memory(int32_t device, int32_t restart, int64_t* allocated, int64_t* peak);         // bytes of tensors; restart = 1: the peak begins anew
+HT_API int32_t ht_cuda_graph(int32_t action, int32_t device, void** graph);                      // work queued between begin and end is recorded, not done
 HT_API int32_t ht_version(const char** text);                                                    // borrowed
 HT_API int32_t ht_noop(void);
 HT_API const char* ht_last_error(void);                                                          // borrowed until this thread's next call

@@ -9,8 +9,10 @@
 #include <torch/version.h>
 #ifdef HEARTH_CUDA
 #include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
 #endif
 
 thread_local std::string last_error;
@@ -138,7 +140,7 @@ HT_API int32_t ht_deterministic(int32_t set, int32_t* now) {
     if (set == 1) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 #endif
     if (set >= 0) at::globalContext().setDeterministicAlgorithms(set == 1, /*warn_only=*/true);
-#ifdef HEARTH_CUDA
+#if defined(HEARTH_CUDA) && (TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 2))
     // Else every new tensor is filled with NaN, so that reading one too early gives the same bits too: a pass over memory for nothing.
     at::globalContext().setDeterministicFillUninitializedMemory(false);
 #endif
@@ -179,6 +181,64 @@ HT_API int32_t ht_memory(int32_t device, int32_t restart, int64_t* allocated, in
     auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device);
     *allocated = stats.allocated_bytes[0].current;
     *peak = stats.allocated_bytes[0].peak;
+#else
+    throw std::runtime_error("this build of the binding has no CUDA");
+#endif
+  });
+}
+
+#ifdef HEARTH_CUDA
+namespace {
+
+// A graph is captured on a stream of its own: the default one cannot be.
+struct Captured {
+  at::cuda::CUDAGraph graph;
+  c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool();
+  c10::cuda::CUDAStream before = c10::cuda::getCurrentCUDAStream();
+};
+
+}  // namespace
+#endif
+
+HT_API int32_t ht_cuda_graph(int32_t action, int32_t device, void** graph) {
+  return guarded([&] {
+    require(graph && device >= 0 && action >= HT_GRAPH_BEGIN && action <= HT_GRAPH_FREE, "ht_cuda_graph: null, negative or no action");
+    require(action == HT_GRAPH_BEGIN || *graph, "ht_cuda_graph: there is no graph yet");
+#ifdef HEARTH_CUDA
+    auto* captured = static_cast<Captured*>(*graph);
+    switch (action) {
+      case HT_GRAPH_BEGIN: {
+        c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
+        auto made = std::make_unique<Captured>();
+        c10::cuda::device_synchronize();
+        // The graph keeps memory of its own: what plain launches left in the allocator would lie idle beside it.
+        c10::cuda::CUDACachingAllocator::emptyCache();
+        c10::cuda::setCurrentCUDAStream(made->stream);
+        try {
+          // Relaxed: what other threads do meanwhile (a finaliser that frees, a snapshot) is none of the graph's business.
+          made->graph.capture_begin({0, 0}, cudaStreamCaptureModeRelaxed);
+        } catch (...) {
+          c10::cuda::setCurrentCUDAStream(made->before);
+          throw;
+        }
+        *graph = made.release();
+        return;
+      }
+      case HT_GRAPH_END:
+        try {
+          captured->graph.capture_end();
+        } catch (...) {
+          c10::cuda::setCurrentCUDAStream(captured->before);
+          throw;
+        }
+        c10::cuda::setCurrentCUDAStream(captured->before);
+        return;
+      case HT_GRAPH_REPLAY: captured->graph.replay(); return;
+      default:
+        c10::cuda::device_synchronize();
+        delete captured;
+        *graph = nullptr;
+    }
 #else
     throw std::runtime_error("this build of the binding has no CUDA");
 #endif

@@ -46,6 +46,28 @@ public sealed class ExpertsTests : IDisposable
         Assert.Contains($"topK is {topK}. Allowed: 1 to 4.", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Every_expert_on_every_row_gives_what_dispatch_gives_with_every_gradient(int topK)
+    {
+        // No row chooses the last expert.
+        var logits = Normal([9, 4]) + tensor(new[] { 0.0, 0, 0, -50 }, 1, 4);
+        Tensor[] start = [Normal([9, 3]), logits, .. Enumerable.Range(0, 4).Select(_ => Normal([3, 3]))];
+        var results = new List<Tensor[]>();
+        foreach (bool everywhere in new[] { true, false })
+        {
+            Tensor[] leaves = [.. start.Select(s => nn.Parameter(s.detach().clone()))];
+            var routing = Experts.Route(leaves[1], topK);
+            Tensor Expert(int e, Tensor rows) => nn.functional.linear(rows, leaves[2 + e]).tanh();
+            var y = everywhere ? Experts.Everywhere(leaves[0], routing, Expert) : Experts.Dispatch(leaves[0], routing, Expert);
+            (y * arange(0, 27, ScalarType.Float64).view(9, 3).cos()).sum().backward();
+            results.Add([y.detach(), .. leaves.Select(l => l.grad!)]);
+        }
+
+        Assert.All(results[0].Zip(results[1]), pair => Assert.InRange(Small.Difference(pair.First, pair.Second), 0, 1e-13));
+    }
+
     [Fact]
     public void An_even_router_has_a_balance_loss_of_one_and_a_collapsed_one_of_all_experts()
     {

@@ -118,7 +118,7 @@ public sealed class WithoutMastersTests : IDisposable
     [InlineData("bf16", "adamw8bit", 0, "qovaryx", "swiglu", null)]
     [InlineData("fp32", "adamw8bit", 0, "qovaryx", "swiglu", "train.precision is fp32, not bf16")]
     [InlineData("bf16", "adamw", 0, "qovaryx", "swiglu", "optimizer.name is adamw, not adamw8bit")]
-    [InlineData("bf16", "adamw8bit", 0.99, "qovaryx", "swiglu", "optimizer.ema averages in fp32")]
+    [InlineData("bf16", "adamw8bit", 0.99, "qovaryx", "swiglu", "an average of the weights is kept in fp32")]
     [InlineData("bf16", "adamw8bit", 0, "qovaryx", "ternary_swiglu", "ternary weights turn over in steps that bf16 does not hold")]
     [InlineData("bf16", "adamw8bit", 0, "moa", null, "computes with its weights in fp32")]
     public void Only_bf16_runs_with_8_bit_moments_of_a_family_that_can_go_without_masters(

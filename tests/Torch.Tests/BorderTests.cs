@@ -94,6 +94,18 @@ public sealed unsafe class BorderTests
     }
 
     [Fact]
+    public void Work_is_recorded_on_CUDA_alone_and_never_without_a_place_for_the_graph()
+    {
+        unsafe
+        {
+            nint graph = 0;
+            Fails(Native.ht_cuda_graph(0, 0, null), "null");
+            Fails(Native.ht_cuda_graph(4, 0, &graph), "no action");
+            Fails(Native.ht_cuda_graph(2, 0, &graph), "no graph yet");
+        }
+    }
+
+    [Fact]
     public void At_most_24_functions_are_exported()
     {
         Assert.Equal(0, Native.ht_noop());

@@ -118,6 +118,27 @@ public static class Experts
         return (back_NKD * routing.Gates_NK.unsqueeze(2)).sum(1);
     }
 
+    /// <summary>
+    /// As a dropless <see cref="Dispatch"/>, without the host reading who goes where: every expert takes every row, and a row's gates are
+    /// 0 but for those it chose. E/K times the products; worth it where launches and waits cost more, as in small experts on CUDA.
+    /// </summary>
+    public static Tensor Everywhere(Tensor x_ND, Routing routing, Func<int, Tensor, Tensor> expert)
+    {
+        Tensor? sum_ND = null;
+        for (int e = 0; e < routing.Probabilities_NE.size(1); e++)
+        {
+            var gate_N1 = (routing.Experts_NK.eq(e).to(routing.Gates_NK.dtype) * routing.Gates_NK).sum(1, keepdim: true);
+            var part_ND = expert(e, x_ND) * gate_N1;
+            sum_ND = sum_ND is null ? part_ND : sum_ND + part_ND;
+        }
+
+        return sum_ND!;
+    }
+
+    /// <summary>The one of both that training uses there.</summary>
+    public static Tensor Mix(Tensor x_ND, Routing routing, Func<int, Tensor, Tensor> expert) =>
+        x_ND.device.index >= 0 && is_grad_enabled() && !Hearth.Torch.HearthSeam.NaiveOnly ? Everywhere(x_ND, routing, expert) : Dispatch(x_ND, routing, expert);
+
     private static Tensor Index(long[] values, Device device) => tensor(values, values.Length).to(device);
 
     private static Tensor Wide(Tensor x) => x.dtype == float64 ? x : x.to(float32);

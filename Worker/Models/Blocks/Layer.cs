@@ -107,9 +107,7 @@ public sealed class Layer(LayerConfig config, Func<string, Tensor> weight, strin
 
     public Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
     {
-        // Autograd holds what the backward pass needs; the rest is free again when the layer ends.
-        using var scope = NewDisposeScope();
         x_BTD = x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _mixerNorm_D, config.NormEps, context.Compute), context, state);
-        return (x_BTD + _ffn.Forward(Functions.RmsNorm(x_BTD, _ffnNorm_D, config.NormEps, context.Compute), context)).MoveToOuterDisposeScope();
+        return x_BTD + _ffn.Forward(Functions.RmsNorm(x_BTD, _ffnNorm_D, config.NormEps, context.Compute), context);
     }
 }

@@ -13,16 +13,7 @@ public sealed class RouterTape(bool training)
 
     public IEnumerable<Routing> Routings => _entries.Select(e => e.Routing);
 
-    /// <summary>Keeps a choice beyond its layer's scope.</summary>
-    public void Add(Routing routing, Tensor logits_NE)
-    {
-        foreach (var tensor in new[] { routing.Probabilities_NE, routing.Experts_NK, routing.Gates_NK, logits_NE })
-        {
-            tensor.MoveToOuterDisposeScope();
-        }
-
-        _entries.Add((routing, logits_NE));
-    }
+    public void Add(Routing routing, Tensor logits_NE) => _entries.Add((routing, logits_NE));
 
     /// <summary>Runs a block that writes to a tape of its own, and adds what it wrote: on a second run nothing comes twice.</summary>
     public Tensor Gather(BlockTape blocks, Tensor[] inputs, Func<Tensor[], RouterTape, Tensor> block)

@@ -38,6 +38,9 @@ public sealed class HybridModel : LanguageModel
         return new LossTotals([counted]);
     }
 
+    /// <summary>Quantised steps are another work than plain ones, and come last: they are launched.</summary>
+    public override bool CanRecord(LossInput input) => input.Step is { Quantize: false } && input.Extras.Count == 0 && !input.Tape.Recomputes;
+
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {

@@ -43,6 +43,25 @@ internal sealed class MoaModel : LanguageModel
         return new LossTotals([targets, 1, 1]);
     }
 
+    public override bool CanRecord(LossInput input) => input.Step is not null && !input.Tape.Recomputes;
+
+    /// <summary>Triples are drawn on the host.</summary>
+    public override LossInput Prepare(LossInput input)
+    {
+        if (Triangle(input.Step, input.Ids_BT.size(0), input.Ids_BT.size(1) - 1, input.Extras) is not { } term)
+        {
+            return input;
+        }
+
+        var extras = new Dictionary<string, Tensor>(input.Extras, StringComparer.Ordinal);
+        foreach (var (name, rows) in Enumerable.Range(0, _blocks.Length).SelectMany(layer => term.Draw(layer, Device)))
+        {
+            extras[name] = rows;
+        }
+
+        return input with { Extras = extras };
+    }
+
     /// <summary>
     /// The blocks run over all columns but the last, which predicts nothing. The triangle and balance terms are means of a
     /// micro-batch, and the batch's are means over micro-batches; outside training both are 0.
@@ -56,7 +75,7 @@ internal sealed class MoaModel : LanguageModel
             throw new ArgumentException("a row of 1 token has no target. Allowed: at least 2.", nameof(input));
         }
 
-        var pass = Pass(0) with { Step = input.Step, Triangle = Triangle(input.Step, input.Ids_BT.size(0), time) };
+        var pass = Pass(0) with { Step = input.Step, Triangle = Triangle(input.Step, input.Ids_BT.size(0), time, input.Extras) };
         var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null, tape: input.Tape));
         var head = new HeadLoss(_embedding_VD, _compute);
         var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
@@ -102,8 +121,8 @@ internal sealed class MoaModel : LanguageModel
 
     private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
 
-    private TriangleTerm? Triangle(TrainingStep? step, long batch, long time) =>
-        step is null ? null : new TriangleTerm(step, _config.TiSamples, batch, time, learned: _config.TiWeight > 0);
+    private TriangleTerm? Triangle(TrainingStep? step, long batch, long time, IReadOnlyDictionary<string, Tensor> drawn) =>
+        step is null ? null : new TriangleTerm(step, _config.TiSamples, batch, time, learned: _config.TiWeight > 0, drawn);
 
     // 4·Σ_i (mean of p_i over tokens)², the mean over blocks: 1 for even use, 4 when one path takes all.
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>

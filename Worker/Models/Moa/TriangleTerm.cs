@@ -8,7 +8,8 @@ namespace Hearth.Models.Moa;
 /// the mean of relu(D(a,c) − D(a,b) − D(b,c)) over triples of positions, heads, rows, both attention paths and layers.
 /// </summary>
 /// <param name="learned">Whether gradients flow; else the term is only measured.</param>
-internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, long time, bool learned)
+/// <param name="drawn">Triples that are on the device already, as <see cref="Draw"/> names them; null = none.</param>
+internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, long time, bool learned, IReadOnlyDictionary<string, Tensor>? drawn = null)
 {
     private readonly List<Tensor> _means = [];
     private (Tensor Query, Tensor Key)? _index;
@@ -19,15 +20,29 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     /// <summary>A term of the same rows that has gathered nothing and has entered <paramref name="layer"/>.</summary>
     internal TriangleTerm In(int layer, Device device)
     {
-        var term = new TriangleTerm(at, samples, batch, time, learned);
+        var term = new TriangleTerm(at, samples, batch, time, learned, drawn);
         term.Enter(layer, device);
         return term;
     }
 
     internal void Gather(IEnumerable<Tensor> means) => _means.AddRange(means);
 
-    /// <summary>Draws the triples that both paths of a layer share.</summary>
+    /// <summary>Enters a layer with the triples that its both paths share.</summary>
     internal void Enter(int layer, Device device)
+    {
+        var (query, key) = Names(layer);
+        if (drawn is not null && drawn.TryGetValue(query, out var queryIndex))
+        {
+            _index = (queryIndex, drawn[key]);
+            return;
+        }
+
+        var own = Draw(layer, device);
+        _index = (own[query], own[key]);
+    }
+
+    /// <summary>A layer's triples as rows of its queries and of its keys, by name.</summary>
+    internal Dictionary<string, Tensor> Draw(int layer, Device device)
     {
         // Three distances per triple: (a,c), (a,b), (b,c).
         long count = batch * samples;
@@ -44,7 +59,8 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
             }
         }
 
-        _index = (tensor(query).to(device), tensor(key).to(device));
+        var (queryName, keyName) = Names(layer);
+        return new Dictionary<string, Tensor>(StringComparer.Ordinal) { [queryName] = tensor(query).to(device), [keyName] = tensor(key).to(device) };
     }
 
     /// <summary>Adds one path of the layer entered last.</summary>
@@ -68,6 +84,8 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     }
 
     internal Tensor Mean() => stack(_means).mean();
+
+    private static (string Query, string Key) Names(int layer) => ($"triangle.{layer}.query", $"triangle.{layer}.key");
 
     private static Tensor Wide(Tensor x) => x.dtype == float64 ? x : x.to(float32);
 }

@@ -11,6 +11,7 @@ namespace Hearth.Models.Positronic;
 public sealed partial class PositronicModel
 {
     private const double EarlyShare = 0.7;
+    private const string EngramInput = "engram_rows";
 
     public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
 
@@ -34,6 +35,13 @@ public sealed partial class PositronicModel
         return new LossTotals([.. Terms.Select(t => t.Name is "ce" or "z" ? heads[0] : 1), .. heads[1..]]);
     }
 
+    public override bool CanRecord(LossInput input) => !input.Tape.Recomputes;
+
+    /// <summary>Hashes of n-grams are taken on the host.</summary>
+    public override LossInput Prepare(LossInput input) => _codes is null || input.Extras.ContainsKey(EngramInput)
+        ? input
+        : input with { Extras = new Dictionary<string, Tensor>(input.Extras, StringComparer.Ordinal) { [EngramInput] = EngramRows(input.Ids_BT, null) } };
+
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {
@@ -43,7 +51,7 @@ public sealed partial class PositronicModel
             throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
         }
 
-        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true), input.Tape);
+        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true, rows_BTK: input.Extras.GetValueOrDefault(EngramInput)), input.Tape);
         var weights = TermsAt(input.Step).ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
         var heads = new HeadLoss(_embedding_VD, _compute);
         var states = new States(hidden_BTD, input.Tape);

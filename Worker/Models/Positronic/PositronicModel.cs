@@ -90,14 +90,15 @@ public sealed partial class PositronicModel : LanguageModel
     /// <param name="memories">Per layer; replaced by those after the pass.</param>
     /// <param name="writing">Whether specialists write.</param>
     /// <param name="caches">Per layer; null when nothing is cached.</param>
-    internal Pass NewPass(Tensor ids_BT, long offset, Tensor? before_BP, RingMemory[] memories, bool writing, LayerCaches[]? caches = null) => new()
+    /// <param name="rows_BTK">Rows of the engrams' tables where they are known; null = hashed here.</param>
+    internal Pass NewPass(Tensor ids_BT, long offset, Tensor? before_BP, RingMemory[] memories, bool writing, LayerCaches[]? caches = null, Tensor? rows_BTK = null) => new()
     {
         Offset = offset,
         Compute = _compute,
         Wide = _wide,
         Rope = _rope,
         Seeds_BTN = _seeds_VN is null ? null : nn.functional.embedding(ids_BT, _seeds_VN),
-        EngramRows_BTK = _codes is null ? null : EngramRows(ids_BT, before_BP),
+        EngramRows_BTK = _codes is null ? null : rows_BTK ?? EngramRows(ids_BT, before_BP),
         Controllers = _controllers?.Begin(),
         Caches = caches,
         Memories = memories,

@@ -46,7 +46,7 @@ internal sealed class SharedMoe(PositronicConfig config, Func<string, Tensor> we
 
         // The router's own product stays in the masters' type: which expert is chosen must not hang on rounding.
         var routing = Experts.Route(nn.functional.linear(normed_ND.to(_router.dtype), _router), config.MoeTopK);
-        var routed_ND = Experts.Dispatch(normed_ND, routing, (e, rows) => _experts[e].Forward(rows, compute));
+        var routed_ND = Experts.Mix(normed_ND, routing, (e, rows) => _experts[e].Forward(rows, compute));
         return (x_BTD + (_shared.Forward(normed_ND, compute) + routed_ND).view(x_BTD.shape), routing);
     }
 

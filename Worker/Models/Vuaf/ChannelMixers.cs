@@ -1,4 +1,5 @@
 using Hearth.Models.Blocks;
+using Hearth.Torch;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, F hidden width, E experts, N = B·T rows.
@@ -29,8 +30,8 @@ internal sealed class VuafSwiGlu(Func<string, Tensor> weight, string prefix) : F
 
     public override Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
-        var gate = Functions.Linear(x_BTD, _gate_FD, context.Compute).silu();
-        return Functions.Linear(gate * Functions.Linear(x_BTD, _up_FD, context.Compute), _down_DF, context.Compute);
+        var (gate, up) = (Functions.Linear(x_BTD, _gate_FD, context.Compute), Functions.Linear(x_BTD, _up_FD, context.Compute));
+        return Functions.Linear(HearthSeam.SwiGlu(gate, up) ?? (gate.silu() * up), _down_DF, context.Compute);
     }
 }
 
@@ -63,7 +64,7 @@ internal sealed record VuafMoeConfig(int Dim, int Hidden, int Count, int TopK) :
             // The router multiplies in the master's type: a choice must not hang on a rounding of bf16.
             var routing = Experts.Route(nn.functional.linear(x_ND, _router_ED), config.TopK);
             context.Balance?.Add(Experts.LoadBalance(routing));
-            return Experts.Dispatch(x_ND, routing, (e, rows) => _experts[e].Forward(rows, context)).view(x_BTD.shape);
+            return Experts.Mix(x_ND, routing, (e, rows) => _experts[e].Forward(rows, context)).view(x_BTD.shape);
         }
     }
 }

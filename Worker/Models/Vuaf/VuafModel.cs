@@ -115,6 +115,9 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         return _config.HaltOnly ? HaltLoss(ids_BT, labels_N, input.Totals) : LoopLoss(ids_BT, labels_N, input);
     }
 
+    /// <summary>The warm start shows in the terms' weights.</summary>
+    public override bool CanRecord(LossInput input) => !_config.HaltOnly && input.Extras.Count == 0 && !input.Tape.Recomputes;
+
     public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, _config.LoopSteps);
 
     /// <summary>Logits [B,T,V] after so many loop steps, whatever the model was trained with.</summary>

@@ -113,7 +113,7 @@ internal static class BenchCommand
         /// <summary>Most bytes that tensors held during <see cref="Step"/>.</summary>
         public long PeakBytes { get; private set; }
 
-        /// <summary>Seconds until the host had queued the last forward and backward pass: near the step's own, the host is what limits it.</summary>
+        /// <summary>Seconds in which the host queued a step's parts, forward and backward together: near the step's own, the host is what limits it.</summary>
         public PhaseSeconds? Host { get; private set; }
 
         /// <summary>Seconds of one step's parts, each waited for.</summary>
@@ -124,6 +124,7 @@ internal static class BenchCommand
         {
             var model = plan.Build(float32, on, 1, compute);
             using var optimizer = Optimizer.Create(model, how);
+            using var recorder = new StepRecorder(model);
             var random = new Random(1);
             int[] ids = [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(plan.VocabSize))];
             var totals = model.Count(ids, length);
@@ -133,23 +134,24 @@ internal static class BenchCommand
                 long began = Stopwatch.GetTimestamp();
                 optimizer.zero_grad();
                 var ids_BT = tensor(ids, rows, length).to(int64).to(on);
-                var tape = new BlockTape(recompute);
-                var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0), Tape = tape });
+                recorder.Run(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0), Tape = new BlockTape(recompute) });
                 wait();
-                double forward = Stopwatch.GetElapsedTime(began).TotalSeconds;
-                tape.Backward(loss.Total);
-                wait();
-                double backward = Stopwatch.GetElapsedTime(began).TotalSeconds - forward;
+                double passes = Stopwatch.GetElapsedTime(began).TotalSeconds;
                 optimizer.ClipGradNorm(1);
                 optimizer.Step(1);
                 wait();
-                return new PhaseSeconds(forward, backward, Stopwatch.GetElapsedTime(began).TotalSeconds - forward - backward);
+                return new PhaseSeconds(passes, Stopwatch.GetElapsedTime(began).TotalSeconds - passes);
             }
 
             HearthSeam.Memory(on, restartPeak: true);
             double seconds = Median(() => Host = Once(() => { }));
             PeakBytes = HearthSeam.Memory(on).Peak;
             Phases = Once(Wait);
+            if (recorder.Refusal is { } refusal)
+            {
+                Console.Error.WriteLine($"Not recorded: {refusal}");
+            }
+
             return seconds;
         }
 
@@ -177,7 +179,7 @@ internal static class BenchCommand
             });
         }
 
-        internal sealed record PhaseSeconds(double Forward, double Backward, double Update);
+        internal sealed record PhaseSeconds(double Passes, double Update);
 
         private Tensor Random(long r, long c) => empty([r, c]).normal_().to(compute).to(on);
 

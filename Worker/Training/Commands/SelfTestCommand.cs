@@ -26,6 +26,14 @@ internal static class SelfTestCommand
         string[] cases = arguments.Text("--cases") is { } folder ? SelfTestCases.Find(folder) : [];
         use_deterministic_algorithms(true);
         Kernels(on);
+        if (on.index >= 0)
+        {
+            foreach (var family in Families.All)
+            {
+                Guard($"{family.Name}: the same {Steps} steps recorded and launched, bf16", () => Recorded(family, on, bfloat16), 0);
+            }
+        }
+
         foreach (var family in Families.All)
         {
             AgainstCpu(family, on);
@@ -57,6 +65,7 @@ internal static class SelfTestCommand
             Guard($"rope in {type}", () => Twins(on, type, [[2, 3, 17, 10]], x => rope.Turn(x[0], 1e4, 3), type), allowed);
             Guard($"head and cross entropy in {type}", () => HeadLoss(on, type, 0, 0), allowed);
             Guard($"the same with z-loss and softcap in {type}", () => HeadLoss(on, type, 0.01, 3), allowed);
+            Guard($"the same with weights of rows in {type}", () => HeadLoss(on, type, 0, 0, byRow: true), allowed);
         }
 
         Guard("delta_scan", () => Twins(on, float32, Enumerable.Repeat(new long[] { 2, 37, 3, 16 }, 6).Append([2, 3, 16, 16]).ToArray(), Delta, float32), 1e-4);
@@ -105,7 +114,7 @@ internal static class SelfTestCommand
         return cat([y.flatten(), state.flatten()]);
     }
 
-    private static double HeadLoss(Device on, ScalarType type, double z, double softcap)
+    private static double HeadLoss(Device on, ScalarType type, double z, double softcap, bool byRow = false)
     {
         using var scope = NewDisposeScope();
         manual_seed(7);
@@ -118,7 +127,15 @@ internal static class SelfTestCommand
             HearthSeam.NaiveOnly = naive;
             var (rows, head) = (nn.Parameter(values.Rows.clone()), nn.Parameter(values.Head.clone()));
             var loss = new HeadLoss(head, type, softcap);
-            loss.Add(rows, labels, 0.25, z);
+            if (byRow)
+            {
+                loss.AddRows(rows, labels, arange(0, 77, float32).to(on).cos() * 0.25);
+            }
+            else
+            {
+                loss.Add(rows, labels, 0.25, z);
+            }
+
             var total = loss.Total();
             total.backward();
             results.Add([total.detach(), rows.grad!, head.grad!]);
@@ -168,10 +185,15 @@ internal static class SelfTestCommand
 
     private static double Furthest(double[] expected, double[] found) => expected.Zip(found, (a, b) => Math.Abs(a - b) / (1 + Math.Abs(a))).Max();
 
-    private static double Twice(IFamily family, Device on, ScalarType compute) =>
-        Losses(family, on, compute).Zip(Losses(family, on, compute), (a, b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) ? 0.0 : Math.Abs(a - b) + double.Epsilon).Max();
+    private static double Twice(IFamily family, Device on, ScalarType compute) => Apart(Losses(family, on, compute), Losses(family, on, compute));
 
-    private static double[] Losses(IFamily family, Device on, ScalarType compute, double rate = 1)
+    // Above 0 where one bit differs.
+    private static double Apart(double[] first, double[] second) =>
+        first.Zip(second, (a, b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) ? 0.0 : Math.Abs(a - b) + double.Epsilon).Max();
+
+    private static double Recorded(IFamily family, Device on, ScalarType compute) => Apart(Losses(family, on, compute, record: false), Losses(family, on, compute));
+
+    private static double[] Losses(IFamily family, Device on, ScalarType compute, double rate = 1, bool record = true)
     {
         HearthSeam.NaiveOnly = false;
         using var scope = NewDisposeScope();
@@ -179,6 +201,7 @@ internal static class SelfTestCommand
         int length = Math.Min(64, plan.MaxSeqLen);
         var model = plan.Build(float32, on, 1, compute);
         using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 1e-3 });
+        using var recorder = new StepRecorder(model);
         var losses = new double[Steps];
         for (int step = 0; step < Steps; step++)
         {
@@ -186,14 +209,13 @@ internal static class SelfTestCommand
             optimizer.zero_grad();
             int[] ids = [.. Enumerable.Range(0, 4 * length).Select(i => (i * 7 % 31 + (i * i + step) % 11) % plan.VocabSize)];
             var ids_BT = tensor(ids, 4, length).to(int64).to(on);
-            var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, model.Count(ids, length)) { Step = new TrainingStep(1, step, Steps, 1, 0) });
-            losses[step] = loss.Total.item<double>();
-            loss.Total.backward();
+            var input = new LossInput(ids_BT, ids_BT, model.Count(ids, length)) { Step = new TrainingStep(1, step, Steps, 1, 0) };
+            losses[step] = (record ? recorder.Run(input) : recorder.Launch(input)).Total.item<double>();
             optimizer.ClipGradNorm(1);
             optimizer.Step(rate);
         }
 
-        return losses;
+        return recorder.Refusal is { } refusal ? throw new InvalidOperationException($"nothing was recorded: {refusal}") : losses;
     }
 
     private static ModelPlan Plan(IFamily family) => Families.Plan(new ModelSpec { Family = family.Name, Size = "nano" }, new List<FieldError>())!;
