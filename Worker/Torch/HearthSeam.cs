@@ -125,11 +125,11 @@ public static class HearthSeam
         Ops.AdamW8.Do(
             all.Weights,
             all.Grads,
-            all.FirstCodes,
-            all.FirstScales,
-            all.SecondCodes,
-            all.SecondScales,
-            all.Maps,
+            all.First.Codes,
+            all.First.Scales,
+            all.Second.Codes,
+            all.Second.Scales,
+            (Tensor[])[.. all.First.Map, .. all.Second.Map],
             all.Keys,
             step.Lr,
             step.Beta1,
@@ -221,9 +221,12 @@ public readonly record struct AdamWStep(double Lr, double Beta1, double Beta2, d
     public double CoupledDecay { get; init; }
 }
 
-/// <summary>Parameters of one type with 8-bit moments, as lists of equal length, and what they share.</summary>
-/// <param name="FirstScales">One a block, fp32.</param>
-/// <param name="Maps">Values and middles of the first moment's map, then of the second's, in the type of the arithmetic.</param>
+/// <summary>Parameters of one type with 8-bit moments, as lists of equal length.</summary>
 /// <param name="Keys">Of each parameter's random numbers in this step; bf16 weights read it.</param>
-public sealed record CodedParameters(
-    Tensor[] Weights, Tensor[] Grads, Tensor[] FirstCodes, Tensor[] FirstScales, Tensor[] SecondCodes, Tensor[] SecondScales, Tensor[] Maps, long[] Keys);
+public sealed record CodedParameters(Tensor[] Weights, Tensor[] Grads, CodedMoments First, CodedMoments Second, long[] Keys);
+
+/// <summary>One of both moments of several parameters.</summary>
+/// <param name="Codes">An unsigned byte an element.</param>
+/// <param name="Scales">One a block, fp32.</param>
+/// <param name="Map">Values and the middles between them, in the type of the arithmetic.</param>
+public sealed record CodedMoments(Tensor[] Codes, Tensor[] Scales, Tensor[] Map);

@@ -83,12 +83,12 @@ internal sealed class AdamW8BitRule : UpdateRule
     private static CodedParameters Together(Live[] members) => new(
         [.. members.Select(m => m.Slot.Slice.Weight)],
         [.. members.Select(m => m.Grad)],
-        [.. members.Select(m => m.Slot.First.Codes_N)],
-        [.. members.Select(m => m.Slot.First.Scale_K)],
-        [.. members.Select(m => m.Slot.Second.Codes_N)],
-        [.. members.Select(m => m.Slot.Second.Scale_K)],
-        [.. members[0].Slot.First.Map, .. members[0].Slot.Second.Map],
+        Together([.. members.Select(m => m.Slot.First)]),
+        Together([.. members.Select(m => m.Slot.Second)]),
         [.. members.Select(m => m.Key)]);
+
+    private static CodedMoments Together(CodedMoment[] moments) =>
+        new([.. moments.Select(m => m.Codes_N)], [.. moments.Select(m => m.Scale_K)], moments[0].Map);
 
     private static void Update(Live member, AdamWStep step)
     {
