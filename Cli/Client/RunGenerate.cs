@@ -20,10 +20,12 @@ internal static class RunGenerate
         var temperature = new Option<double>("--temperature") { Description = "0 takes the likeliest token.", DefaultValueFactory = _ => new GenerationRequest().Temperature };
         var topK = new Option<int>("--top-k") { Description = "Keep the k likeliest tokens; 0 keeps all.", DefaultValueFactory = _ => new GenerationRequest().TopK };
         var topP = new Option<double>("--top-p") { Description = "Of those, the likeliest whose probabilities add up to this.", DefaultValueFactory = _ => 1 };
+        var minP = new Option<double>("--min-p") { Description = "Of those, drop what is less likely than this share of the likeliest." };
+        var penalty = new Option<double>("--repetition-penalty") { Description = "Over 1, tokens that the text has already become less likely.", DefaultValueFactory = _ => 1 };
         var seed = new Option<long>("--seed") { Description = "Decides what is drawn." };
         var halt = new Option<double?>("--halt-threshold") { Description = "Where a looped model leaves its loop; 1 = full depth." };
         var speculative = new Option<bool>("--speculative") { Description = "Greedy text by drafts; with --temperature 0." };
-        var command = new Command("generate", "Ask a checkpoint of the run, on a worker of the pool.") { run, step, prompt, message, system, tokens, temperature, topK, topP, seed, halt, speculative };
+        var command = new Command("generate", "Ask a checkpoint of the run, on a worker of the pool.") { run, step, prompt, message, system, tokens, temperature, topK, topP, minP, penalty, seed, halt, speculative };
         ClientCommand.Bind(command, async (parsed, api, output, stop) => await AskAsync(
             api,
             output,
@@ -36,6 +38,8 @@ internal static class RunGenerate
                 Temperature = parsed.GetValue(temperature),
                 TopK = parsed.GetValue(topK),
                 TopP = parsed.GetValue(topP),
+                MinP = parsed.GetValue(minP),
+                RepetitionPenalty = parsed.GetValue(penalty),
                 Seed = parsed.GetValue(seed),
                 HaltThreshold = parsed.GetValue(halt),
                 Speculative = parsed.GetValue(speculative),

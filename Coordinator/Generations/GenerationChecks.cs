@@ -24,6 +24,8 @@ public static class GenerationChecks
         Range("temperature", request.Temperature, 0, 10);
         Range("top_k", request.TopK, 0, 1 << 20);
         Range("top_p", request.TopP, 0, 1);
+        Range("min_p", request.MinP, 0, 1);
+        Range("repetition_penalty", request.RepetitionPenalty, 0.1, 10);
         Range("seed", request.Seed, 0, int.MaxValue);
         Range("halt_threshold", request.HaltThreshold ?? 0, 0, 1);
         Range("chances", request.Chances, 0, MostChances);
@@ -35,6 +37,11 @@ public static class GenerationChecks
         if (request is { Speculative: true, Temperature: not 0 })
         {
             errors.Add(new FieldError("temperature", Words.Number(request.Temperature), "0 with speculative", $"speculative decodes greedily, and temperature is {Words.Number(request.Temperature)}. Allowed: 0."));
+        }
+
+        if (request is { Speculative: true, RepetitionPenalty: not 1 })
+        {
+            errors.Add(new FieldError("repetition_penalty", Words.Number(request.RepetitionPenalty), "1 with speculative", $"speculative decodes greedily, and repetition_penalty is {Words.Number(request.RepetitionPenalty)}. Allowed: 1."));
         }
 
         return errors;
@@ -63,6 +70,11 @@ public static class GenerationChecks
 
         var can = plan.Decoding;
         string threshold = request.HaltThreshold?.ToString("R", CultureInfo.InvariantCulture) ?? "";
+        if (request.Temperature > can.MostTemperature)
+        {
+            errors.Add(Wrong("temperature", Words.Number(request.Temperature), $"0 to {Words.Number(can.MostTemperature)} for {plan.Title}"));
+        }
+
         Without(request.HaltThreshold is not null, can.Loops > 1, "halt_threshold", threshold, "none", "loop to leave early");
         Without(request.Speculative, can.Drafts > 0, "speculative", "true", "false", "heads that draft");
         Without(request.KeepMemory, can.Memory, "keep_memory", "true", "false", "memory between texts");

@@ -29,6 +29,12 @@ public record GenerationRequest
 
     /// <summary>Of those, keep the likeliest whose probabilities add up to at most this.</summary>
     public double TopP { get; init; } = 1;
+
+    /// <summary>Of those, drop what is less likely than this share of the likeliest.</summary>
+    public double MinP { get; init; }
+
+    /// <summary>Over 1, tokens that the text has already become less likely.</summary>
+    public double RepetitionPenalty { get; init; } = 1;
     public long Seed { get; init; }
 
     /// <summary>A looped model leaves its loop here; 1 = full depth; null = the family's own.</summary>

@@ -82,7 +82,9 @@ public abstract class ModelPlan
 /// <param name="Loops">Most loops that a looped model runs for a token (<see cref="IEarlyExit"/>); 1 = it has no loop.</param>
 /// <param name="Drafts">Most tokens that its heads draft (<see cref="ISpeculativeSession"/>); 0 = none.</param>
 /// <param name="Memory">It keeps a memory between texts (<see cref="IRingMemory"/>).</param>
-public sealed record DecodingFeatures(int Loops = 1, int Drafts = 0, bool Memory = false);
+/// <param name="TopPReaches">Top-p keeps the fewest tokens that reach the mass; false: the most that stay within it, as published VUAF code has it.</param>
+/// <param name="MostTemperature">Above it the family's page refuses.</param>
+public sealed record DecodingFeatures(int Loops = 1, int Drafts = 0, bool Memory = false, bool TopPReaches = true, double MostTemperature = 10);
 
 /// <summary>Values that one token keeps for the backward pass.</summary>
 /// <param name="Blocks">Inside each block that a <see cref="BlockTape"/> runs.</param>

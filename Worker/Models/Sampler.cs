@@ -2,20 +2,10 @@ using static TorchSharp.torch;
 
 namespace Hearth.Models;
 
-/// <summary>How a token is chosen from logits.</summary>
-/// <param name="Temperature">0 takes the likeliest; ties go to the lowest id.</param>
-/// <param name="TopK">Keep the k likeliest; 0 keeps all.</param>
-/// <param name="Exit">How a looped model stops early; null runs every token at full depth.</param>
-public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed = 0, ExitOptions? Exit = null)
-{
-    /// <summary>Keep the likeliest tokens whose probabilities add up to at most this, the first in any case; applied after <see cref="TopK"/>.</summary>
-    public double TopP { get; init; } = 1;
-}
-
 /// <param name="LoopStep">The zero-based loop step that the token came from; null when nothing stops early.</param>
 public readonly record struct SampledToken(int Token, int? LoopStep);
 
-/// <summary>Streams tokens from a decoding session. Has its own generator: sampling never moves the training's.</summary>
+/// <summary>Streams tokens from a decoding session. </summary>
 public static class Sampler
 {
     /// <param name="model">The model.</param>
@@ -30,11 +20,11 @@ public static class Sampler
     {
         int longest = model.Plan.MaxSeqLen;
         int[] ids = Fitting(prompt, maxTokens, longest);
-        ulong state = how.Seed;
+        var draw = new TokenDraw(how, model.Plan.Decoding);
         using var session = Start(model, how);
         for (int n = 0, length = ids.Length; n < maxTokens && length < longest; n++, length++)
         {
-            var next = Next(model, session, ids, how, ref state);
+            var next = Next(model, session, ids, draw);
             yield return next;
             ids = [next.Token];
         }
@@ -44,17 +34,17 @@ public static class Sampler
     /// <param name="model">The session's model.</param>
     /// <param name="session">Takes the ids.</param>
     /// <param name="ids">At least one.</param>
-    /// <param name="how">Choice of the token.</param>
-    /// <param name="state">Of the generator; starts at the seed.</param>
-    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state) =>
-        Next(model, session, ids, how, ref state, out _);
+    /// <param name="draw">Chooses the token; belongs to this text.</param>
+    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, TokenDraw draw) => Next(model, session, ids, draw, out _);
 
-    /// <summary>As <see cref="Next(LanguageModel, IDecodeSession, int[], Sampling, ref ulong)"/>, with the logits [V] that it was chosen from.</summary>
-    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, Sampling how, ref ulong state, out double[] logits)
+    /// <summary>As <see cref="Next(LanguageModel, IDecodeSession, int[], TokenDraw)"/>, with the logits [V] that it was chosen from.</summary>
+    public static SampledToken Next(LanguageModel model, IDecodeSession session, int[] ids, TokenDraw draw, out double[] logits)
     {
-        logits = LastRow(model, session, ids, how.Exit is not null);
-        int next = Choose(logits, how, ref state);
-        return new SampledToken(next, how.Exit is null ? null : (session as IExitSession)?.LoopSteps[0]);
+        bool early = draw.How.Exit is not null;
+        draw.Fed(ids);
+        logits = LastRow(model, session, ids, early);
+        int next = draw.From(logits);
+        return new SampledToken(next, early ? (session as IExitSession)?.LoopSteps[0] : null);
     }
 
     /// <summary>A session that leaves a loop as <paramref name="how"/> says, where the model has one.</summary>
@@ -70,49 +60,6 @@ public static class Sampler
 
     /// <summary>The likeliest token of a row of logits [V], in their own precision; of equals the lowest id.</summary>
     public static int Likeliest(Tensor logits_V) => Likeliest(logits_V.ToArray<double>());
-
-    /// <summary>One token from a row of logits.</summary>
-    public static int Choose(ReadOnlySpan<double> logits, Sampling how, ref ulong state)
-    {
-        int best = Likeliest(logits);
-        if (how.Temperature <= 0)
-        {
-            return best;
-        }
-
-        int[] order = new int[logits.Length];
-        double[] keys = new double[logits.Length];
-        for (int i = 0; i < order.Length; i++)
-        {
-            (order[i], keys[i]) = (i, -logits[i]);
-        }
-
-        Array.Sort(keys, order);
-        int kept = how.TopK > 0 ? Math.Min(how.TopK, order.Length) : order.Length;
-        double total = 0;
-        for (int i = 0; i < kept; i++)
-        {
-            keys[i] = Math.Exp((logits[order[i]] - logits[best]) / how.Temperature);
-            total += keys[i];
-        }
-
-        if (how.TopP < 1)
-        {
-            (kept, total) = Nucleus(keys.AsSpan(0, kept), how.TopP * total);
-        }
-
-        double left = NextUniform(ref state) * total;
-        for (int i = 0; i < kept; i++)
-        {
-            left -= keys[i];
-            if (left < 0)
-            {
-                return order[i];
-            }
-        }
-
-        return order[kept - 1];
-    }
 
     /// <summary>The likeliest token; of equals the lowest id.</summary>
     public static int Likeliest(ReadOnlySpan<double> logits)
@@ -156,19 +103,6 @@ public static class Sampler
         return [.. kept.Select(k => (k.Token, Math.Exp(k.Logit - best) / total))];
     }
 
-    // The longest prefix of falling weights whose sum is within the limit, at least one weight (Holtzman et al., arXiv 1904.09751).
-    private static (int Kept, double Total) Nucleus(ReadOnlySpan<double> weights, double limit)
-    {
-        double sum = weights[0];
-        int kept = 1;
-        while (kept < weights.Length && sum + weights[kept] <= limit)
-        {
-            sum += weights[kept++];
-        }
-
-        return (kept, sum);
-    }
-
     private static double[] LastRow(LanguageModel model, IDecodeSession session, int[] ids, bool early)
     {
         using var scope = NewDisposeScope();
@@ -177,15 +111,5 @@ public static class Sampler
         return early && session is IExitSession stopping
             ? stopping.Emit(ids_1T).flatten().ToArray<double>()
             : session.Step(ids_1T).select(1, ids.Length - 1).flatten().ToArray<double>();
-    }
-
-    // SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, the same on every machine.
-    private static double NextUniform(ref ulong state)
-    {
-        state += 0x9E3779B97F4A7C15;
-        ulong z = state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
     }
 }

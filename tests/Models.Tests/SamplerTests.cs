@@ -9,10 +9,7 @@ public sealed class SamplerTests
     [Fact]
     public void The_likeliest_of_equals_is_the_lowest_id()
     {
-        ulong state = 1;
-
-        Assert.Equal(1, Sampler.Choose([0, 5, 5, 3], new Sampling(), ref state));
-        Assert.Equal(1UL, state);
+        Assert.Equal(1, new TokenDraw(new Sampling(), new DecodingFeatures()).From([0, 5, 5, 3]));
     }
 
     [Fact]
@@ -47,16 +44,68 @@ public sealed class SamplerTests
     public void Only_the_likeliest_within_the_mass_are_drawn_and_the_first_always(double mass, int[] expected)
     {
         // Probabilities 0.0321, 0.6439, 0.0871 and 0.2369.
+        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1) { TopP = mass }, 4_000, reaches: false);
+
+        Assert.Equal(expected, Enumerable.Range(0, 4).Where(i => seen[i] > 0));
+    }
+
+    [Theory]
+    [InlineData(0.0, new[] { 1 })]
+    [InlineData(0.64, new[] { 1 })]
+    [InlineData(0.65, new[] { 1, 3 })]
+    [InlineData(0.89, new[] { 1, 2, 3 })]
+    [InlineData(1.0, new[] { 0, 1, 2, 3 })]
+    public void The_fewest_that_reach_the_mass_are_drawn(double mass, int[] expected)
+    {
         int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1) { TopP = mass }, 4_000);
 
         Assert.Equal(expected, Enumerable.Range(0, 4).Where(i => seen[i] > 0));
+    }
+
+    [Theory]
+    [InlineData(0.0, new[] { 0, 1, 2, 3 })]
+    [InlineData(0.1, new[] { 1, 2, 3 })]
+    [InlineData(0.2, new[] { 1, 3 })]
+    [InlineData(1.0, new[] { 1 })]
+    public void Tokens_below_a_share_of_the_likeliest_are_never_drawn(double share, int[] expected)
+    {
+        // Against the likeliest: 0.0498, 1, 0.1353 and 0.3679.
+        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1) { MinP = share }, 4_000);
+
+        Assert.Equal(expected, Enumerable.Range(0, 4).Where(i => seen[i] > 0));
+    }
+
+    [Fact]
+    public void A_penalty_counts_each_token_of_the_text_once()
+    {
+        var draw = new TokenDraw(new Sampling { RepetitionPenalty = 2 }, new DecodingFeatures());
+
+        Assert.Equal(0, draw.From([4, 3, -1]));
+        draw.Fed([0, 0, 0]);
+        Assert.Equal(1, draw.From([4, 3, -1]));
+        Assert.Equal(0, draw.From([4, 1.9, -1]));
+        draw.Fed([1, 2]);
+        Assert.Equal(1, draw.From([-3, -2.5, -2.6]));
+        Assert.Equal(1, new TokenDraw(new Sampling { RepetitionPenalty = 2 }, new DecodingFeatures()).From([-3, -2.5, -2.6]));
+    }
+
+    [Fact]
+    public void A_penalised_text_repeats_itself_less()
+    {
+        using var scope = NewDisposeScope();
+        var model = Small.Tiny();
+
+        int plain = Sampler.Generate(model, [1, 2, 3], 24, new Sampling()).Distinct().Count();
+        int penalised = Sampler.Generate(model, [1, 2, 3], 24, new Sampling { RepetitionPenalty = 10 }).Distinct().Count();
+
+        Assert.True(penalised > plain, $"{penalised} different tokens with a penalty, {plain} without");
     }
 
     [Fact]
     public void The_mass_is_that_of_the_k_likeliest()
     {
         // Of the two likeliest the first has 0.731; of all four 0.644.
-        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1, TopK: 2) { TopP = 0.99 }, 1_000);
+        int[] seen = Counts([0, 3, 1, 2], new Sampling(Temperature: 1, TopK: 2) { TopP = 0.7 }, 1_000);
 
         Assert.Equal([0, 1_000, 0, 0], seen);
     }
@@ -116,13 +165,13 @@ public sealed class SamplerTests
         Assert.Equal(Sampler.Generate(model, prompt[^8..], 8, new Sampling()), text);
     }
 
-    private static int[] Counts(double[] logits, Sampling how, int times)
+    private static int[] Counts(double[] logits, Sampling how, int times, bool reaches = true)
     {
         int[] seen = new int[logits.Length];
-        ulong state = 9;
+        var draw = new TokenDraw(how with { Seed = 9 }, new DecodingFeatures(TopPReaches: reaches));
         for (int i = 0; i < times; i++)
         {
-            seen[Sampler.Choose(logits, how, ref state)]++;
+            seen[draw.From(logits)]++;
         }
 
         return seen;

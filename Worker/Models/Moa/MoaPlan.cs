@@ -7,6 +7,8 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
 {
     public override int VocabSize => config.VocabSize;
 
+    public override DecodingFeatures Decoding => new(MostTemperature: 2);
+
     public override int MaxSeqLen => config.MaxPositionEmbeddings;
 
     public override double LogitsPerToken => config.VocabSize;

@@ -15,7 +15,7 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
 
     public override int MaxSeqLen => config.MaxSeqLen;
 
-    public override DecodingFeatures Decoding => new(Loops: config.LoopSteps);
+    public override DecodingFeatures Decoding => new(Loops: config.LoopSteps, TopPReaches: false);
 
     public override double LogitsPerToken => (double)config.LoopSteps * config.VocabSize;
 

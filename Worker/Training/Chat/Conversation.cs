@@ -15,7 +15,7 @@ public sealed class Conversation : IDisposable
     private readonly ChatMessage[] _opening;
     private readonly IReadOnlySet<int> _stops;
     private IDecodeSession? _session;
-    private ulong _state;
+    private readonly TokenDraw _draw;
     private int _length;
     private int _pending = -1;
 
@@ -25,7 +25,7 @@ public sealed class Conversation : IDisposable
     /// <param name="system">What stands before the first turn; null = nothing.</param>
     public Conversation(TrainedModel trained, IChatTemplate template, Sampling how, string? system)
     {
-        (_trained, _template, _how, _state) = (trained, template, how, how.Seed);
+        (_trained, _template, _how, _draw) = (trained, template, how, new TokenDraw(how, trained.Model.Plan.Decoding));
         _opening = system is null ? [] : [new ChatMessage(ChatRole.System, system)];
         _stops = ChatTokens.Stops(trained.Tokenizer, template);
         if (trained.Model is IRingMemory memory)
@@ -56,7 +56,7 @@ public sealed class Conversation : IDisposable
         string shown = "";
         for (int n = 0; n < maxTokens && _length + next.Length <= longest; n++)
         {
-            int token = Sampler.Next(model, _session, next, _how, ref _state).Token;
+            int token = Sampler.Next(model, _session, next, _draw).Token;
             (_length, _pending) = (_length + next.Length, -1);
             if (_stops.Contains(token))
             {

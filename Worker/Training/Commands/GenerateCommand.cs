@@ -17,18 +17,14 @@ internal static class GenerateCommand
 
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", "--temperature", "--top-k", "--top-p", ExitArguments.Threshold, ExitArguments.Rule, "--seed", "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think, ExitArguments.LazyPrefill]);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--prompt", "--max-tokens", .. SamplingArguments.Names, "--device", "--threads", "--chat", "--system", "--category"], [Speculative, KeepMemory, FreezeMemory, Think, ExitArguments.LazyPrefill]);
         string folder = arguments.Required("--checkpoint");
         string[] prompts = [arguments.Required("--prompt"), .. arguments.Words];
-        var how = new Sampling(
-            arguments.Number("--temperature", 0.8, 0, 10),
-            arguments.Integer("--top-k", 50, 0, 1 << 20),
-            (ulong)arguments.Integer("--seed", 0, 0, int.MaxValue)) { TopP = arguments.Number("--top-p", 1, 0, 1) };
         var device = DeviceOptions.Apply(arguments);
 
         using var scope = torch.NewDisposeScope();
         var (model, tokenizer) = TrainedModel.Load(folder, device);
-        how = how with { Exit = ExitArguments.Read(model, arguments) };
+        var how = SamplingArguments.Read(model, arguments);
         Notices.Print(model);
         SetMemory(model, arguments);
         var speculation = arguments.Has(Speculative) ? Speculate(model, how) : null;
@@ -100,11 +96,7 @@ internal static class GenerateCommand
 
     private static Speculation Speculate(LanguageModel model, Sampling how)
     {
-        if (how.Temperature != 0)
-        {
-            throw new BadInputException($"{Speculative} decodes greedily, and --temperature is {how.Temperature.ToString(CultureInfo.InvariantCulture)}. Allowed: 0.");
-        }
-
+        SamplingArguments.RequireGreedy(how, Speculative);
         using var session = model.StartDecode();
         return session is ISpeculativeSession { MaxDrafts: > 0 }
             ? new Speculation()

@@ -23,7 +23,7 @@ public sealed class Answer
     {
         (_trained, _request) = (trained, request);
         var (model, tokenizer) = trained;
-        _how = new Sampling(request.Temperature, request.TopK, (ulong)request.Seed, Exit(model, request)) { TopP = request.TopP };
+        _how = new Sampling(request.Temperature, request.TopK, (ulong)request.Seed, Exit(model, request)) { TopP = request.TopP, MinP = request.MinP, RepetitionPenalty = request.RepetitionPenalty };
         _speculation = request.Speculative ? Speculate(model, request) : null;
         SetMemory(model, request);
         var template = request.Messages is null ? null : Template(request);
@@ -85,11 +85,11 @@ public sealed class Answer
         var model = _trained.Model;
         int longest = model.Plan.MaxSeqLen, depth = model.Plan.Decoding.Loops;
         int[] ids = Sampler.Fitting(_prompt, _request.MaxTokens, longest);
-        ulong state = _how.Seed;
+        var draw = new TokenDraw(_how, model.Plan.Decoding);
         using var session = Sampler.Start(model, _how);
         for (int n = 0, length = ids.Length; n < _request.MaxTokens && length < longest; n++, length++)
         {
-            var next = Sampler.Next(model, session, ids, _how, ref state, out double[] logits);
+            var next = Sampler.Next(model, session, ids, draw, out double[] logits);
             int? loops = depth == 1 ? null : (next.LoopStep ?? (depth - 1)) + 1;
             yield return new Chosen(next.Token, logits) { Loops = loops, Halting = next.LoopStep is null ? null : (session as IExitSession)?.Halting[0] };
             ids = [next.Token];
@@ -140,9 +140,9 @@ public sealed class Answer
 
     private static Speculation Speculate(LanguageModel model, GenerationRequest request)
     {
-        if (request.Temperature != 0)
+        if (request.Temperature != 0 || request.RepetitionPenalty != 1)
         {
-            throw new BadInputException("speculative decodes greedily. Allowed: with temperature 0.");
+            throw new BadInputException("speculative decodes greedily. Allowed: with temperature 0 and repetition_penalty 1.");
         }
 
         using var session = model.StartDecode();
