@@ -2359,6 +2359,16 @@ export interface components {
              * @description Of those, keep the likeliest whose probabilities add up to at most this.
              */
             top_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Of those, drop what is less likely than this share of the likeliest.
+             */
+            min_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Over 1, tokens that the text has already become less likely.
+             */
+            repetition_penalty?: number | ("NaN" | "Infinity" | "-Infinity");
             /** Format: int64 */
             seed?: number;
             /**
@@ -2917,6 +2927,16 @@ export interface components {
              * @description Of those, keep the likeliest whose probabilities add up to at most this.
              */
             top_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Of those, drop what is less likely than this share of the likeliest.
+             */
+            min_p?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Over 1, tokens that the text has already become less likely.
+             */
+            repetition_penalty?: number | ("NaN" | "Infinity" | "-Infinity");
             /** Format: int64 */
             seed?: number;
             /**
