@@ -1,5 +1,7 @@
 R"cuda(
 constexpr int W = 16 / sizeof(T);
+// The fast exponential errs by less than a narrow type rounds away, but by more than fp32 does.
+__device__ __forceinline__ float exponential(float x) { return sizeof(T) == sizeof(float) ? expf(x) : __expf(x); }
 #define kMinusInfinity (-__int_as_float(0x7f800000))
 #define kAligned(a, b, c) ((((size_t)(a) | (size_t)(b) | (size_t)(c)) & 15) == 0)
 
@@ -29,12 +31,12 @@ extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* lo
       top = fmaxf(top, x[j]);
     }
     if (top == kMinusInfinity) continue;
-    sum *= __expf(highest - top);
+    sum *= exponential(highest - top);
     highest = top;
-    for (int j = 0; j < W; j++) sum += __expf(x[j] - top);
+    for (int j = 0; j < W; j++) sum += exponential(x[j] - top);
   }
   float all = block_max(highest, shared);
-  sum = block_sum(highest == kMinusInfinity ? 0.f : sum * __expf(highest - all), shared);
+  sum = block_sum(highest == kMinusInfinity ? 0.f : sum * exponential(highest - all), shared);
   float lse = all + logf(sum);
   if (threadIdx.x == 0) {
     float v = load(row[label]);
@@ -53,13 +55,13 @@ extern "C" __global__ void cross_entropy(T* logits, const i64* labels, float* lo
         v = cap * t;
         slope = 1.f - t * t;
       }
-      store(&pack.at[j], c < vocab ? (__expf(v - all) * factor - (c == label ? 1.f : 0.f)) * slope : 0.f);
+      store(&pack.at[j], c < vocab ? (exponential(v - all) * factor - (c == label ? 1.f : 0.f)) * slope : 0.f);
     }
     packs[p] = pack;
   }
 }
 
-__device__ __forceinline__ float sigmoid(float g) { return 1.f / (1.f + __expf(-g)); }
+__device__ __forceinline__ float sigmoid(float g) { return 1.f / (1.f + exponential(-g)); }
 
 // silu(gate) * up, and its two derivatives: whole packs, then what is left.
 extern "C" __global__ void swiglu(const T* gate, const T* up, T* y, i64 n) {
@@ -107,32 +109,36 @@ extern "C" __global__ void rope(const T* x, const float* cosine, const float* si
   }
 }
 
-// One warp a row of x (fp32); T is the type of y.
+// One warp a row of x (fp32); T is the type of y. Where y is fp32, sums and products are fp64 and rounded once, as on the CPU: a
+// stack of norms multiplies whatever each of them rounds away. A narrower y rounds more than that anyway.
+template <bool Wide> struct Norming { using Type = float; };
+template <> struct Norming<true> { using Type = double; };
 extern "C" __global__ void rms_norm(const float* x, const float* weight, T* y, float* inverse, i64 rows, i64 width, float eps) {
+  using S = typename Norming<sizeof(T) == sizeof(float)>::Type;
   i64 row = blockIdx.x * (i64)(blockDim.x / 32) + threadIdx.x / 32;
   int lane = threadIdx.x % 32;
   if (row >= rows) return;
   const float* from = x + row * width;
   T* to = y + row * width;
   i64 whole = width % 4 == 0 ? width / 4 : 0;
-  float sum = 0.f;
+  S sum = 0;
   for (i64 i = lane; i < whole; i += 32) {
     float4 v = reinterpret_cast<const float4*>(from)[i];
-    sum += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
+    sum += S(v.x) * v.x + S(v.y) * v.y + S(v.z) * v.z + S(v.w) * v.w;
   }
-  for (i64 i = whole * 4 + lane; i < width; i += 32) sum += from[i] * from[i];
-  float r = 1.f / sqrtf(warp_sum(sum) / width + eps);
-  if (lane == 0) inverse[row] = r;
+  for (i64 i = whole * 4 + lane; i < width; i += 32) sum += S(from[i]) * from[i];
+  S r = S(1) / sqrt(warp_sum(sum) / width + S(eps));
+  if (lane == 0) inverse[row] = float(r);
   for (i64 i = lane; i < whole; i += 32) {
     float4 v = reinterpret_cast<const float4*>(from)[i], w = reinterpret_cast<const float4*>(weight)[i];
     struct alignas(4 * sizeof(T)) Four { T at[4]; } out;
-    store(&out.at[0], v.x * r * w.x);
-    store(&out.at[1], v.y * r * w.y);
-    store(&out.at[2], v.z * r * w.z);
-    store(&out.at[3], v.w * r * w.w);
+    store(&out.at[0], float(v.x * r * w.x));
+    store(&out.at[1], float(v.y * r * w.y));
+    store(&out.at[2], float(v.z * r * w.z));
+    store(&out.at[3], float(v.w * r * w.w));
     reinterpret_cast<Four*>(to)[i] = out;
   }
-  for (i64 i = whole * 4 + lane; i < width; i += 32) store(to + i, from[i] * r * weight[i]);
+  for (i64 i = whole * 4 + lane; i < width; i += 32) store(to + i, float(from[i] * r * weight[i]));
 }
 // Each block takes a run of rows; a thread keeps its columns' share of the weight's gradient in registers and the blocks' shares
 // are summed in order, so the result never varies. At most `kColumns` columns a thread.

@@ -103,7 +103,7 @@ __device__ __forceinline__ void store(bf16* p, float x) {
 }
 // Sixteen bytes of a row at once.
 template <class E> struct alignas(16) Pack { E at[16 / sizeof(E)]; };
-__device__ __forceinline__ float warp_sum(float x) { for (int o = 16; o; o >>= 1) x += __shfl_xor_sync(~0u, x, o); return x; }
+template <class S> __device__ __forceinline__ S warp_sum(S x) { for (int o = 16; o; o >>= 1) x += __shfl_xor_sync(~0u, x, o); return x; }
 __device__ __forceinline__ float warp_max(float x) { for (int o = 16; o; o >>= 1) x = fmaxf(x, __shfl_xor_sync(~0u, x, o)); return x; }
 // Over the whole block; every thread gets the result. 32 floats of shared memory, which the caller may reuse after it.
 __device__ __forceinline__ float block_sum(float x, float* shared) {
