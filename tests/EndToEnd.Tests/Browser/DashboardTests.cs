@@ -133,6 +133,34 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_checkpoints_go_on_with_one_text_and_a_token_tells_what_else_it_might_have_been()
+    {
+        var done = await PoolFixture.SucceededAsync(await fixture.SubmitAsync(PoolFixture.Spec("to-be-asked", steps: 40)));
+        var kept = done.Checkpoints.Where(c => c.Status == "kept").OrderBy(c => c.Step).ToList();
+        await _page.GotoAsync($"/playground?a={kept[0].Id}&b={kept[^1].Id}&mode=complete");
+        var panes = _page.Locator(".play-pane");
+        await Expect(panes).ToHaveCountAsync(2);
+        var temperature = _page.GetByLabel("Temperature");
+        await temperature.FillAsync("11");
+        await AskAsync("public ");
+        await Expect(_page.GetByRole(AriaRole.Group, new() { Name = "Sampling" }).GetByText("temperature is 11. Allowed: 0 to 10.")).ToBeVisibleAsync();
+
+        await temperature.FillAsync("0");
+        await _page.GetByLabel("Most tokens").FillAsync("12");
+        await AskAsync("public ");
+
+        for (int pane = 0; pane < 2; pane++)
+        {
+            await Expect(panes.Nth(pane).GetByText("12 tokens")).ToBeVisibleAsync();
+        }
+
+        await panes.Nth(0).Locator("button.token").First.ClickAsync();
+        var told = _page.GetByRole(AriaRole.Group, new() { Name = "Picked token" });
+        await Expect(told.Locator(".chance")).ToHaveCountAsync(5);
+        await Expect(told.Locator(".chance-bar.strong")).ToHaveCountAsync(1);
+    }
+
+    [Fact]
     public async Task The_pool_page_shows_the_worker_and_a_line_to_join_another()
     {
         await _page.GotoAsync("/pool");
@@ -142,6 +170,12 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await Expect(card).ToContainTextAsync(fixture.Pool.Worker.AgentVersion);
         await _page.GetByRole(AriaRole.Button, new() { Name = "Join a machine" }).First.ClickAsync();
         await Expect(_page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("hearth");
+    }
+
+    private async Task AskAsync(string beginning)
+    {
+        await _page.GetByRole(AriaRole.Textbox, new() { Name = "Beginning of a text" }).FillAsync(beginning);
+        await _page.Keyboard.PressAsync("Enter");
     }
 
     private async Task ChooseDatasetAsync()
