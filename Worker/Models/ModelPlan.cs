@@ -12,14 +12,16 @@ public abstract class ModelPlan
 {
     private IReadOnlyList<TensorSpec>? _tensors;
 
-    public required string Family { get; init; }
+    /// <summary>Names and config of the plan.</summary>
+    public required PlanHead Head { get; init; }
 
-    /// <summary>For people, for example <c>Qovaryx 50M</c>.</summary>
-    public required string Title { get; init; }
-    public required string Size { get; init; }
+    public string Family => Head.Family;
 
-    /// <summary>Every field of the config with its value, as a checkpoint stores it.</summary>
-    public required JsonObject Config { get; init; }
+    public string Title => Head.Title;
+
+    public string Size => Head.Size;
+
+    public JsonObject Config => Head.Config;
 
     public abstract int VocabSize { get; }
 

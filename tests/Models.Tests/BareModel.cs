@@ -25,7 +25,7 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
         internal BarePlan(TensorSpec[] tensors)
         {
             _tensors = tensors;
-            (Family, Title, Size, Config) = ("bare", "Bare", "nano", []);
+            Head = new PlanHead("bare", "nano", "Bare", []);
         }
 
         public override int VocabSize => throw new NotSupportedException();

@@ -82,24 +82,8 @@ public sealed class HybridFamily : IFamily
 
     public RunSpec Recipe(string size) => HybridRecipe.Of(this, size);
 
-    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
-    {
-        int before = errors.Count;
-        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
-        {
-            return null;
-        }
-
-        var config = json.Deserialize<HybridConfig>(Json.Wire)!;
-        Check(config, errors);
-        return errors.Count > before ? null : new HybridPlan(config)
-        {
-            Family = Name,
-            Size = size,
-            Title = $"{Title} {(size == "16mb" ? "16 MB" : size)}",
-            Config = json,
-        };
-    }
+    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors) =>
+        PlanHead.Of(this, size, Presets[size], overrides, errors, Check) is var (config, head) ? new HybridPlan(config) { Head = head } : null;
 
     private static void Check(HybridConfig c, IList<FieldError> errors)
     {

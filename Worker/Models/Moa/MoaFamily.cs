@@ -101,24 +101,8 @@ public sealed class MoaFamily : IFamily
 
     public RunSpec Recipe(string size) => MoaRecipe.Of(this, size);
 
-    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
-    {
-        int before = errors.Count;
-        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
-        {
-            return null;
-        }
-
-        var config = json.Deserialize<MoaConfig>(Json.Wire)!;
-        Check(config, errors);
-        return errors.Count > before ? null : new MoaPlan(config)
-        {
-            Family = Name,
-            Size = size,
-            Title = $"{Title} {(size.EndsWith('m') ? size.ToUpperInvariant() : size)}",
-            Config = json,
-        };
-    }
+    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors) =>
+        PlanHead.Of(this, size, Presets[size], overrides, errors, Check) is var (config, head) ? new MoaPlan(config) { Head = head } : null;
 
     private static void Check(MoaConfig c, IList<FieldError> errors)
     {

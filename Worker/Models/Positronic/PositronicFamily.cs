@@ -99,24 +99,8 @@ public sealed class PositronicFamily : IFamily
 
     public RunSpec Recipe(string size) => PositronicRecipe.Of(this, size);
 
-    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
-    {
-        int before = errors.Count;
-        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
-        {
-            return null;
-        }
-
-        var config = json.Deserialize<PositronicConfig>(Json.Wire)!;
-        Check(config, errors);
-        return errors.Count > before ? null : new PositronicPlan(config)
-        {
-            Family = Name,
-            Size = size,
-            Title = $"{Title} {(size.EndsWith('m') ? size.ToUpperInvariant() : size)}",
-            Config = json,
-        };
-    }
+    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors) =>
+        PlanHead.Of(this, size, Presets[size], overrides, errors, Check) is var (config, head) ? new PositronicPlan(config) { Head = head } : null;
 
     private static void Check(PositronicConfig c, IList<FieldError> errors)
     {

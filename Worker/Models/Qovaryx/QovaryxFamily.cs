@@ -85,15 +85,11 @@ public sealed class QovaryxFamily : IFamily
 
     public RunSpec Recipe(string size) => QovaryxRecipe.Of(this, size);
 
-    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
-    {
-        int before = errors.Count;
-        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
-        {
-            return null;
-        }
+    public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors) =>
+        PlanHead.Of(this, size, Presets[size], overrides, errors, Check) is var (config, head) ? new QovaryxPlan(config) { Head = head } : null;
 
-        var config = json.Deserialize<QovaryxConfig>(Json.Wire)!;
+    private static void Check(QovaryxConfig config, IList<FieldError> errors)
+    {
         ModelField.Divides(config.NHead, config.DModel, "n_head", "d_model", errors);
         ModelField.Divides(config.NKvHead, config.NHead, "n_kv_head", "n_head", errors);
         if (config.FfnTopK > config.FfnExperts)
@@ -105,14 +101,6 @@ public sealed class QovaryxFamily : IFamily
         {
             errors.Add(new FieldError("model.n_head", $"{config.NHead}", "an even head width", $"model.d_model {config.DModel} over model.n_head {config.NHead} is an odd head width; rotary positions need an even one."));
         }
-
-        return errors.Count > before ? null : new QovaryxPlan(config)
-        {
-            Family = Name,
-            Size = size,
-            Title = $"{Title} {(size.EndsWith('m') || size.EndsWith('b') ? size.ToUpperInvariant() : size)}",
-            Config = json,
-        };
     }
 
     private static Dictionary<string, JsonElement> Values(params (string Name, object Value)[] fields) =>

@@ -106,15 +106,7 @@ public sealed class VuafFamily : IFamily
 
     public ModelPlan? Plan(string size, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
     {
-        int before = errors.Count;
-        if (ModelField.Merge(Fields, Presets[size], overrides, errors) is not { } json)
-        {
-            return null;
-        }
-
-        var config = json.Deserialize<VuafConfig>(Json.Wire)!;
-        Check(config, overrides, errors);
-        if (errors.Count > before)
+        if (PlanHead.Of(this, size, Presets[size], overrides, errors, (read, into) => Check(read, overrides, into)) is not var (config, head))
         {
             return null;
         }
@@ -124,9 +116,9 @@ public sealed class VuafFamily : IFamily
             TokenMixPattern = config.TokenMixPattern is { Count: > 0 } mixers ? mixers : VuafConfig.TokenMixers(config.NLayers),
             ChannelMixPattern = config.ChannelMixPattern is { Count: > 0 } channels ? channels : VuafConfig.ChannelMixers(config.NLayers),
         };
-        json["token_mix_pattern"] = JsonSerializer.SerializeToNode(config.TokenMixPattern, Json.Wire);
-        json["channel_mix_pattern"] = JsonSerializer.SerializeToNode(config.ChannelMixPattern, Json.Wire);
-        return new VuafPlan(config) { Family = Name, Size = size, Title = $"{Title} {size}", Config = json };
+        head.Config["token_mix_pattern"] = JsonSerializer.SerializeToNode(config.TokenMixPattern, Json.Wire);
+        head.Config["channel_mix_pattern"] = JsonSerializer.SerializeToNode(config.ChannelMixPattern, Json.Wire);
+        return new VuafPlan(config) { Head = head };
     }
 
     private static void Check(VuafConfig c, IReadOnlyDictionary<string, JsonElement> overrides, IList<FieldError> errors)
