@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Hearth.Api;
 using Hearth.Cli.Pool;
 using Hearth.Runs;
@@ -34,13 +35,16 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await _page.GotoAsync("/runs");
         await _page.GetByLabel("Token", new() { Exact = true }).FillAsync(fixture.Pool.AdminToken);
         await _page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("^[^?]*/runs$"));
+        await Expect(_page).ToHaveURLAsync(new Regex("^[^?]*/runs$"));
     }
 
     public async Task DisposeAsync()
     {
         await _browser.DisposeAsync();
         _playwright.Dispose();
+
+        // A test that failed midway must not leave the one device taken from the next.
+        await fixture.CancelLiveRunsAsync();
         Assert.Empty(_errors);
     }
 
@@ -55,7 +59,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await FillAsync("train-batch_tokens", "512");
         await Expect(_page.GetByText("to fix")).ToHaveCountAsync(0);
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
-        await _page.WaitForURLAsync("**/overview");
+        await Expect(_page).ToHaveURLAsync(new Regex("/runs/[^/]+/overview"));
 
         // The points that the chart draws, as the table that "d" puts in its place.
         await Expect(_page.GetByRole(AriaRole.Img, new() { NameRegex = new("^Loss") })).ToBeVisibleAsync();
@@ -84,7 +88,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
 
         await Expect(_page.GetByRole(AriaRole.Group, new() { Name = "Data" }).GetByText("512 is over Qovaryx nano's longest, 256. Allowed: 8 to 256.")).ToBeVisibleAsync();
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
-        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("/runs/new"));
+        await Expect(_page).ToHaveURLAsync(new Regex("/runs/new"));
         Assert.Equal(before, (await fixture.Api.GetAsync<Page<RunSummary>>("runs", CancellationToken.None)).Total);
     }
 
@@ -105,7 +109,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await FillAsync("model-attn_layers", "1, 4");
         await Expect(_page.GetByText("to fix")).ToHaveCountAsync(0);
         await _page.GetByRole(AriaRole.Button, new() { NameRegex = new("Submit run") }).ClickAsync();
-        await _page.WaitForURLAsync("**/overview");
+        await Expect(_page).ToHaveURLAsync(new Regex("/runs/[^/]+/overview"));
 
         var run = (await fixture.Api.GetAsync<Page<RunSummary>>("runs?q=two-attention-layers", CancellationToken.None)).Items.Single();
         var trained = await PoolFixture.TrainedAsync(new RunWatch(fixture.Api, run.Id), 1);
@@ -124,7 +128,7 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await _page.Locator("#field-model-family").ClickAsync();
         await _page.GetByRole(AriaRole.Option, new() { Name = "VUAF", Exact = true }).ClickAsync();
 
-        await Expect(_page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("preset=vuaf-nano"));
+        await Expect(_page).ToHaveURLAsync(new Regex("preset=vuaf-nano"));
         await Expect(_page.Locator("#field-name")).ToHaveValueAsync("vuaf-nano");
         await Expect(_page.Locator("#field-model-entropy_reg_coef")).ToHaveValueAsync("0.05");
         await Expect(_page.Locator("#field-optimizer-name")).ToHaveValueAsync("muon");

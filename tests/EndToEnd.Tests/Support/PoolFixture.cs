@@ -86,6 +86,14 @@ public sealed class PoolFixture : IAsyncLifetime
         return new RunWatch(Api, run.Id);
     }
 
+    internal async Task CancelLiveRunsAsync()
+    {
+        foreach (var run in (await Api.GetAsync<Page<RunSummary>>("runs?state=queued,starting,running,preempting,paused", CancellationToken.None)).Items)
+        {
+            await Api.PostAsync<RunAction>($"runs/{run.Id}/cancel", null, CancellationToken.None);
+        }
+    }
+
     internal Task<RunAction> ActAsync(RunDetail run, string verb) => Api.PostAsync<RunAction>($"runs/{run.Summary.Id}/{verb}", null, CancellationToken.None);
 
     internal static async Task<RunDetail> TrainedAsync(RunWatch run, long step)
