@@ -120,7 +120,6 @@ public static class RunChecks
             { Train.Precision: not "bf16" } => $"train.precision is {spec.Train.Precision}, not bf16",
             { Optimizer.Name: not "adamw8bit" } => $"optimizer.name is {spec.Optimizer.Name}, not adamw8bit",
             { Optimizer.Averages: true } => "an average of the weights is kept in fp32",
-            { Optimizer.SwaSnapshots: > 0 } => "optimizer.swa_snapshots averages in fp32",
             _ => plan.MastersNeeded,
         };
         if (reason is not null)

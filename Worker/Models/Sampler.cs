@@ -5,7 +5,7 @@ namespace Hearth.Models;
 /// <param name="LoopStep">The zero-based loop step that the token came from; null when nothing stops early.</param>
 public readonly record struct SampledToken(int Token, int? LoopStep);
 
-/// <summary>Streams tokens from a decoding session. </summary>
+/// <summary>Streams tokens from a decoding session.</summary>
 public static class Sampler
 {
     /// <param name="model">The model.</param>

@@ -39,16 +39,22 @@ public sealed class TokenDraw(Sampling how, DecodingFeatures features)
     /// <summary>One token from a row of logits.</summary>
     public int From(ReadOnlySpan<double> logits)
     {
+        var bent = _present.Count == 0 ? logits : Penalized(logits);
+        return how.Temperature <= 0 ? Sampler.Likeliest(bent) : Drawn(bent);
+    }
+
+    private double[] Penalized(ReadOnlySpan<double> logits)
+    {
         double[] bent = logits.ToArray();
         foreach (int id in _present)
         {
             bent[id] = bent[id] > 0 ? bent[id] / how.RepetitionPenalty : bent[id] * how.RepetitionPenalty;
         }
 
-        return how.Temperature <= 0 ? Sampler.Likeliest(bent) : Drawn(bent);
+        return bent;
     }
 
-    private int Drawn(double[] logits)
+    private int Drawn(ReadOnlySpan<double> logits)
     {
         int[] order = new int[logits.Length];
         double[] weights = new double[logits.Length];

@@ -1,5 +1,5 @@
 using Hearth.Models;
-using Hearth.Training.Tokenizers;
+using Hearth.Training.Serving;
 
 namespace Hearth.Training.Chat;
 
@@ -52,8 +52,7 @@ public sealed class Conversation : IDisposable
             (_length, next) = (0, Sampler.Fitting(opening, maxTokens, longest));
         }
 
-        var answer = new List<int>();
-        string shown = "";
+        var pieces = new TextPieces(tokenizer, opening);
         for (int n = 0; n < maxTokens && _length + next.Length <= longest; n++)
         {
             int token = Sampler.Next(model, _session, next, _draw).Token;
@@ -63,14 +62,11 @@ public sealed class Conversation : IDisposable
                 yield break;
             }
 
-            answer.Add(token);
-            string text = tokenizer.DecodeAfter(opening, answer).TrimEnd('\uFFFD');
+            string text = pieces.Add(token);
             int stop = _template.StopText is { } end ? text.IndexOf(end, StringComparison.Ordinal) : -1;
-            text = stop < 0 ? text : text[..stop];
-            if (text.Length > shown.Length && text.StartsWith(shown, StringComparison.Ordinal))
+            if (text.Length > 0 && stop != 0)
             {
-                yield return text[shown.Length..];
-                shown = text;
+                yield return stop < 0 ? text : text[..stop];
             }
 
             if (stop >= 0)

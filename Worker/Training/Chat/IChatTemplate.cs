@@ -21,6 +21,6 @@ public interface IChatTemplate
     /// <summary>What comes between an answer, without the token that ended it, and the next one: the user's message and the assistant's header.</summary>
     string Next(string message);
 
-    /// <summary>Text that ends an answer too; null = only tokens do.</summary>
+    /// <summary>Text that ends an answer too, looked for in each piece of it, hence one character; null = only tokens do.</summary>
     string? StopText => null;
 }

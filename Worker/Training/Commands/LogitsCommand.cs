@@ -77,8 +77,7 @@ internal static class LogitsCommand
         for (int t = 0; t < ids.Length; t++)
         {
             double[] row = all[(t * width)..((t + 1) * width)];
-            var likeliest = Enumerable.Range(0, width).OrderByDescending(i => row[i]).ThenBy(i => i).Take(top);
-            string shown = width == 1 ? Number(row[0]) : string.Join("  ", likeliest.Select(i => $"{i}: {Number(row[i])}"));
+            string shown = width == 1 ? Number(row[0]) : string.Join("  ", Sampler.Likeliest(row, top).Select(c => $"{c.Token}: {Number(row[c.Token])}"));
             Console.WriteLine($"  {t} (id {ids[t]})  {shown}");
         }
     }
