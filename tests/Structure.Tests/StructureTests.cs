@@ -13,6 +13,7 @@ public sealed class StructureTests
     {
         ["Shared"] = [],
         ["Torch"] = [],
+        ["Kernels"] = [],
         ["Models"] = ["Torch", "Shared"],
         ["Training"] = ["Models", "Torch", "Shared"],
         ["Agent"] = ["Shared"],

@@ -1,0 +1,8 @@
+using static TorchSharp.torch;
+
+namespace Hearth.Kernels.Cpu;
+
+internal static class AdamW
+{
+    internal static bool Step(Tensor[] weights, Tensor[] grads, Tensor[] first, Tensor[] second, AdamWStep step) => false;
+}

@@ -1,0 +1,8 @@
+using static TorchSharp.torch;
+
+namespace Hearth.Kernels.Cuda;
+
+internal static class DeltaScan
+{
+    internal static (Tensor Y, Tensor State)? Apply(Tensor r, Tensor k, Tensor v, Tensor alpha, Tensor beta, Tensor logW, Tensor state) => null;
+}

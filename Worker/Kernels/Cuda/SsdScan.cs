@@ -1,0 +1,8 @@
+using static TorchSharp.torch;
+
+namespace Hearth.Kernels.Cuda;
+
+internal static class SsdScan
+{
+    internal static (Tensor Y, Tensor State)? Apply(Tensor x, Tensor logA, Tensor b, Tensor c, Tensor state) => null;
+}
