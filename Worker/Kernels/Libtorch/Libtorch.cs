@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Hearth.Kernels;
+
+/// <summary>
+/// Finds a libtorch and brings it into the process, before anything of TorchSharp is touched. Programs and test assemblies that compute
+/// call <see cref="Load"/> first; nothing here happens by referencing this assembly alone, so the coordinator stays without libtorch.
+/// </summary>
+public static class Libtorch
+{
+    private static readonly Lazy<LibtorchInfo> Loaded = new(LoadOnce);
+    private static FoundLibtorch? _found;
+
+    /// <summary>Loads libtorch at the first call; later ones, from any thread, give the same answer (or throw the same exception).</summary>
+    /// <exception cref="LibtorchException">None can be used here; the message says what is missing.</exception>
+    public static LibtorchInfo Load() => Loaded.Value;
+
+    /// <summary>
+    /// The full path of a library that came with this libtorch, such as NVRTC or NCCL, else null: then the system's loader may know it.
+    /// </summary>
+    /// <param name="start">How the file's name starts, such as <c>libnvrtc.so</c>. Of several versions the last by name.</param>
+    public static string? FindLibrary(string start)
+    {
+        Load();
+        return _found!.Folders.Where(Directory.Exists)
+            .SelectMany(f => Directory.EnumerateFiles(f, start + "*"))
+            .OrderBy(Path.GetFileName, StringComparer.Ordinal).LastOrDefault();
+    }
+
+    private static LibtorchInfo LoadOnce()
+    {
+        Machine.Check(OperatingSystem.IsLinux(), OperatingSystem.IsWindows(), RuntimeInformation.ProcessArchitecture, RuntimeInformation.RuntimeIdentifier);
+        var places = PlacesHere();
+        var names = places.Names;
+        string shipped = LibtorchSearch.FindLibTorchSharp(places);
+        var found = LibtorchSearch.Find(places);
+        bool patch = !LoadableLibTorchSharp.MachineHasNewestNeed();
+        string libTorchSharp = patch ? LoadableLibTorchSharp.WeakCopy(shipped, CacheFolder.Path) : shipped;
+
+        var roots = names.InOrder.Select(n => Path.Combine(found.Folder, n)).Where(File.Exists).ToArray();
+        foreach (string library in LibraryOrder.Of(roots, found.Folders, File.Exists, NeedsOf))
+        {
+            // What a root needs may lie elsewhere too, so only a root's own refusal counts.
+            LoadLibrary(library, optional: !roots.Contains(library));
+        }
+
+        string version = VersionOf(found, names);
+        LoadLibrary(libTorchSharp, optional: false);
+
+        // Asked even without a card: TorchSharp then knows the library's CUDA half as loaded, and says itself that no device is there.
+        torch.TryInitializeDeviceType(found.HasCuda ? DeviceType.CUDA : DeviceType.CPU);
+        _found = found;
+        return new LibtorchInfo(version, found.Folder, found.Source, found.HasCuda ? CudaOf(found, names) : null, libTorchSharp, patch);
+    }
+
+    private static LibtorchPlaces PlacesHere() => new()
+    {
+        Names = LibraryNames.Here,
+        Given = Environment.GetEnvironmentVariable("HEARTH_LIBTORCH"),
+        Program = AppContext.BaseDirectory,
+        Packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } packages
+            ? packages
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages"),
+        HasDriver = NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out _),
+        Python = PythonTorchProbe.Ask,
+        FileExists = File.Exists,
+        Subfolders = folder => Directory.Exists(folder) ? Directory.GetDirectories(folder) : [],
+    };
+
+    // Windows has no such table here; its loader finds what lies in the folder of the library that it loads.
+    private static IReadOnlyList<string> NeedsOf(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return [];
+        }
+
+        using var file = File.OpenRead(path);
+        return new ElfFile(file).NeededLibraries();
+    }
+
+    private static void LoadLibrary(string path, bool optional)
+    {
+        try
+        {
+            NativeLibrary.Load(path);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            if (!optional)
+            {
+                throw new LibtorchException(Machine.WhyNotLoaded(path, e.Message), e);
+            }
+        }
+    }
+
+    // The stable C ABI carries libtorch's version in its upper bytes: 0x020a00... is 2.10.0. Libraries before 2.10 lack what we call.
+    private static unsafe string VersionOf(FoundLibtorch found, LibraryNames names)
+    {
+        nint cpu = NativeLibrary.Load(Path.Combine(found.Folder, names.Cpu));
+        if (!NativeLibrary.TryGetExport(cpu, "torch_call_dispatcher", out _) || !NativeLibrary.TryGetExport(cpu, "aoti_torch_abi_version", out nint export))
+        {
+            throw new LibtorchException($"The libtorch in {found.Folder} ({found.Source}) is older than 2.10, which is the least that works. Install a newer one, or let HEARTH_LIBTORCH name it.");
+        }
+
+        ulong abi = ((delegate* unmanaged[Cdecl]<ulong>)export)();
+        return string.Create(CultureInfo.InvariantCulture, $"{abi >> 56}.{(abi >> 48) & 0xff}.{(abi >> 40) & 0xff}");
+    }
+
+    private static string CudaOf(FoundLibtorch found, LibraryNames names)
+    {
+        const string Runtime = "libcudart.so.";
+        string? need = NeedsOf(Path.Combine(found.Folder, names.Cuda)).FirstOrDefault(n => n.StartsWith(Runtime, StringComparison.Ordinal));
+        need ??= Directory.EnumerateFiles(found.Folder, "cudart64_*").Select(Path.GetFileNameWithoutExtension).FirstOrDefault();
+        return need is null ? "unknown" : need.StartsWith(Runtime, StringComparison.Ordinal) ? need[Runtime.Length..] : need["cudart64_".Length..];
+    }
+}
