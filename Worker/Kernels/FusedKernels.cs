@@ -101,5 +101,5 @@ public static class FusedKernels
 
     private static bool HasScan(Tensor x_BTHN, long states) => !NaiveOnly && (x_BTHN.device_type == DeviceType.CPU
         ? OnCpu(x_BTHN) && x_BTHN.size(-1) is 8 or 16 or 32 or 64
-        : x_BTHN.dtype == ScalarType.Float32 && x_BTHN.size(-1) <= Cuda.ScanLimits.Channels && states <= Cuda.ScanLimits.Channels);
+        : x_BTHN.dtype == ScalarType.Float32 && x_BTHN.size(-1) <= Cuda.ScanKernels.MostChannels && states <= Cuda.ScanKernels.MostChannels);
 }

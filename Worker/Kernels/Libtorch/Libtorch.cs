@@ -29,6 +29,20 @@ public static class Libtorch
             .OrderBy(Path.GetFileName, StringComparer.Ordinal).LastOrDefault();
     }
 
+    /// <summary>The file of one of this libtorch's own libraries, such as <c>torch_cuda</c>; null where it has none of that name.</summary>
+    internal static string? OwnLibrary(string name)
+    {
+        string file = Path.Combine(Load().Folder, LibraryNames.Here.Of(name));
+        return File.Exists(file) ? file : null;
+    }
+
+    /// <summary>The folders in which this libtorch's libraries, and those that came with it, lie.</summary>
+    internal static IEnumerable<string> Folders()
+    {
+        Load();
+        return _found!.Folders.Where(Directory.Exists);
+    }
+
     private static LibtorchInfo LoadOnce()
     {
         Machine.Check(OperatingSystem.IsLinux(), OperatingSystem.IsWindows(), RuntimeInformation.ProcessArchitecture, RuntimeInformation.RuntimeIdentifier);
