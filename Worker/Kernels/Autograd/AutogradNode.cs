@@ -61,11 +61,14 @@ internal sealed unsafe class AutogradNode
         }
     }
 
+    /// <summary>Whether <see cref="Apply"/> would put a node into the graph for these inputs now.</summary>
+    internal static bool Records(Tensor[] inputs) => is_grad_enabled() && Array.Exists(inputs, input => input.requires_grad);
+
     /// <summary>Runs a forward pass without a graph and, where any input needs a gradient, puts its backward pass into the graph.</summary>
     /// <returns>The outputs.</returns>
     internal static Tensor[] Apply(Tensor[] inputs, Func<ForwardPass> forward, BackwardPass backward)
     {
-        if (!is_grad_enabled() || !Array.Exists(inputs, input => input.requires_grad))
+        if (!Records(inputs))
         {
             return forward().Outputs;
         }

@@ -1,0 +1,42 @@
+using System.Numerics;
+
+namespace Hearth.Kernels.Cpu;
+
+/// <summary>Where an SSD scan's tensors lie. A head of a row is one job.</summary>
+internal unsafe struct SsdJob<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>Steps between the states that the forward pass keeps for the backward one.</summary>
+    internal const long Every = 16;
+
+    internal long Time, Heads;
+
+    /// <summary>P and N.</summary>
+    internal int Width, States;
+
+    /// <summary>[B,T,H,P].</summary>
+    internal T* X;
+
+    /// <summary>[B,T,H]; the decay itself, not its log.</summary>
+    internal T* A;
+
+    /// <summary>[B,T,N].</summary>
+    internal T* B, C;
+
+    /// <summary>[B,H,P,N].</summary>
+    internal T* Start, End;
+
+    /// <summary>[B,T,H,P].</summary>
+    internal T* Y;
+
+    /// <summary>[B,H,⌈T/Every⌉,N,P]: transposed, as the loops hold it; null keeps nothing.</summary>
+    internal T* Kept;
+
+    /// <summary>Gradients that came; null where none did.</summary>
+    internal T* DY, DEnd;
+
+    /// <summary>DB and DC are [B,T,H,N]: each head's part.</summary>
+    internal T* DX, DLogA, DB, DC, DStart;
+
+    internal readonly long Blocks => (Time + Every - 1) / Every;
+}
