@@ -12,8 +12,10 @@ internal static class CudaModules
     /// <summary>Names of the embedded sources that hold kernels; <c>prelude</c> goes before each of them.</summary>
     internal static IReadOnlyList<string> Sources { get; } = ["fused", "moments", "norms", "scans"];
 
-    /// <summary>Compiled code of this user.</summary>
-    internal static KernelCache Cache { get; } = new(Path.Combine(CacheFolder.Path, "kernels"));
+    /// <summary>Where this user's compiled code lies.</summary>
+    internal static string Folder { get; } = Path.Combine(CacheFolder.Path, "kernels");
+
+    private static KernelCache Cache { get; } = new(Folder);
 
     /// <summary>The loaded code of a source with that head, compiled where no cache has it.</summary>
     internal static nint Of(string source, string head, int device)
@@ -25,21 +27,26 @@ internal static class CudaModules
                 return module;
             }
 
-            string text = Text("prelude") + head + Text(source);
-            string[] options = Options(CudaDriver.Capability(device));
-            var nvrtc = Nvrtc.Found;
-            string key = KernelCache.Key(text, options, string.Create(CultureInfo.InvariantCulture, $"NVRTC {nvrtc.Version.Major}.{nvrtc.Version.Minor}, driver {CudaDriver.Version}"));
-            int refused = CudaDriver.Load(Cache.Get(key, () => nvrtc.Compile(text, options)), out module);
+            string key = Key(source, head, device);
+            byte[] Make() => Nvrtc.Found.Compile(Whole(source, head), Options(CudaDriver.Capability(device)));
+            int refused = CudaDriver.Load(Cache.Get(key, Make), out module);
             if (refused != 0)
             {
                 // A file can be whole and still be no code of this card: once more, from the text.
                 Cache.Forget(key);
-                CudaDriver.Check(CudaDriver.Load(Cache.Get(key, () => nvrtc.Compile(text, options)), out module), $"the compiled kernels of {source}");
+                CudaDriver.Check(CudaDriver.Load(Cache.Get(key, Make), out module), $"the compiled kernels of {source}");
             }
 
             s_loaded[(source, head, device)] = module;
             return module;
         }
+    }
+
+    /// <summary>What names the code of a source with that head, for a card of this machine.</summary>
+    internal static string Key(string source, string head, int device)
+    {
+        var (major, minor) = Nvrtc.Found.Version;
+        return KernelCache.Key(Whole(source, head), Options(CudaDriver.Capability(device)), string.Create(CultureInfo.InvariantCulture, $"NVRTC {major}.{minor}, driver {CudaDriver.Version}"));
     }
 
     /// <summary>What NVRTC is told: machine code for the card itself, so that no driver compiles anything at load.</summary>
@@ -54,4 +61,6 @@ internal static class CudaModules
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
+
+    private static string Whole(string source, string head) => Text("prelude") + head + Text(source);
 }

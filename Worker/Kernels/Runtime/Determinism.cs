@@ -21,6 +21,9 @@ public static partial class Determinism
         nint context = GlobalContext();
         SetDeterministicAlgorithms(context, strict ? (byte)1 : (byte)0, 0);
 
+        // cuDNN's attention is the fastest there is and never exact; what is left chooses an exact form by the switch above.
+        SetCudnnAttention(context, strict ? (byte)0 : (byte)1);
+
         // Else every new tensor is filled with NaN, so that reading one too early gives the same bits too: a pass over memory for nothing.
         SetDeterministicFill(context, 0);
     }
@@ -36,6 +39,9 @@ public static partial class Determinism
 
     [LibraryImport(Library, EntryPoint = "_ZN2at7Context39setDeterministicFillUninitializedMemoryEb")]
     private static partial void SetDeterministicFill(nint context, byte on);
+
+    [LibraryImport(Library, EntryPoint = "_ZN2at7Context14setSDPUseCuDNNEb")]
+    private static partial void SetCudnnAttention(nint context, byte on);
 
     [LibraryImport(Library, EntryPoint = "_ZNK2at7Context23deterministicAlgorithmsEv")]
     private static partial byte DeterministicAlgorithms(nint context);
