@@ -3,63 +3,6 @@ using static TorchSharp.torch;
 
 namespace Hearth.Models;
 
-/// <summary>Valid targets of each loss term over a whole batch, in the order of the model's terms.</summary>
-/// <param name="Counts">What each term's sum is divided by; 1 for a term that is a mean over micro-batches.</param>
-/// <param name="MicroBatches">Of the whole batch: such a term adds its value divided by this.</param>
-public sealed record LossTotals(IReadOnlyList<long> Counts, int MicroBatches = 1)
-{
-    /// <summary>Sums of the rows' weights, by term, of terms that are weighted means; absent where the micro-batch is the batch.</summary>
-    public IReadOnlyDictionary<string, double> Weights { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
-}
-
-/// <summary>Where in a run a training micro-batch stands. Whatever a loss draws or schedules is a pure function of this.</summary>
-/// <param name="Seed">The run's.</param>
-/// <param name="Step">Optimizer steps before this one.</param>
-/// <param name="TotalSteps">Of the run.</param>
-/// <param name="LrFactor">The schedule's factor at this step, 0..1.</param>
-/// <param name="FirstRow">Index of the micro-batch's first row in the whole batch.</param>
-public sealed record TrainingStep(long Seed, long Step, long TotalSteps, double LrFactor, long FirstRow)
-{
-    /// <summary>Families with a quantiser compute with quantised weights; once on in a run it stays on.</summary>
-    public bool Quantize { get; init; }
-}
-
-/// <summary>One micro-batch.</summary>
-/// <param name="Ids_BT">Token ids, int64.</param>
-/// <param name="Labels_BT">
-/// Unshifted labels, int64, −100 = not counted: the label in column t is the target of column t − 1. With one column more than the ids
-/// have, the last id has a target too.
-/// </param>
-/// <param name="Totals">Counts of the whole batch.</param>
-public sealed record LossInput(Tensor Ids_BT, Tensor Labels_BT, LossTotals Totals)
-{
-    /// <summary>Null outside training: nothing random, nothing that only regularises.</summary>
-    public TrainingStep? Step { get; init; }
-
-    /// <summary>Further inputs of the rows by name (an image, a class label), for families that read any.</summary>
-    public IReadOnlyDictionary<string, Tensor> Extras { get; init; } = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-
-    /// <summary>What runs the blocks; the backward pass of <see cref="LossResult.Total"/> is its <see cref="BlockTape.Backward"/>.</summary>
-    public BlockTape Tape { get; init; } = BlockTape.Off;
-}
-
-/// <summary>
-/// Losses of one micro-batch. <see cref="Total"/> is scaled by the whole batch's counts: summing its backward over all
-/// micro-batches gives the gradient of the batch's weighted loss. <see cref="Sums"/> are detached, unweighted sums per term.
-/// </summary>
-public sealed record LossResult(Tensor Total, IReadOnlyList<Tensor> Sums)
-{
-    internal LossResult MoveToOuterDisposeScope()
-    {
-        foreach (var tensor in Sums.Append(Total).Distinct())
-        {
-            tensor.MoveToOuterDisposeScope();
-        }
-
-        return this;
-    }
-}
-
 /// <summary>Something about a run that its owner should hear of once.</summary>
 /// <param name="Key">By which it is known to have been said; a word.</param>
 /// <param name="Text">A sentence.</param>
@@ -93,11 +36,8 @@ public abstract class LanguageModel : nn.Module
     /// <summary>Type of the matrix products.</summary>
     public ScalarType Compute { get; }
 
-    /// <summary>Names of the loss terms and their weights in the total; the first is the mean next-token loss that people compare.</summary>
-    public abstract IReadOnlyList<(string Name, double Weight)> Terms { get; }
-
-    /// <summary><see cref="Terms"/> with the weights of one step, where weights are scheduled.</summary>
-    public virtual IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) => Terms;
+    /// <summary>Names of the loss terms; the first is the mean next-token loss that people compare.</summary>
+    public abstract IReadOnlyList<string> Terms { get; }
 
     /// <summary>Names of <see cref="Terms"/> whose means an evaluation reports beside the loss.</summary>
     public virtual IReadOnlyList<string> EvaluationTerms => [];
@@ -121,6 +61,7 @@ public abstract class LanguageModel : nn.Module
     /// <summary>Counts valid targets of every term in a whole batch.</summary>
     public virtual LossTotals Count(TrainingRows rows) => Count(rows.Labels, rows.Length);
 
+    /// <summary>The terms in the order of <see cref="Terms"/>, with their weights, and the total to differentiate.</summary>
     public abstract LossResult Loss(LossInput input);
 
     public LossResult Loss(Tensor ids_BT, Tensor labels_BT, LossTotals totals) => Loss(new LossInput(ids_BT, labels_BT, totals));
@@ -141,13 +82,26 @@ public abstract class LanguageModel : nn.Module
     }
 
     /// <summary>
-    /// Whether forward and backward of this micro-batch queue the same work whatever its ids and labels are, without the host reading
-    /// anything of the device, so that a recording of it serves any other with the same shape and counts.
+    /// Whether forward and backward of such rows queue work without the host reading anything of the device, so that a recording of it
+    /// serves any other rows of the same shape, counts and choices.
     /// </summary>
     public virtual bool CanRecord(LossInput input) => false;
 
-    /// <summary>The input with what the host computes from the ids for the model, so that recorded work finds it on the device.</summary>
-    public virtual LossInput Prepare(LossInput input) => input;
+    /// <summary>
+    /// What the host decides of a step's work, made in this one place: <see cref="Loss(LossInput)"/> sees these choices and never the
+    /// step, so that steps of equal choices queue equal work.
+    /// </summary>
+    public virtual StepChoices Choose(TrainingStep step) => StepChoices.None;
+
+    /// <summary>The micro-batch as training takes it at a step: with the step's choices, and what the host makes for it on the device.</summary>
+    public LossInput Prepare(LossInput input, TrainingStep step) =>
+        input with { Choices = Choose(step), Made = Make(input, step).ToDictionary(made => made.Name, made => made.Value, StringComparer.Ordinal) };
+
+    /// <summary>
+    /// What changes without changing the work, as tensors on the device: numbers that follow a schedule, positions that are drawn, hashes
+    /// of the ids.
+    /// </summary>
+    protected virtual IEnumerable<(string Name, Tensor Value)> Make(LossInput input, TrainingStep step) => [];
 
     /// <summary>Logits of the main head, [B,T,V].</summary>
     public abstract Tensor Logits(Tensor ids_BT);

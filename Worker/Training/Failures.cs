@@ -41,7 +41,8 @@ public static class Failures
         _ => (FailureCodes.Crashed, ExitCodes.Crashed),
     };
 
-    private static bool IsOutOfMemory(Exception e)
+    /// <summary>Whether memory of the host or of a device ran out.</summary>
+    public static bool IsOutOfMemory(Exception e)
     {
         for (Exception? at = e; at is not null; at = at.InnerException)
         {

@@ -4,57 +4,71 @@ using static TorchSharp.torch;
 
 namespace Hearth.Training;
 
+/// <summary>Records the work that an action queues and gives what does it again, together with what holds it.</summary>
+public delegate (Action Replay, IDisposable Work) RecordWork(Action work);
+
 /// <summary>
-/// Runs forward and backward of a micro-batch. On CUDA, where the model allows it and the batch is one piece, the work is recorded once
-/// and then replayed with one call: small batches are bound by the host's launches otherwise. The bits are the same either way.
+/// Runs forward and backward of a micro-batch. On CUDA, where the model allows it, the work is recorded once and then replayed with one
+/// call: small batches are bound by the host's launches otherwise. The bits are the same either way.
 /// </summary>
-public sealed class StepRecorder(LanguageModel model) : IDisposable
+/// <param name="model">Whose passes are run; it lives longer than the recorder, and so do the tables that its work reads.</param>
+/// <param name="record">Null = nothing is recorded.</param>
+/// <param name="mark">Where a start that a recording ends is noted; null = nowhere.</param>
+public sealed class StepRecorder(LanguageModel model, RecordWork? record, RecordingMark? mark = null) : IDisposable
 {
     // Kernels are compiled, tables made and algorithms chosen before anything is recorded.
     private const int PlainRuns = 2;
 
-    private string? _kind;
+    private RecordingKey? _key;
     private int _seen;
-    private Recording? _recording;
+    private bool[] _learns = [];
+    private RecordedPass? _recording;
+
+    /// <summary>Of a model on a device: recorded where that is CUDA.</summary>
+    public StepRecorder(LanguageModel model, RecordingMark? mark = null)
+        : this(model, model.Device.index < 0 ? null : work => OnCuda(model.Device, work), mark)
+    {
+    }
 
     /// <summary>Why nothing is recorded any more; null while nothing failed.</summary>
-    public string? Refusal { get; private set; }
+    public string? Refusal { get; private set; } = record is null ? null : mark?.Reason;
 
     /// <summary>Adds the gradients of a micro-batch to the parameters.</summary>
     /// <returns>Its losses, which the next call may overwrite.</returns>
     public LossResult Run(LossInput input)
     {
-        if (Refusal is not null || HearthSeam.NaiveOnly || model.Device.index < 0 || input.Totals.MicroBatches != 1 || !model.CanRecord(input))
+        if (record is null || Refusal is not null || HearthSeam.NaiveOnly || !model.CanRecord(input))
         {
             Forget();
             return Launch(input);
         }
 
-        input = model.Prepare(input);
-        string kind = $"{string.Join('x', input.Ids_BT.shape)} of {string.Join(' ', input.Totals.Counts)} by {string.Join(' ', model.TermsAt(input.Step).Select(t => t.Weight))}";
-        if (kind != _kind)
+        var key = RecordingKey.Of(input);
+        if (_key is not null && key.IsRestOf(_key))
+        {
+            return Launch(input);
+        }
+
+        if (key != _key)
         {
             Forget();
-            _kind = kind;
+            _key = key;
         }
 
-        if (_recording is null && ++_seen <= PlainRuns)
+        if (_recording is not null)
         {
-            return Launch(input);
+            return _recording.Replay(input);
         }
 
-        try
+        if (_seen == PlainRuns)
         {
-            _recording ??= new Recording(model, input);
-        }
-        catch (TorchException e)
-        {
-            Refusal = e.Message.Split('\n')[0];
-            model.zero_grad();
-            return Launch(input);
+            return Record(input);
         }
 
-        return _recording.Replay(input);
+        _seen++;
+        var loss = Launch(input);
+        _learns = [.. model.parameters().Select(p => p.grad is not null)];
+        return loss;
     }
 
     /// <summary>As <see cref="Run"/>, never recorded.</summary>
@@ -67,68 +81,52 @@ public sealed class StepRecorder(LanguageModel model) : IDisposable
 
     public void Dispose() => Forget();
 
+    private static (Action Replay, IDisposable Work) OnCuda(Device device, Action work)
+    {
+        var graph = new CudaGraph(device, work);
+        return (graph.Replay, graph);
+    }
+
+    // A recording that ends the process, or breaks the device for good, leaves the mark to the next start.
+    private LossResult Record(LossInput input)
+    {
+        try
+        {
+            var loss = TryRecord(input) ? _recording!.Replay(input) : Launch(input);
+            if (model.Device.index >= 0)
+            {
+                cuda.synchronize(model.Device);
+            }
+
+            mark?.Clear();
+            return loss;
+        }
+        catch (Exception e) when (Failures.IsOutOfMemory(e))
+        {
+            mark?.Clear();
+            throw;
+        }
+    }
+
+    // Memory that runs out is the caller's: fewer rows may fit. Anything else ends the recording of this run, not the run.
+    private bool TryRecord(LossInput input)
+    {
+        try
+        {
+            mark?.Set();
+            _recording = new RecordedPass(model, input, _learns, record!);
+            return true;
+        }
+        catch (Exception e) when (!Failures.IsOutOfMemory(e))
+        {
+            Refusal = e.Message.Split('\n')[0];
+            return false;
+        }
+    }
+
     private void Forget()
     {
         _recording?.Dispose();
-        (_recording, _seen) = (null, 0);
-    }
-
-    /// <summary>The recorded work with its inputs, losses and gradients, which keep their places in memory.</summary>
-    private sealed class Recording : IDisposable
-    {
-        private readonly (Tensor Parameter, Tensor? Grad)[] _grads;
-        private readonly LossInput _input;
-        private readonly CudaGraph _graph;
-        private LossResult? _loss;
-
-        internal Recording(LanguageModel model, LossInput input)
-        {
-            _input = input with
-            {
-                Ids_BT = Keep(input.Ids_BT.clone()),
-                Labels_BT = Keep(input.Labels_BT.clone()),
-                Extras = input.Extras.ToDictionary(e => e.Key, e => Keep(e.Value.clone()), StringComparer.Ordinal),
-            };
-            _graph = new CudaGraph(model.Device, () =>
-            {
-                using var scope = NewDisposeScope();
-                var loss = model.LossAlone(_input);
-                loss.Total.backward();
-                _loss = new LossResult(Keep(loss.Total.detach()), [.. loss.Sums.Select(Keep)]);
-            });
-            _grads = [.. model.parameters().Select(p => (p, p.grad is { } grad ? Keep(grad) : null))];
-        }
-
-        internal LossResult Replay(LossInput input)
-        {
-            using var quiet = no_grad();
-            _input.Ids_BT.copy_(input.Ids_BT);
-            _input.Labels_BT.copy_(input.Labels_BT);
-            foreach (var (name, value) in _input.Extras)
-            {
-                value.copy_(input.Extras[name]);
-            }
-
-            _graph.Replay();
-            foreach (var (parameter, grad) in _grads)
-            {
-                parameter.grad = grad;
-            }
-
-            return _loss!;
-        }
-
-        public void Dispose()
-        {
-            Tensor?[] kept = [_input.Ids_BT, _input.Labels_BT, .. _input.Extras.Values, _loss?.Total, .. _loss?.Sums ?? [], .. _grads.Select(g => g.Grad)];
-            foreach (var tensor in kept)
-            {
-                tensor?.Dispose();
-            }
-
-            _graph.Dispose();
-        }
-
-        private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
+        (_recording, _seen, _key) = (null, 0, null);
     }
 }

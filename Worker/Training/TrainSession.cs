@@ -33,7 +33,7 @@ public sealed class TrainSession : IDisposable
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
-        Recorder = new StepRecorder(Model);
+        Recorder = new StepRecorder(Model, RecordingMark.Of(job));
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
         MicroRows = asked > 0 ? Math.Min(asked, rows) : rows;
@@ -87,7 +87,7 @@ public sealed class TrainSession : IDisposable
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
         var session = new TrainSession(job, run.Plan, data);
-        bool head = session.Model.Terms.Any(t => t.Name == DecisionHeadConfig.DecisionTerm);
+        bool head = session.Model.Terms.Contains(DecisionHeadConfig.DecisionTerm);
         if (head != data.Decides)
         {
             sink.Emit(new LogEvent(LogLevel.Warning, head
@@ -132,7 +132,7 @@ public sealed class TrainSession : IDisposable
         }
 
         var totals = Model.Count(rows);
-        var names = Model.Terms.Select(t => t.Name).ToList();
+        var names = Model.Terms.ToList();
         int[] terms = [0, .. Model.EvaluationTerms.Select(name => names.IndexOf(name))];
         double[] sums = new double[terms.Length];
         for (int first = 0; first < rows.Count; first += MicroRows)
@@ -143,7 +143,7 @@ public sealed class TrainSession : IDisposable
             var loss = Model.Loss(Input(rows, first, count, totals));
             for (int k = 0; k < terms.Length; k++)
             {
-                sums[k] += loss.Sums[terms[k]].item<double>();
+                sums[k] += loss.Terms[terms[k]].Sum.item<double>();
             }
         }
 

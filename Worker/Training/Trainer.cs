@@ -96,11 +96,12 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(shape.MicroRows, shape.Rows - first);
             var tape = new BlockTape(_spec.Train.Recompute == "block");
-            sums.Add(session.Recorder.Run(session.Input(batch, first, rows, totals) with { Step = at with { FirstRow = first }, Tape = tape }));
+            var input = session.Input(batch, first, rows, totals) with { Tape = tape };
+            sums.Add(session.Recorder.Run(session.Model.Prepare(input, at with { FirstRow = first })));
         }
 
         control.ThrowIfStopped();
-        var (total, main) = sums.Read(session.Model.TermsAt(at), totals);
+        var (total, main) = sums.Read(totals);
         double norm = session.Optimizer.ClipGradNorm(_spec.Optimizer.GradClip);
         if (!double.IsFinite(total) || !double.IsFinite(norm))
         {

@@ -248,7 +248,7 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(Schedules.Factor(Spec with { WarmupSteps = 20 }, step, 300));
-            sum += step >= 280 ? loss.Sums[0].item<double>() / totals.Counts[0] : 0;
+            sum += step >= 280 ? loss.Terms[0].Sum.item<double>() / totals.Counts[0] : 0;
         }
 
         return sum / 20;

@@ -7,7 +7,7 @@ namespace Hearth.Tests;
 /// <summary>Parameters in fp64 and nothing that computes with them: what an optimizer needs of a model.</summary>
 internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new BarePlan(tensors), ScalarType.Float64, CPU, 1)
 {
-    public override IReadOnlyList<(string Name, double Weight)> Terms => throw new NotSupportedException();
+    public override IReadOnlyList<string> Terms => throw new NotSupportedException();
 
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength) => throw new NotSupportedException();
 

@@ -38,7 +38,7 @@ public sealed class LossTests : IDisposable
         {
             double mean = ByHand(heads[k], labels, 12, k, out int count);
             Assert.Equal(count, totals.Counts[k]);
-            Assert.Equal(mean, loss.Sums[k].item<double>() / count, 1e-10);
+            Assert.Equal(mean, loss.Terms[k].Sum.item<double>() / count, 1e-10);
             total += mean * (k == 0 ? 1 : 0.1);
         }
 
@@ -89,8 +89,8 @@ public sealed class LossTests : IDisposable
         var loss = Loss(model, ids, ids, out var totals);
 
         Assert.Equal([4L, 2, 0, 0], totals.Counts);
-        Assert.Equal(4, loss.Sums.Count);
-        Assert.Equal(0.0, loss.Sums[3].item<double>());
+        Assert.Equal(4, loss.Terms.Count);
+        Assert.Equal(0.0, loss.Terms[3].Sum.item<double>());
         Assert.Throws<ArgumentException>(() => model.Loss(ids.narrow(1, 0, 1), ids.narrow(1, 0, 1), totals));
     }
 

@@ -156,13 +156,13 @@ public sealed class WithoutMastersTests : IDisposable
     {
         var model = Build(Small.Plan());
         var ids = Small.Ids(2, 32, 64);
-        var input = new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), i => (int)i), 32)) { Step = new TrainingStep(1, 0, 0, 1, 0) };
+        var input = model.Prepare(new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), i => (int)i), 32)), new TrainingStep(1, 0, 0, 1, 0));
         model.LossAlone(input);
         long before = Small.SettledTensors();
 
         var loss = model.LossAlone(input);
 
-        Assert.Equal(before + 1 + loss.Sums.Count, LiveTensors);
+        Assert.Equal(before + 1 + (2 * loss.Terms.Count), LiveTensors);
         loss.Total.backward();
         Assert.NotNull(model.Weight("blocks.0.q").grad);
     }
@@ -183,11 +183,11 @@ public sealed class WithoutMastersTests : IDisposable
         {
             using var scope = NewDisposeScope();
             optimizer.zero_grad();
-            var loss = model.LossAlone(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, step, 0, 1, 0) });
+            var loss = model.LossAlone(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, step, 0, 1, 0)));
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
-            return loss.Sums[0].item<double>();
+            return loss.Terms[0].Sum.item<double>();
         })];
     }
 }

@@ -57,6 +57,7 @@ public sealed partial class Decoder : LanguageModel
 {
     private readonly DecoderConfig _config;
     private readonly ScalarType _compute;
+    private readonly (string Name, double Weight)[] _weights;
     private readonly RopeTables _rope;
     private readonly Layer[] _layers;
     private readonly MtpModule[] _mtp;
@@ -79,7 +80,8 @@ public sealed partial class Decoder : LanguageModel
         _embedding_VD = Weight("tok_emb");
         _head_VD = config.TieEmbeddings ? _embedding_VD : Weight("lm_head");
         _finalNorm_D = Weight("final_norm");
-        Terms = [.. ListTerms()];
+        _weights = ListTerms();
+        Terms = [.. _weights.Select(t => t.Name)];
     }
 
     public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, RowExtras.None);

@@ -11,7 +11,7 @@ public sealed partial class Decoder
 {
     private const int Ignored = -100;
 
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+    public override IReadOnlyList<string> Terms { get; }
 
     public override IReadOnlyList<string> EvaluationTerms =>
         _config.Decision is null ? [] : [DecisionHeadConfig.DecisionTerm, DecisionHeadConfig.CalibrationTerm];
@@ -41,7 +41,7 @@ public sealed partial class Decoder
     }
 
     /// <summary>Routers and inputs beside the ids are read on the host.</summary>
-    public override bool CanRecord(LossInput input) => _config.Routers is null && _decision is null && _patches is null && input.Extras.Count == 0 && !input.Tape.Recomputes;
+    public override bool CanRecord(LossInput input) => _config.Routers is null && _decision is null && _patches is null && input.Extras.Count == 0;
 
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
@@ -53,7 +53,7 @@ public sealed partial class Decoder
         }
 
         var extras = new RowExtras(input.Extras);
-        var pass = Read(ids_BT, extras, training: input.Step is not null, input.Tape);
+        var pass = Read(ids_BT, extras, training: input.Choices is not null, input.Tape);
         var sums = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         var loss = new HeadLoss(_head_VD, _compute);
         int k = 0;
@@ -64,7 +64,7 @@ public sealed partial class Decoder
             {
                 var rows_ND = hidden_BTD.narrow(1, 0, targets).reshape(-1, _config.Dim);
                 var labels_N = Targets(labels_BT, pass.Layout?.Documents_BT, k).reshape(-1);
-                sums[Terms[k].Name] = loss.Add(rows_ND, labels_N, Terms[k].Weight / Math.Max(1, totals.Counts[k]));
+                sums[Terms[k]] = loss.Add(rows_ND, labels_N, _weights[k].Weight / Math.Max(1, totals.Counts[k]));
             }
 
             k++;
@@ -73,13 +73,13 @@ public sealed partial class Decoder
         var total = loss.Total();
         foreach (var (name, value, share) in Means(pass, extras, input))
         {
-            double weight = Terms.First(t => t.Name == name).Weight;
+            double weight = _weights.First(t => t.Name == name).Weight;
             total = weight == 0 ? total : total + (value * (weight * share));
             sums[name] = value.detach() * share;
         }
 
         // Heads that reach past the end of so short a row have no target; routers count in training only.
-        return new LossResult(total, [.. Terms.Select(t => sums.GetValueOrDefault(t.Name) ?? zeros([], Dtype, Device))]);
+        return new LossResult(total, [.. _weights.Select(t => new LossTerm(t.Name, sums.GetValueOrDefault(t.Name) ?? zeros([], Dtype, Device), t.Weight))]);
     }
 
     // The target of row t of head k is the label k + 1 columns on, where that is of row t's document.
@@ -92,7 +92,7 @@ public sealed partial class Decoder
             : ahead_BN.masked_fill(documents_BT.narrow(1, k + 1, targets).eq(documents_BT.narrow(1, 0, targets)).eq(0), Ignored);
     }
 
-    private IEnumerable<(string Name, double Weight)> ListTerms() =>
+    private (string Name, double Weight)[] ListTerms() =>
     [
         ("ce", 1.0),
         .. _mtp.Select((_, i) => ($"mtp.{i + 1}", _config.Mtp.Weight / _mtp.Length)),
@@ -103,7 +103,7 @@ public sealed partial class Decoder
     // Terms beside the cross entropies, each with this micro-batch's share of the whole batch's mean.
     private IEnumerable<(string Name, Tensor Value, double Share)> Means(TrunkPass pass, RowExtras extras, LossInput input)
     {
-        if (_config.Routers is not null && input.Step is not null)
+        if (_config.Routers is not null && input.Choices is not null)
         {
             double share = 1.0 / input.Totals.MicroBatches;
             yield return ("lb", pass.Routers.LoadBalance(), share);

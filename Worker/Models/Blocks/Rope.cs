@@ -1,4 +1,3 @@
-using System.Numerics;
 using Hearth.Torch;
 using static TorchSharp.torch;
 
@@ -7,13 +6,12 @@ namespace Hearth.Models.Blocks;
 
 /// <summary>
 /// Rotary positions (Su et al., arXiv 2104.09864): angles t·θ^(−2p/N) in fp64, cosines and sines kept in at least fp32.
-/// One set of tables per model, made once per (width, θ) and grown when a longer row comes.
+/// One set of tables per model, by (width, θ).
 /// </summary>
 public sealed class RopeTables(ScalarType dtype, Device device)
 {
-    private const long LeastRows = 64;
     private readonly ScalarType _type = dtype == float64 ? float64 : float32;
-    private readonly Dictionary<(long Width, double Theta), (Tensor Cos_TP, Tensor Sin_TP)> _tables = [];
+    private readonly Dictionary<(long Width, double Theta), RowTables<(Tensor Cos_TP, Tensor Sin_TP)>> _tables = [];
 
     /// <summary>x [B,H,T,N] whose first row stands at <paramref name="offset"/>, turned; pairs are (p, p + N/2).</summary>
     public Tensor Turn(Tensor x_BHTN, double theta, long offset)
@@ -49,18 +47,21 @@ public sealed class RopeTables(ScalarType dtype, Device device)
 
     private (Tensor Cos, Tensor Sin) Table(long width, double theta, long rows)
     {
-        if (_tables.TryGetValue((width, theta), out var known) && known.Cos_TP.size(0) >= rows)
+        if (!_tables.TryGetValue((width, theta), out var known))
         {
-            return known;
+            known = new RowTables<(Tensor Cos_TP, Tensor Sin_TP)>(count => Make(width, theta, count));
+            _tables.Add((width, theta), known);
         }
 
+        return known.For(rows);
+    }
+
+    private (Tensor Cos_TP, Tensor Sin_TP) Make(long width, double theta, long rows)
+    {
         using var scope = NewDisposeScope();
-        long capacity = Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)rows));
         var frequency_P = (arange(0, width / 2, float64) * (-2.0 / width * Math.Log(theta))).exp();
-        var angle_TP = arange(0, capacity, float64).unsqueeze(1) * frequency_P;
-        known.Cos_TP?.Dispose();
-        known.Sin_TP?.Dispose();
-        return _tables[(width, theta)] = (Keep(angle_TP.cos()), Keep(angle_TP.sin()));
+        var angle_TP = arange(0, rows, float64).unsqueeze(1) * frequency_P;
+        return (Keep(angle_TP.cos()), Keep(angle_TP.sin()));
     }
 
     private Tensor Keep(Tensor table) => table.to(_type).to(device).DetachFromDisposeScope();

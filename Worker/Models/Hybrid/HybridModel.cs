@@ -25,7 +25,7 @@ public sealed class HybridModel : LanguageModel
         _head_VD = Weight("tok_emb");
     }
 
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; } = [("ce", 1.0)];
+    public override IReadOnlyList<string> Terms { get; } = ["ce"];
 
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
     {
@@ -38,8 +38,9 @@ public sealed class HybridModel : LanguageModel
         return new LossTotals([counted]);
     }
 
-    /// <summary>Quantised steps are another work than plain ones, and come last: they are launched.</summary>
-    public override bool CanRecord(LossInput input) => input.Step is { Quantize: false } && input.Extras.Count == 0 && !input.Tape.Recomputes;
+    public override bool CanRecord(LossInput input) => input.Extras.Count == 0;
+
+    public override StepChoices Choose(TrainingStep step) => new HybridChoices(step.Quantize);
 
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
@@ -52,11 +53,11 @@ public sealed class HybridModel : LanguageModel
         }
 
         // The last column only has a target in another row; shifting, windows and the rest look back, so it may be left out.
-        double? kappa = input.Step is { Quantize: true } ? _config.QuantKappa : null;
+        double? kappa = input.Choices is HybridChoices { Quantized: true } ? _config.QuantKappa : null;
         var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), null, input.Tape).Last().reshape(-1, _config.DModel);
         var loss = new HeadLoss(_head_VD, _compute, _config.LogitSoftcap);
         var sum = loss.Add(rows_ND, labels_BT.narrow(1, 1, targets).reshape(-1), 1.0 / Math.Max(1, totals.Counts[0]));
-        return new LossResult(loss.Total(), [sum]);
+        return new LossResult(loss.Total(), [new LossTerm("ce", sum, 1)]);
     }
 
     public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Context(0, null), null).Last());
@@ -96,6 +97,9 @@ public sealed class HybridModel : LanguageModel
     private Tensor Head(Tensor normed_BTD) => Functions.Softcap(Functions.Linear(normed_BTD, _head_VD, _compute), _config.LogitSoftcap);
 
     private HybridContext Context(long offset, double? kappa) => new(offset, _compute, _rope, kappa);
+
+    /// <param name="Quantized">Whether matrix products take quantised weights.</param>
+    private sealed record HybridChoices(bool Quantized) : StepChoices;
 
     private sealed class Session(HybridModel model) : IDecodeSession
     {

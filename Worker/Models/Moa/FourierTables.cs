@@ -1,4 +1,4 @@
-using System.Numerics;
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // T time, P pairs of a head, M Fourier terms.
@@ -7,16 +7,16 @@ namespace Hearth.Models.Moa;
 /// <summary>Constants of BlackHoleRoPE that every layer shares, in at least fp32: base frequencies and both sine bases.</summary>
 internal sealed class FourierTables
 {
-    private const long LeastRows = 64;
     private const long EnergyPeriod = 2048;
     private readonly int _terms;
     private readonly ScalarType _type;
     private readonly Device _device;
-    private (Tensor Position_T, Tensor Sin_MT, Tensor Cos_MT)? _rows;
+    private readonly RowTables<(Tensor Position_T, Tensor Sin_MT, Tensor Cos_MT)> _rows;
 
     internal FourierTables(int headDim, int terms, double theta, ScalarType dtype, Device device)
     {
         (_terms, _type, _device) = (terms, dtype == float64 ? float64 : float32, device);
+        _rows = new RowTables<(Tensor Position_T, Tensor Sin_MT, Tensor Cos_MT)>(Make);
         int pairs = headDim / 2;
         Frequency_P = Keep([.. Enumerable.Range(0, pairs).Select(p => Math.Pow(theta, -2.0 * p / headDim))], pairs);
 
@@ -36,14 +36,7 @@ internal sealed class FourierTables
     /// <summary>Positions offset..offset+time−1 and the energy's sines and cosines of 2πmt/2048 there.</summary>
     internal (Tensor Position_T, Tensor Sin_MT, Tensor Cos_MT) Rows(long offset, long time)
     {
-        if (_rows is not { } rows || rows.Position_T.size(0) < offset + time)
-        {
-            _rows?.Position_T.Dispose();
-            _rows?.Sin_MT.Dispose();
-            _rows?.Cos_MT.Dispose();
-            _rows = rows = Make(Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)(offset + time))));
-        }
-
+        var rows = _rows.For(offset + time);
         return (rows.Position_T.narrow(0, offset, time), rows.Sin_MT.narrow(1, offset, time), rows.Cos_MT.narrow(1, offset, time));
     }
 

@@ -112,7 +112,7 @@ internal sealed class MetricAttention
         var causal_TS = MetricScores.CausalMask(time, keys, near_BHT);
         var other_TS = ones([time, keys], near_BHT.dtype, near_BHT.device).triu(keys - time).tril(keys - time).eq(0);
         var mask_BHTS = causal_TS.masked_fill(outside_BHS.unsqueeze(2) * other_TS, double.NegativeInfinity);
-        if (pass.Step is null)
+        if (pass.Training is null)
         {
             return mask_BHTS;
         }

@@ -6,6 +6,7 @@ namespace Hearth.Models.Moa;
 /// <summary>Embedding, blocks, norm, tied head; the triangle and balance terms beside the cross entropy in training.</summary>
 internal sealed class MoaModel : LanguageModel
 {
+    private const string TriangleWeight = "triangle.weight";
     private readonly MoaConfig _config;
     private readonly ScalarType _compute;
     private readonly MoaBlock[] _blocks;
@@ -20,16 +21,12 @@ internal sealed class MoaModel : LanguageModel
         _blocks = [.. Enumerable.Range(0, config.NumLayers).Select(i => new MoaBlock(config, tables, Weight, $"blocks.{i}"))];
         _embedding_VD = Weight("tok_emb");
         _finalNorm_D = Weight("final_norm");
-        Terms = [("ce", 1.0), ("ti", config.TiWeight), ("balance", config.RouterBalance)];
-    }
+            }
 
     /// <summary>Attention's form; <see cref="AttentionForm.Explicit"/> is the definition that tests compare with.</summary>
     internal AttentionForm Form { get; set; }
 
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
-
-    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
-        step is null ? Terms : [Terms[0], ("ti", _config.TriangleWeight(step.Step)), Terms[2]];
+    public override IReadOnlyList<string> Terms { get; } = ["ce", "ti", "balance"];
 
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
     {
@@ -43,23 +40,20 @@ internal sealed class MoaModel : LanguageModel
         return new LossTotals([targets, 1, 1]);
     }
 
-    public override bool CanRecord(LossInput input) => input.Step is not null && !input.Tape.Recomputes;
+    public override bool CanRecord(LossInput input) => input.Choices is not null;
 
-    /// <summary>Triples are drawn on the host.</summary>
-    public override LossInput Prepare(LossInput input)
+    /// <summary>Every path ties at the start, so training routes softly at first.</summary>
+    public override StepChoices Choose(TrainingStep step) => new MoaChoices(KeepsTwo: _config.RouterTopk == 2 && step.Step >= _config.RouterSoftSteps);
+
+    /// <summary>Triples are drawn on the host, and the triangle term's weight rises there.</summary>
+    protected override IEnumerable<(string Name, Tensor Value)> Make(LossInput input, TrainingStep step)
     {
-        if (Triangle(input.Step, input.Ids_BT.size(0), input.Ids_BT.size(1) - 1, input.Extras) is not { } term)
-        {
-            return input;
-        }
-
-        var extras = new Dictionary<string, Tensor>(input.Extras, StringComparer.Ordinal);
-        foreach (var (name, rows) in Enumerable.Range(0, _blocks.Length).SelectMany(layer => term.Draw(layer, Device)))
-        {
-            extras[name] = rows;
-        }
-
-        return input with { Extras = extras };
+        long batch = input.Ids_BT.size(0), time = input.Labels_BT.size(1) - 1;
+        return
+        [
+            (TriangleWeight, full([], _config.TriangleWeight(step.Step), float64, Device)),
+            .. Enumerable.Range(0, _blocks.Length).SelectMany(layer => TriangleTerm.Draw(step, layer, _config.TiSamples, batch, Math.Max(1, time), Device)),
+        ];
     }
 
     /// <summary>
@@ -75,23 +69,24 @@ internal sealed class MoaModel : LanguageModel
             throw new ArgumentException("a row of 1 token has no target. Allowed: at least 2.", nameof(input));
         }
 
-        var pass = Pass(0) with { Step = input.Step, Triangle = Triangle(input.Step, input.Ids_BT.size(0), time, input.Extras) };
+        var training = input.Choices as MoaChoices;
+        var pass = Pass(0) with { Training = training, Triangle = training is null ? null : new TriangleTerm(input.Made, learned: _config.TiWeight > 0) };
         var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null, tape: input.Tape));
         var head = new HeadLoss(_embedding_VD, _compute);
         var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
         var ce = head.Add(hidden_BTD.reshape(-1, _config.Dim), labels_N, 1.0 / Math.Max(1, input.Totals.Counts[0]));
-        if (input.Step is null)
+        if (training is null)
         {
-            return new LossResult(head.Total(), [ce, zeros([], Dtype, Device), zeros([], Dtype, Device)]);
+            return new LossResult(head.Total(), [new LossTerm("ce", ce, 1), new LossTerm("ti", zeros([], Dtype, Device), 0), new LossTerm("balance", zeros([], Dtype, Device), 0)]);
         }
 
         double share = 1.0 / input.Totals.MicroBatches;
-        var terms = TermsAt(input.Step);
+        var weight = input.Made[TriangleWeight];
         var triangle = pass.Triangle!.Mean() * share;
         var balance = Balance(pass.Routes) * share;
-        var total = terms[1].Weight > 0 ? head.Total() + (triangle * terms[1].Weight) : head.Total();
-        total = terms[2].Weight > 0 ? total + (balance * terms[2].Weight) : total;
-        return new LossResult(total, [ce, triangle.detach(), balance.detach()]);
+        var total = _config.TiWeight > 0 ? head.Total() + (triangle * weight.to(triangle.dtype)) : head.Total();
+        total = _config.RouterBalance > 0 ? total + (balance * _config.RouterBalance) : total;
+        return new LossResult(total, [new LossTerm("ce", ce, 1), new LossTerm("ti", triangle.detach(), weight), new LossTerm("balance", balance.detach(), _config.RouterBalance)]);
     }
 
     public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Pass(0), null));
@@ -121,9 +116,6 @@ internal sealed class MoaModel : LanguageModel
 
     private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
 
-    private TriangleTerm? Triangle(TrainingStep? step, long batch, long time, IReadOnlyDictionary<string, Tensor> drawn) =>
-        step is null ? null : new TriangleTerm(step, _config.TiSamples, batch, time, learned: _config.TiWeight > 0, drawn);
-
     // 4·Σ_i (mean of p_i over tokens)², the mean over blocks: 1 for even use, 4 when one path takes all.
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>
         stack([.. routes.Select(p_BTI => p_BTI.mean([0, 1]).pow(2).sum())]).mean() * MoaConfig.Paths;
@@ -140,7 +132,7 @@ internal sealed class MoaModel : LanguageModel
         {
             Tensor[] all = (tape ?? BlockTape.Off).Run([x_BTD], inputs =>
             {
-                var own = pass.In(i, Device);
+                var own = pass.In(i);
                 return [block.Forward(inputs[0], own, states?[i]), .. own.Gathered];
             });
             x_BTD = all[0];

@@ -10,12 +10,16 @@ internal enum AttentionForm
     Explicit,
 }
 
+/// <summary>What differs between training steps.</summary>
+/// <param name="KeepsTwo">Each token keeps its two largest paths, as it does outside training where <c>router_topk</c> is 2.</param>
+internal sealed record MoaChoices(bool KeepsTwo) : StepChoices;
+
 /// <summary>One forward pass: where its rows stand, how to compute, and what it gathers on the way.</summary>
 /// <param name="Offset">Position of the first row.</param>
 /// <param name="Compute">Type of matrix products.</param>
 /// <param name="Form">Of attention.</param>
-/// <param name="Step">Null outside training.</param>
-internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Form, TrainingStep? Step)
+/// <param name="Training">Null outside training.</param>
+internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Form, MoaChoices? Training)
 {
     /// <summary>The triangle term's gatherer; null where it is not computed.</summary>
     internal TriangleTerm? Triangle { get; init; }
@@ -30,7 +34,7 @@ internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Fo
     internal Tensor[] Gathered => [.. Routes, .. Omegas, .. Triangle?.Means ?? []];
 
     /// <summary>The same pass in one block, with nothing gathered yet.</summary>
-    internal MoaPass In(int layer, Device device) => this with { Routes = [], Omegas = [], Triangle = Triangle?.In(layer, device) };
+    internal MoaPass In(int layer) => this with { Routes = [], Omegas = [], Triangle = Triangle?.In(layer) };
 
     /// <summary>Adds what a block gathered.</summary>
     internal void Gather(Tensor[] block)
@@ -40,5 +44,5 @@ internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Fo
         Triangle?.Gather(block[2..]);
     }
 
-    internal double Dropout(double share) => Step is null ? 0 : share;
+    internal double Dropout(double share) => Training is null ? 0 : share;
 }

@@ -24,14 +24,13 @@ internal sealed class TokenRouter(MoaConfig config, Func<string, Tensor> weight,
         var signed_BTI = nn.functional.linear(n_BTD, _biasGate_ID).tanh() * _biasScale_1;
         var logits_BTI = nn.functional.linear(nn.functional.linear(n_BTD, _fc1, _b1).silu(), _fc2, _b2) + signed_BTI;
         var soft_BTI = (config.RouterTemperature == 1 ? logits_BTI : logits_BTI / config.RouterTemperature).softmax(-1);
-        var omega_BTI = KeepsTwo(pass.Step) ? TopTwo(soft_BTI) : soft_BTI;
+        var omega_BTI = KeepsTwo(pass) ? TopTwo(soft_BTI) : soft_BTI;
         pass.Routes.Add(soft_BTI);
         pass.Omegas.Add(omega_BTI);
         return omega_BTI * nn.functional.linear(n_BTD, _gate_ID, _gate_I).sigmoid() * 2;
     }
 
-    // Every path ties at the start, so training routes softly at first.
-    private bool KeepsTwo(TrainingStep? at) => config.RouterTopk == 2 && (at is null || at.Step >= config.RouterSoftSteps);
+    private bool KeepsTwo(MoaPass pass) => pass.Training?.KeepsTwo ?? config.RouterTopk == 2;
 
     /// <summary>The two largest of each row over their sum, 0 elsewhere; of equals the lower path is kept.</summary>
     internal static Tensor TopTwo(Tensor soft_BTI)

@@ -7,9 +7,9 @@ namespace Hearth.Models.Moa;
 /// How far queries and keys break the triangle inequality: with D(i,j) the distance of query i and key j before rotation,
 /// the mean of relu(D(a,c) − D(a,b) − D(b,c)) over triples of positions, heads, rows, both attention paths and layers.
 /// </summary>
+/// <param name="drawn">Triples of every layer on the device, as <see cref="Draw"/> names them.</param>
 /// <param name="learned">Whether gradients flow; else the term is only measured.</param>
-/// <param name="drawn">Triples that are on the device already, as <see cref="Draw"/> names them; null = none.</param>
-internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, long time, bool learned, IReadOnlyDictionary<string, Tensor>? drawn = null)
+internal sealed class TriangleTerm(IReadOnlyDictionary<string, Tensor> drawn, bool learned)
 {
     private readonly List<Tensor> _means = [];
     private (Tensor Query, Tensor Key)? _index;
@@ -17,32 +17,14 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
     /// <summary>The mean of each path so far.</summary>
     internal IReadOnlyList<Tensor> Means => _means;
 
-    /// <summary>A term of the same rows that has gathered nothing and has entered <paramref name="layer"/>.</summary>
-    internal TriangleTerm In(int layer, Device device)
-    {
-        var term = new TriangleTerm(at, samples, batch, time, learned, drawn);
-        term.Enter(layer, device);
-        return term;
-    }
-
-    internal void Gather(IEnumerable<Tensor> means) => _means.AddRange(means);
-
-    /// <summary>Enters a layer with the triples that its both paths share.</summary>
-    internal void Enter(int layer, Device device)
-    {
-        var (query, key) = Names(layer);
-        if (drawn is not null && drawn.TryGetValue(query, out var queryIndex))
-        {
-            _index = (queryIndex, drawn[key]);
-            return;
-        }
-
-        var own = Draw(layer, device);
-        _index = (own[query], own[key]);
-    }
-
     /// <summary>A layer's triples as rows of its queries and of its keys, by name.</summary>
-    internal Dictionary<string, Tensor> Draw(int layer, Device device)
+    /// <param name="at">The run's seed and step, and the first row's index in the whole batch.</param>
+    /// <param name="layer">From 0.</param>
+    /// <param name="samples">S.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="time">T.</param>
+    /// <param name="device">Where they are read.</param>
+    internal static IEnumerable<(string Name, Tensor Value)> Draw(TrainingStep at, int layer, int samples, long batch, long time, Device device)
     {
         // Three distances per triple: (a,c), (a,b), (b,c).
         long count = batch * samples;
@@ -60,7 +42,24 @@ internal sealed class TriangleTerm(TrainingStep at, int samples, long batch, lon
         }
 
         var (queryName, keyName) = Names(layer);
-        return new Dictionary<string, Tensor>(StringComparer.Ordinal) { [queryName] = tensor(query).to(device), [keyName] = tensor(key).to(device) };
+        return [(queryName, tensor(query).to(device)), (keyName, tensor(key).to(device))];
+    }
+
+    /// <summary>A term of the same rows that has gathered nothing and has entered <paramref name="layer"/>.</summary>
+    internal TriangleTerm In(int layer)
+    {
+        var term = new TriangleTerm(drawn, learned);
+        term.Enter(layer);
+        return term;
+    }
+
+    internal void Gather(IEnumerable<Tensor> means) => _means.AddRange(means);
+
+    /// <summary>Enters a layer with the triples that its both paths share.</summary>
+    internal void Enter(int layer)
+    {
+        var (query, key) = Names(layer);
+        _index = (drawn[query], drawn[key]);
     }
 
     /// <summary>Adds one path of the layer entered last.</summary>

@@ -13,11 +13,10 @@ public sealed partial class PositronicModel
     private const double EarlyShare = 0.7;
     private const string EngramInput = "engram_rows";
 
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
+    public override IReadOnlyList<string> Terms { get; }
 
     /// <summary>The further heads' weight falls to a third for the last 30 % of a run (as DeepSeek-V3 lowers it).</summary>
-    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
-        step is { TotalSteps: > 0 } at && at.Step >= EarlyShare * at.TotalSteps ? ListTerms(_config.MtpWeight / 3) : Terms;
+    public override StepChoices Choose(TrainingStep step) => new PositronicChoices(step.TotalSteps > 0 && step.Step >= EarlyShare * step.TotalSteps);
 
     /// <summary>Counts of the terms in their order, then those of every head for further tokens.</summary>
     public override LossTotals Count(ReadOnlySpan<int> labels, int rowLength)
@@ -32,15 +31,14 @@ public sealed partial class PositronicModel
             }
         }
 
-        return new LossTotals([.. Terms.Select(t => t.Name is "ce" or "z" ? heads[0] : 1), .. heads[1..]]);
+        return new LossTotals([.. Terms.Select(name => name is "ce" or "z" ? heads[0] : 1), .. heads[1..]]);
     }
 
-    public override bool CanRecord(LossInput input) => !input.Tape.Recomputes;
+    public override bool CanRecord(LossInput input) => true;
 
     /// <summary>Hashes of n-grams are taken on the host.</summary>
-    public override LossInput Prepare(LossInput input) => _codes is null || input.Extras.ContainsKey(EngramInput)
-        ? input
-        : input with { Extras = new Dictionary<string, Tensor>(input.Extras, StringComparer.Ordinal) { [EngramInput] = EngramRows(input.Ids_BT, null) } };
+    protected override IEnumerable<(string Name, Tensor Value)> Make(LossInput input, TrainingStep step) =>
+        _codes is null ? [] : [(EngramInput, EngramRows(input.Ids_BT, null))];
 
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
@@ -51,8 +49,8 @@ public sealed partial class PositronicModel
             throw new ArgumentException($"a row of {ids_BT.size(1)} token has no target. Allowed: at least 2.", nameof(ids_BT));
         }
 
-        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true, rows_BTK: input.Extras.GetValueOrDefault(EngramInput)), input.Tape);
-        var weights = TermsAt(input.Step).ToDictionary(t => t.Name, t => t.Weight, StringComparer.Ordinal);
+        var (hidden_BTD, routing) = Trunk(ids_BT, NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true, rows_BTK: input.Made.GetValueOrDefault(EngramInput)), input.Tape);
+        var weights = Weights(input.Choices is PositronicChoices { Late: true });
         var heads = new HeadLoss(_embedding_VD, _compute);
         var states = new States(hidden_BTD, input.Tape);
         var (ce, z) = Add(heads, states, 0, labels_BT, 1.0 / Math.Max(1, totals.Counts[0]), weights["z"])!.Value;
@@ -63,28 +61,31 @@ public sealed partial class PositronicModel
         }
 
         var total = heads.Total();
-        foreach (var (name, value) in Means(input.Step, states, routing))
+        foreach (var (name, value) in Means(input.Choices is not null, states, routing))
         {
             total = total + (value * (weights[name] / totals.MicroBatches));
             sums[name] = value.detach() / (double)totals.MicroBatches;
         }
 
-        return new LossResult(total, [.. Terms.Select(t => sums.GetValueOrDefault(t.Name) ?? zeros([], _wide, Device))]);
+        return new LossResult(total, [.. Terms.Select(name => new LossTerm(name, sums.GetValueOrDefault(name) ?? zeros([], _wide, Device), weights[name]))]);
     }
 
-    private (string Name, double Weight)[] ListTerms(double further) =>
-    [
-        ("ce", 1),
-        ("z", _config.ZWeight),
-        .. _config.UseMtp ? [("mtp", further)] : Array.Empty<(string, double)>(),
-        .. _config.UseJepa ? [("jepa", _config.JepaWeight)] : Array.Empty<(string, double)>(),
-        .. _config.UseMoe ? [("balance", _config.BalanceWeight)] : Array.Empty<(string, double)>(),
-    ];
+    private static IEnumerable<string> ListTerms(PositronicConfig config) =>
+        ["ce", "z", .. config.UseMtp ? (string[])["mtp"] : [], .. config.UseJepa ? (string[])["jepa"] : [], .. config.UseMoe ? (string[])["balance"] : []];
+
+    private Dictionary<string, double> Weights(bool late) => new(StringComparer.Ordinal)
+    {
+        ["ce"] = 1,
+        ["z"] = _config.ZWeight,
+        ["mtp"] = late ? _config.MtpWeight / 3 : _config.MtpWeight,
+        ["jepa"] = _config.JepaWeight,
+        ["balance"] = _config.BalanceWeight,
+    };
 
     // Only training has them: they shape the weights and say nothing of a text.
-    private IEnumerable<(string Name, Tensor Value)> Means(TrainingStep? step, States states, Routing? routing)
+    private IEnumerable<(string Name, Tensor Value)> Means(bool training, States states, Routing? routing)
     {
-        if (step is null)
+        if (!training)
         {
             yield break;
         }
@@ -131,6 +132,9 @@ public sealed partial class PositronicModel
         });
         return heads.Add(read_ND, labels_BT.narrow(1, k + 1, targets).reshape(-1), factor, z);
     }
+
+    /// <param name="Late">The heads for further tokens count a third.</param>
+    private sealed record PositronicChoices(bool Late) : StepChoices;
 
     /// <summary>What the heads read, and what runs them.</summary>
     private sealed record States(Tensor Hidden_BTD, BlockTape Tape);

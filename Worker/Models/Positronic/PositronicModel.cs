@@ -40,7 +40,7 @@ public sealed partial class PositronicModel : LanguageModel
         _codes = config.UseRings ? new EngramCodes(config.VocabSize, config.EngramOrders, config.EngramHeads, config.EngramTable) : null;
         _seeds_VN = config.UseFractalPhaseSeed ? FractalTable.Make(config.VocabSize, config.Oscillators, _wide, device) : null;
         (_embedding_VD, _scale, _finalNorm_D) = (Weight("tok_emb"), Weight("logit_scale"), Weight("final_norm"));
-        Terms = ListTerms(config.MtpWeight);
+        Terms = [.. ListTerms(config)];
         StartCoupling();
     }
 

@@ -35,13 +35,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         _haltBias_1 = Weight("halt_head.proj.bias");
         var steps = Enumerable.Range(1, _config.LoopSteps).ToArray();
         EvaluationTerms = [.. steps.Select(r => $"ce.{r}"), .. steps.Select(r => $"p.{r}")];
-        Terms =
-        [
-            .. _config.HaltOnly
-                ? new[] { ("ce", 0.0), ("halt", 1.0) }
-                : [("ce", 1.0), ("kl", _config.EntropyRegCoef), ("aux", _config.MoeLbLossCoef)],
-            .. EvaluationTerms.Select(name => (name, 0.0)),
-        ];
+        Terms = [.. _config.HaltOnly ? (string[])["ce", "halt"] : ["ce", "kl", "aux"], .. EvaluationTerms];
     }
 
     /// <summary>Loop steps of training and of <see cref="Logits(Tensor)"/>.</summary>
@@ -50,10 +44,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     internal bool SequenceNorm => _config.SequenceNorm;
 
     /// <summary>Expected cross entropy, halting and router terms, then CE_r and the mean p_r of each step, which weigh nothing.</summary>
-    public override IReadOnlyList<(string Name, double Weight)> Terms { get; }
-
-    public override IReadOnlyList<(string Name, double Weight)> TermsAt(TrainingStep? step) =>
-        WarmStart(step) ? [.. Terms.Select(t => t.Name == "kl" ? (t.Name, 0.0) : t)] : Terms;
+    public override IReadOnlyList<string> Terms { get; }
 
     /// <summary>CE_r and the mean p_r of each step.</summary>
     public override IReadOnlyList<string> EvaluationTerms { get; }
@@ -69,7 +60,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     /// <summary>Loop steps that hardly any token reaches, and which therefore do not learn. With <c>halt_only</c> they are not meant to.</summary>
     public override IEnumerable<Concern> Concerns(IReadOnlyDictionary<string, double> means, TrainingStep at)
     {
-        if (WarmStart(at) || _config.HaltOnly)
+        if (WarmStart(Choose(at)) || _config.HaltOnly)
         {
             yield break;
         }
@@ -93,7 +84,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
             targets += labels[i] >= 0 && i % rowLength > 0 ? 1 : 0;
         }
 
-        return new LossTotals([.. Terms.Select(t => t.Name switch
+        return new LossTotals([.. Terms.Select(name => name switch
         {
             "aux" => 1,
             "halt" => targets * (_config.LoopSteps - 1),
@@ -115,8 +106,9 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         return _config.HaltOnly ? HaltLoss(ids_BT, labels_N, input.Totals) : LoopLoss(ids_BT, labels_N, input);
     }
 
-    /// <summary>The warm start shows in the terms' weights.</summary>
-    public override bool CanRecord(LossInput input) => !_config.HaltOnly && input.Extras.Count == 0 && !input.Tape.Recomputes;
+    public override bool CanRecord(LossInput input) => !_config.HaltOnly && input.Extras.Count == 0;
+
+    public override StepChoices Choose(TrainingStep step) => new VuafChoices(!_config.HaltOnly && step.Step < _config.HaltWarmStart * step.TotalSteps);
 
     public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, _config.LoopSteps);
 
@@ -223,13 +215,14 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 
     private ForwardContext Context(long offset, IList<Tensor>? balance) => new(offset, _compute, _rope) { Balance = balance };
 
-    private bool WarmStart(TrainingStep? step) => step is not null && !_config.HaltOnly && step.Step < _config.HaltWarmStart * step.TotalSteps;
+    private static bool WarmStart(StepChoices? choices) => choices is VuafChoices { WarmStart: true };
 
     private LossResult LoopLoss(Tensor ids_BT, Tensor labels_N, LossInput input)
     {
         long targets = input.Totals.Counts[0];
         var head = new HeadLoss(_embedding_VD, _compute);
-        var halting = new HaltingLoss(_config, head, labels_N, targets, WarmStart(input.Step));
+        bool warm = WarmStart(input.Choices);
+        var halting = new HaltingLoss(_config, head, labels_N, targets, warm);
         var balance = new List<Tensor>();
         int step = 0;
         foreach (var n_BTD in Loop(ids_BT, _config.LoopSteps, balance, input.Tape))
@@ -241,9 +234,9 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 
         var kl = halting.Divergence;
         var aux = (balance.Count == 0 ? zeros([], Dtype, Device) : stack(balance).sum()) / (double)(_config.LoopSteps * input.Totals.MicroBatches);
-        var weights = TermsAt(input.Step);
-        var total = head.Total() + (kl * (weights[1].Weight / Math.Max(1, targets))) + (aux * weights[2].Weight);
-        return new LossResult(total, [halting.Expected, kl.detach(), aux.detach(), .. halting.Steps]);
+        double pull = warm ? 0 : _config.EntropyRegCoef;
+        var total = head.Total() + (kl * (pull / Math.Max(1, targets))) + (aux * _config.MoeLbLossCoef);
+        return new LossResult(total, Results([(halting.Expected, 1), (kl.detach(), pull), (aux.detach(), _config.MoeLbLossCoef)], halting));
     }
 
     private LossResult HaltLoss(Tensor ids_BT, Tensor labels_N, LossTotals totals)
@@ -270,6 +263,13 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
             sum = sum - bce_N.masked_fill(labels_N.lt(0), 0).sum();
         }
 
-        return new LossResult(sum / (double)Math.Max(1, totals.Counts[1]), [halting.Expected, sum.detach(), .. halting.Steps]);
+        return new LossResult(sum / (double)Math.Max(1, totals.Counts[1]), Results([(halting.Expected, 0), (sum.detach(), 1)], halting));
     }
+
+    // What the steps show weighs nothing.
+    private LossTerm[] Results((Tensor Sum, double Weight)[] weighed, HaltingLoss halting) =>
+        [.. weighed.Concat(halting.Steps.Select(sum => (sum, 0.0))).Select((term, i) => new LossTerm(Terms[i], term.Item1, term.Item2))];
+
+    /// <param name="WarmStart">Every loop step counts alike, and the halt head rests.</param>
+    private sealed record VuafChoices(bool WarmStart) : StepChoices;
 }

@@ -134,7 +134,7 @@ internal static class BenchCommand
                 long began = Stopwatch.GetTimestamp();
                 optimizer.zero_grad();
                 var ids_BT = tensor(ids, rows, length).to(int64).to(on);
-                recorder.Run(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0), Tape = new BlockTape(recompute) });
+                recorder.Run(model.Prepare(new LossInput(ids_BT, ids_BT, totals) { Tape = new BlockTape(recompute) }, new TrainingStep(1, 0, 0, 1, 0)));
                 wait();
                 double passes = Stopwatch.GetElapsedTime(began).TotalSeconds;
                 optimizer.ClipGradNorm(1);

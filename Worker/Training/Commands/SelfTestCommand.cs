@@ -209,7 +209,7 @@ internal static class SelfTestCommand
             optimizer.zero_grad();
             int[] ids = [.. Enumerable.Range(0, 4 * length).Select(i => (i * 7 % 31 + (i * i + step) % 11) % plan.VocabSize)];
             var ids_BT = tensor(ids, 4, length).to(int64).to(on);
-            var input = new LossInput(ids_BT, ids_BT, model.Count(ids, length)) { Step = new TrainingStep(1, step, Steps, 1, 0) };
+            var input = model.Prepare(new LossInput(ids_BT, ids_BT, model.Count(ids, length)), new TrainingStep(1, step, Steps, 1, 0));
             losses[step] = (record ? recorder.Run(input) : recorder.Launch(input)).Total.item<double>();
             optimizer.ClipGradNorm(1);
             optimizer.Step(rate);

@@ -61,7 +61,7 @@ public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
             }
 
             var totals = model.Count(labels, ids.Length);
-            nats += model.Loss(Row(ids, model), Row(labels, model), totals).Sums[0].item<double>();
+            nats += model.Loss(Row(ids, model), Row(labels, model), totals).Terms[0].Sum.item<double>();
             tokens += window.Scored;
             for (int i = window.FirstScored + 1; i <= window.Length; i++)
             {

@@ -95,9 +95,9 @@ public sealed partial class ParityRunner : IDisposable
         var model = Load();
         var (loss, totals) = Loss(model, Ids("input.ids"), Ids("input.labels"), _case.StepAt(_case.LossStep, 1));
         loss.Total.backward();
-        for (int i = 0; i < model.Terms.Count; i++)
+        foreach (var (i, term) in loss.Terms.Index())
         {
-            Compare("loss", $"expect.loss.{model.Terms[i].Name}", loss.Sums[i] / Math.Max(1.0, totals.Counts[i]));
+            Compare("loss", $"expect.loss.{term.Name}", term.Sum / Math.Max(1.0, totals.Counts[i]));
         }
 
         Compare("loss", "expect.loss.total", loss.Total);
@@ -138,7 +138,7 @@ public sealed partial class ParityRunner : IDisposable
         labels_BT = cat([full([labels_BT.size(0), 1], -100, int64, labels_BT.device), labels_BT], 1);
         int[] labels = Array.ConvertAll(labels_BT.ToArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
-        return (model.Loss(new LossInput(ids_BT, labels_BT, totals) { Step = step, Extras = model.CaseExtras(_inputs) }), totals);
+        return (model.Loss(model.Prepare(new LossInput(ids_BT, labels_BT, totals) { Extras = model.CaseExtras(_inputs) }, step)), totals);
     }
 
     private Tensor Ids(string name) => _file.Read(name).to(int64).to(_device);

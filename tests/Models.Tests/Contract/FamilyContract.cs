@@ -80,6 +80,6 @@ internal sealed record FamilyContract(IFamily Family)
     {
         int[] labels = [.. ids_BT.ToArray<long>().Select(i => (int)i)];
         totals = model.Count(labels, (int)ids_BT.size(1));
-        return model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(3, 5, 100, 1, 0) });
+        return model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(3, 5, 100, 1, 0)));
     }
 }

@@ -105,7 +105,7 @@ public sealed class ForwardContractTests : IDisposable
         using var quiet = no_grad();
 
         // Terms of next tokens; others are means over the rows that the model ran over.
-        double Ce(Tensor ids) => model.Loss(new LossInput(ids, longer, totals)).Sums[0].item<double>();
+        double Ce(Tensor ids) => model.Loss(new LossInput(ids, longer, totals)).Terms[0].Sum.item<double>();
 
         Assert.InRange(Math.Abs(Ce(longer) - Ce(longer.narrow(1, 0, 11))), 0, 1e-8);
     }
@@ -162,7 +162,7 @@ public sealed class ForwardContractTests : IDisposable
             result.Total.backward();
             Assert.True(double.IsFinite(optimizer.ClipGradNorm(contract.Recipe.GradClip)));
             optimizer.Step(Schedules.Factor(contract.Recipe, step, 500));
-            loss = result.Sums[0].item<double>() / Math.Max(1, totals.Counts[0]);
+            loss = result.Terms[0].Sum.item<double>() / Math.Max(1, totals.Counts[0]);
         }
 
         Assert.True(loss < 0.1, $"{loss} after {step} steps");

@@ -77,7 +77,7 @@ public sealed class MemoryContractTests : IDisposable
         var ids_BT = Small.Ids(rows, length, model.Plan.VocabSize);
         int[] labels = [.. ids_BT.ToArray<long>().Select(i => (int)i)];
         var tape = new BlockTape(recompute);
-        tape.Backward(model.Loss(new LossInput(ids_BT, ids_BT, model.Count(labels, length)) { Step = new TrainingStep(3, 5, 100, 1, 0), Tape = tape }).Total);
+        tape.Backward(model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, model.Count(labels, length)) { Tape = tape }, new TrainingStep(3, 5, 100, 1, 0))).Total);
         foreach (var weight in model.parameters())
         {
             weight.grad = null;

@@ -86,8 +86,9 @@ public sealed class RecomputeContractTests : IDisposable
             using var scope = NewDisposeScope();
             var tape = new BlockTape(recompute);
             var rows_BT = ids_BT.narrow(0, first, rows);
-            var loss = model.Loss(new LossInput(rows_BT, rows_BT, totals) { Step = new TrainingStep(3, 700, 1000, 1, first) { Quantize = quantize }, Tape = tape });
-            losses.AddRange([loss.Total.item<double>(), .. loss.Sums.Select(s => s.item<double>())]);
+            var step = new TrainingStep(3, 700, 1000, 1, first) { Quantize = quantize };
+            var loss = model.Loss(model.Prepare(new LossInput(rows_BT, rows_BT, totals) { Tape = tape }, step));
+            losses.AddRange([loss.Total.item<double>(), .. loss.Terms.Select(t => t.Sum.item<double>())]);
             tape.Backward(loss.Total);
             first += rows;
         }

@@ -206,12 +206,12 @@ public sealed class MoaAttentionTests : IDisposable
         double Training(long seed)
         {
             manual_seed(seed);
-            return MoaSmall.Loss(model, ids, MoaSmall.Step()).Sums[0].item<double>();
+            return MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[0].Sum.item<double>();
         }
 
         Assert.Equal(Training(1), Training(1));
         Assert.NotEqual(Training(1), Training(2));
-        Assert.Equal(MoaSmall.Loss(model, ids, null).Sums[0].item<double>(), MoaSmall.Loss(MoaSmall.Tiny(), ids, null).Sums[0].item<double>());
+        Assert.Equal(MoaSmall.Loss(model, ids, null).Terms[0].Sum.item<double>(), MoaSmall.Loss(MoaSmall.Tiny(), ids, null).Terms[0].Sum.item<double>());
     }
 
     private static void Radius(MoaModel model, double stored)

@@ -143,7 +143,7 @@ public sealed class MoaDecodeTests : IDisposable
             using var scope = NewDisposeScope();
             optimizer.zero_grad();
             var loss = MoaSmall.Loss(model, rows.narrow(0, step % 4 * 8, 8), MoaSmall.Step(step));
-            losses[step] = loss.Sums[0].item<double>() / (8 * 64);
+            losses[step] = loss.Terms[0].Sum.item<double>() / (8 * 64);
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);

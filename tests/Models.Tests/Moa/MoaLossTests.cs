@@ -31,10 +31,10 @@ public sealed class MoaLossTests : IDisposable
         var model = MoaSmall.Tiny(new { metric });
         var ids = Small.Ids(3, 20, 40);
         QueriesFromKeys(model, -1);
-        Assert.NotEqual(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Sums[1].item<double>());
+        Assert.NotEqual(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.item<double>());
 
         QueriesFromKeys(model, 1);
-        Assert.Equal(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Sums[1].item<double>());
+        Assert.Equal(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.item<double>());
     }
 
     [Fact]
@@ -43,9 +43,10 @@ public sealed class MoaLossTests : IDisposable
         // Query t stands at 10t, key t at 10(t − 1): going on by one costs nothing, so a way over b is too short for c > b > a.
         const int time = 9, samples = 40;
         var at = MoaSmall.Step(3) with { FirstRow = 5 };
-        var term = new TriangleTerm(at, samples, 1, time, learned: true);
+        var drawn = TriangleTerm.Draw(at, 2, samples, 1, time, CPU).ToDictionary(t => t.Name, t => t.Value, StringComparer.Ordinal);
+        var term = new TriangleTerm(drawn, learned: true);
         var positions = (arange(0, time, float64) * 10.0).view(1, time, 1, 1);
-        term.Enter(2, CPU);
+        term.Enter(2);
         term.Add(positions, positions - 10.0, full([1, 1], 0.5, float64));
 
         double expected = 0;
@@ -77,9 +78,9 @@ public sealed class MoaLossTests : IDisposable
         var weighed = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 1, ti_ramp_steps = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
         var measured = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
 
-        Assert.True(weighed.Sums[1].item<double>() > 0);
-        Assert.Equal(weighed.Sums[1].item<double>(), measured.Sums[1].item<double>());
-        Assert.Equal(measured.Sums[0].item<double>() / 22, measured.Total.item<double>(), 1e-12);
+        Assert.True(weighed.Terms[1].Sum.item<double>() > 0);
+        Assert.Equal(weighed.Terms[1].Sum.item<double>(), measured.Terms[1].Sum.item<double>());
+        Assert.Equal(measured.Terms[0].Sum.item<double>() / 22, measured.Total.item<double>(), 1e-12);
     }
 
     [Fact]
@@ -88,10 +89,12 @@ public sealed class MoaLossTests : IDisposable
         var model = MoaSmall.Tiny(new { ti_weight = 0.5, ti_ramp_steps = 4 });
         var ids = Small.Ids(2, 12, 40);
 
-        Assert.Equal([0.125, 0.25, 0.375, 0.5, 0.5], Enumerable.Range(0, 5).Select(step => model.TermsAt(MoaSmall.Step(step))[1].Weight));
+        Assert.Equal([0.125, 0.25, 0.375, 0.5, 0.5], Enumerable.Range(0, 5).Select(step => Weight(model, step)));
         var loss = MoaSmall.Loss(model, ids, MoaSmall.Step(1));
-        Assert.Equal((loss.Sums[0].item<double>() / 22) + (0.25 * loss.Sums[1].item<double>()), loss.Total.item<double>(), 1e-12);
-        Assert.Equal(0.5, MoaSmall.Tiny(new { ti_weight = 0.5, ti_ramp_steps = 0 }).TermsAt(MoaSmall.Step())[1].Weight);
+        Assert.Equal((loss.Terms[0].Sum.item<double>() / 22) + (0.25 * loss.Terms[1].Sum.item<double>()), loss.Total.item<double>(), 1e-12);
+        Assert.Equal(0.5, Weight(MoaSmall.Tiny(new { ti_weight = 0.5, ti_ramp_steps = 0 }), 0));
+
+        double Weight(MoaModel of, long step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[1].Weight.item<double>();
     }
 
     [Fact]
@@ -100,8 +103,8 @@ public sealed class MoaLossTests : IDisposable
         var model = MoaSmall.Tiny(new { ti_weight = 1, router_balance = 1 });
         var loss = MoaSmall.Loss(model, Small.Ids(2, 12, 40), null);
 
-        Assert.Equal(loss.Sums[0].item<double>() / 22, loss.Total.item<double>(), 1e-12);
-        Assert.Equal((0.0, 0.0), (loss.Sums[1].item<double>(), loss.Sums[2].item<double>()));
+        Assert.Equal(loss.Terms[0].Sum.item<double>() / 22, loss.Total.item<double>(), 1e-12);
+        Assert.Equal((0.0, 0.0), (loss.Terms[1].Sum.item<double>(), loss.Terms[2].Sum.item<double>()));
     }
 
     [Fact]
@@ -114,7 +117,7 @@ public sealed class MoaLossTests : IDisposable
             MoaSmall.Set(model, name, 0);
         }
 
-        Assert.Equal(1.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Sums[2].item<double>(), 1e-12);
+        Assert.Equal(1.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[2].Sum.item<double>(), 1e-12);
         using (no_grad())
         {
             model.Weight("blocks.0.router.b2").narrow(0, 1, 1).fill_(1000);
@@ -122,8 +125,8 @@ public sealed class MoaLossTests : IDisposable
         }
 
         var one = MoaSmall.Loss(model, ids, MoaSmall.Step());
-        Assert.Equal(4.0, one.Sums[2].item<double>(), 1e-12);
-        Assert.Equal((one.Sums[0].item<double>() / 22) + 2, one.Total.item<double>(), 1e-12);
+        Assert.Equal(4.0, one.Terms[2].Sum.item<double>(), 1e-12);
+        Assert.Equal((one.Terms[0].Sum.item<double>() / 22) + 2, one.Total.item<double>(), 1e-12);
     }
 
     [Fact]
@@ -141,12 +144,12 @@ public sealed class MoaLossTests : IDisposable
         foreach (int first in new[] { 0, 2 })
         {
             var part = ids.narrow(0, first, 2);
-            var loss = model.Loss(new LossInput(part, part, totals) { Step = MoaSmall.Step(5) with { FirstRow = first } });
+            var loss = model.Loss(model.Prepare(new LossInput(part, part, totals), MoaSmall.Step(5) with { FirstRow = first }));
             loss.Total.backward();
-            triangle += loss.Sums[1].item<double>();
+            triangle += loss.Terms[1].Sum.item<double>();
         }
 
-        Assert.Equal(whole.Sums[1].item<double>(), triangle, 1e-12);
+        Assert.Equal(whole.Terms[1].Sum.item<double>(), triangle, 1e-12);
         Assert.All(expected.Zip(model.parameters()), p =>
         {
             if (p.First is { } grad)

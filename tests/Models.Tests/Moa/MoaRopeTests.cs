@@ -126,7 +126,7 @@ public sealed class MoaRopeTests : IDisposable
         var soft = MoaSmall.Tiny(new { router_topk = 0, ti_weight = 0 });
         var ids = Small.Ids(2, 12, 40);
         using var quiet = no_grad();
-        double Ce(MoaModel of, int step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Sums[0].item<double>();
+        double Ce(MoaModel of, int step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[0].Sum.item<double>();
 
         Assert.Equal(Ce(soft, 4), Ce(model, 4));
         Assert.NotEqual(Ce(soft, 5), Ce(model, 5));

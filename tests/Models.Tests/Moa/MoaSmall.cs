@@ -63,7 +63,8 @@ internal static class MoaSmall
     internal static LossResult Loss(LanguageModel model, Tensor ids_BT, TrainingStep? step)
     {
         var totals = model.Count([.. ids_BT.ToArray<long>().Select(l => (int)l)], (int)ids_BT.size(1));
-        return model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = step });
+        var input = new LossInput(ids_BT, ids_BT, totals);
+        return model.Loss(step is null ? input : model.Prepare(input, step));
     }
 
     internal static void Set(LanguageModel model, string name, double value)

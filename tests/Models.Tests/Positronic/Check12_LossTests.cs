@@ -51,22 +51,22 @@ public sealed class Check12_LossTests : IDisposable
         (labels[4], labels[5], labels[30]) = (-100, -100, -100);
         var labels_BT = tensor(labels, 2, 21);
         var totals = model.Count(Array.ConvertAll(labels, l => (int)l), 21);
-        var loss = model.Loss(new LossInput(ids, labels_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) });
+        var loss = model.Loss(model.Prepare(new LossInput(ids, labels_BT, totals), new TrainingStep(1, 0, 0, 1, 0)));
         var (main, further) = (model.Logits(ids), model.MtpLogits(ids));
 
         double[] further4 = [.. Enumerable.Range(0, 4).Select(k => Mean(further.select(0, k), labels, k + 2, z: false))];
         Nano.Near(Mean(main, labels, 1, z: false), Value("ce"), 1e-10);
         Nano.Near(Mean(main, labels, 1, z: true), Value("z"), 1e-10);
         Nano.Near(further4.Average(), Value("mtp"), 1e-10);
-        Nano.Near(model.Terms.Sum(t => t.Weight * Value(t.Name)), loss.Total.item<double>(), 1e-10);
-        Assert.Equal(["ce", "z", "mtp", "jepa", "balance"], model.Terms.Select(t => t.Name));
+        Nano.Near(loss.Terms.Sum(t => t.Weight.item<double>() * Value(t.Name)), loss.Total.item<double>(), 1e-10);
+        Assert.Equal(["ce", "z", "mtp", "jepa", "balance"], model.Terms);
         Assert.InRange(Value("balance"), 0.5, 4);
         Assert.InRange(Value("jepa"), 0, 2);
 
         double Value(string name)
         {
-            int i = model.Terms.ToList().FindIndex(t => t.Name == name);
-            return loss.Sums[i].item<double>() / totals.Counts[i];
+            int i = model.Terms.ToList().IndexOf(name);
+            return loss.Terms[i].Sum.item<double>() / totals.Counts[i];
         }
     }
 
@@ -82,13 +82,13 @@ public sealed class Check12_LossTests : IDisposable
         for (int first = 0; first < 4; first += 2)
         {
             var part = Run(parts, ids.narrow(0, first, 2), totals with { MicroBatches = 2 });
-            sums = [.. sums.Zip(part.Sums, (a, b) => a + b.item<double>())];
+            sums = [.. sums.Zip(part.Terms, (a, b) => a + b.Sum.item<double>())];
         }
 
-        var again = whole.Loss(new LossInput(ids, ids, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) });
+        var again = whole.Loss(whole.Prepare(new LossInput(ids, ids, totals), new TrainingStep(1, 0, 0, 1, 0)));
         for (int i = 0; i < 4; i++)
         {
-            Nano.Near(again.Sums[i].item<double>(), sums[i], 1e-7);
+            Nano.Near(again.Terms[i].Sum.item<double>(), sums[i], 1e-7);
         }
 
         // Of all weights only the experts' router sees the balance of the whole batch.
@@ -100,7 +100,7 @@ public sealed class Check12_LossTests : IDisposable
 
         static LossResult Run(PositronicModel model, Tensor ids_BT, LossTotals totals)
         {
-            var loss = model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) });
+            var loss = model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, 0, 0, 1, 0)));
             loss.Total.backward();
             return loss;
         }
@@ -116,7 +116,12 @@ public sealed class Check12_LossTests : IDisposable
         Assert.Equal(0.3, Weight(new TrainingStep(1, 900, 0, 1, 0)), 1e-12);
         Assert.Equal(0.3, Weight(null), 1e-12);
 
-        double Weight(TrainingStep? step) => model.TermsAt(step).Single(t => t.Name == "mtp").Weight;
+        double Weight(TrainingStep? step)
+        {
+            var ids = Nano.Ids(1, 12);
+            var input = new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), id => (int)id), 12));
+            return model.Loss(step is null ? input : model.Prepare(input, step)).Terms.Single(t => t.Name == "mtp").Weight.item<double>();
+        }
     }
 
     [Fact]
@@ -127,7 +132,7 @@ public sealed class Check12_LossTests : IDisposable
         var ids = Nano.Ids(2, 20);
         var loss = model.Loss(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), id => (int)id), 20));
 
-        Assert.Equal([0.0, 0.0], loss.Sums.Skip(3).Select(s => s.item<double>()));
+        Assert.Equal([0.0, 0.0], loss.Terms.Skip(3).Select(t => t.Sum.item<double>()));
     }
 
     [Fact]
@@ -138,7 +143,7 @@ public sealed class Check12_LossTests : IDisposable
         var ids = Nano.Ids(2, 2);
 
         Assert.True(double.IsFinite(Nano.Train(model, ids).Loss.Total.item<double>()));
-        Assert.Equal(0.0, Nano.Train(model, ids).Loss.Sums[2].item<double>());
+        Assert.Equal(0.0, Nano.Train(model, ids).Loss.Terms[2].Sum.item<double>());
         Assert.Throws<ArgumentException>(() => Nano.Train(model, Nano.Ids(2, 1)));
     }
 

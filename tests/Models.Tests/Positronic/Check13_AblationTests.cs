@@ -106,7 +106,7 @@ public sealed class Check13_AblationTests(ITestOutputHelper output) : IDisposabl
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
-            ce = loss.Sums[0].item<double>() / totals.Counts[0];
+            ce = loss.Terms[0].Sum.item<double>() / totals.Counts[0];
         }
 
         Assert.True(ce < 0.1, $"cross entropy {ce} after 500 steps");

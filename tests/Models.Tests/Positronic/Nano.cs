@@ -62,7 +62,7 @@ internal static class Nano
     {
         int[] labels = Array.ConvertAll(ids_BT.ToArray<long>(), id => (int)id);
         var totals = model.Count(labels, (int)ids_BT.size(1));
-        return (model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, 0, 0, 1, 0) }), totals);
+        return (model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, 0, 0, 1, 0))), totals);
     }
 
     internal static double GradNorm(LanguageModel model, string name) =>

@@ -24,7 +24,7 @@ public sealed class Check03_FurtherTokenTests : IDisposable
         }
 
         // By hand from the logits: the rows that count, and no others.
-        var sums = model.Loss(ids, ids, totals).Sums;
+        var sums = model.Loss(ids, ids, totals).Terms.Select(t => t.Sum).ToArray();
         using var quiet = no_grad();
         var logits = model.MtpLogits(ids);
         for (int k = 1; k <= 3; k++)

@@ -140,7 +140,7 @@ public sealed class Check04_SpeculationTests : IDisposable
             var ids_BT = tensor(ids, 4, 48);
             optimizer.zero_grad();
             var totals = model.Count(Kinds.Text(ids_BT), 48);
-            model.Loss(new LossInput(ids_BT, ids_BT, totals) { Step = new TrainingStep(1, step, 50, 1, 0) }).Total.backward();
+            model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, step, 50, 1, 0))).Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
         }

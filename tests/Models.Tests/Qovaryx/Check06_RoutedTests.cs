@@ -120,7 +120,7 @@ public sealed class Check06_RoutedTests : IDisposable
         var among = Loss(model, tensor(padded, 1, 12), tensor(labels, 1, 12), new() { ["lengths"] = tensor(new[] { 8L }, 1) });
 
         Assert.Equal(alone.Total.item<double>(), among.Total.item<double>(), 1e-10);
-        Assert.All(alone.Sums.Zip(among.Sums), p => Assert.Equal(p.First.item<double>(), p.Second.item<double>(), 1e-9));
+        Assert.All(alone.Terms.Zip(among.Terms), p => Assert.Equal(p.First.Sum.item<double>(), p.Second.Sum.item<double>(), 1e-9));
     }
 
     [Fact]
@@ -145,9 +145,9 @@ public sealed class Check06_RoutedTests : IDisposable
         var without = Loss(model, ids, ids, NoExtras);
         var with = Loss(model, ids, cat([ids, ids.narrow(1, 0, 1)], 1), NoExtras);
 
-        var routers = model.Terms.Select((t, i) => (t.Name, Index: i)).Where(t => t.Name is "lb" or "z").ToArray();
+        var routers = model.Terms.Select((name, i) => (Name: name, Index: i)).Where(t => t.Name is "lb" or "z").ToArray();
         Assert.Equal(2, routers.Length);
-        Assert.All(routers, t => Assert.Equal(without.Sums[t.Index].item<double>(), with.Sums[t.Index].item<double>(), 1e-12));
+        Assert.All(routers, t => Assert.Equal(without.Terms[t.Index].Sum.item<double>(), with.Terms[t.Index].Sum.item<double>(), 1e-12));
     }
 
     [Fact]
@@ -156,12 +156,12 @@ public sealed class Check06_RoutedTests : IDisposable
         var model = Routed(1, "res");
         var ids = Small.Ids(2, 12, 40);
         var whole = Loss(model, ids, ids, []);
-        int lb = model.Terms.ToList().FindIndex(t => t.Name == "lb");
+        int lb = model.Terms.ToList().IndexOf("lb");
         var totals = model.Count(Kinds.Text(ids), 12) with { MicroBatches = 2 };
-        var half = model.Loss(new LossInput(ids, ids, totals) { Step = new TrainingStep(1, 0, 10, 1, 0) });
+        var half = model.Loss(model.Prepare(new LossInput(ids, ids, totals), new TrainingStep(1, 0, 10, 1, 0)));
 
-        Assert.Equal(whole.Sums[lb].item<double>() / 2, half.Sums[lb].item<double>(), 1e-12);
-        Assert.Equal(0.0, model.Loss(ids, ids, totals).Sums[lb].item<double>());
+        Assert.Equal(whole.Terms[lb].Sum.item<double>() / 2, half.Terms[lb].Sum.item<double>(), 1e-12);
+        Assert.Equal(0.0, model.Loss(ids, ids, totals).Terms[lb].Sum.item<double>());
     }
 
     [Fact]
@@ -185,8 +185,8 @@ public sealed class Check06_RoutedTests : IDisposable
         new { ffn_kind = "routed_lowrank_swiglu", ffn_rank = 6, ffn_top_k = topK, mtp_kind = mtp, capacity_factor = capacity });
 
     private static double Term(Decoder model, Tensor ids, string name) =>
-        Loss(model, ids, ids, []).Sums[model.Terms.ToList().FindIndex(t => t.Name == name)].item<double>();
+        Loss(model, ids, ids, []).Terms[model.Terms.ToList().IndexOf(name)].Sum.item<double>();
 
     private static LossResult Loss(Decoder model, Tensor ids, Tensor labels, Dictionary<string, Tensor> extras) =>
-        model.Loss(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)labels.size(1))) { Step = new TrainingStep(1, 0, 10, 1, 0), Extras = extras });
+        model.Loss(model.Prepare(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)labels.size(1))) { Extras = extras }, new TrainingStep(1, 0, 10, 1, 0)));
 }

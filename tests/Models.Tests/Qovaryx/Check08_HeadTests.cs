@@ -190,5 +190,5 @@ public sealed class Check08_HeadTests : IDisposable
     private static LossResult Loss(Decoder model, Tensor ids, Tensor labels, params (string Name, Tensor Value)[] extras) =>
         model.Loss(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)ids.size(1))) { Extras = extras.ToDictionary(e => e.Name, e => e.Value) });
 
-    private static double Term(Decoder model, LossResult loss, string name) => loss.Sums[model.Terms.ToList().FindIndex(t => t.Name == name)].item<double>();
+    private static double Term(Decoder model, LossResult loss, string name) => loss.Terms[model.Terms.ToList().IndexOf(name)].Sum.item<double>();
 }

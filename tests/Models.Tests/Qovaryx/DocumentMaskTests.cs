@@ -129,8 +129,8 @@ public sealed class DocumentMaskTests
         }
 
         var ids = Ids(rows.Ids);
-        var loss = model.Loss(new LossInput(ids, ids, totals) { Step = new TrainingStep(1, 0, 10, 1, 0), Extras = rows.Extras(0, 1) });
+        var loss = model.Loss(model.Prepare(new LossInput(ids, ids, totals) { Extras = rows.Extras(0, 1) }, new TrainingStep(1, 0, 10, 1, 0)));
         loss.Total.backward();
-        return ([.. loss.Sums.Select(s => s.item<double>())], model.named_parameters().Where(p => p.parameter.grad is not null).ToDictionary(p => p.name, p => p.parameter.grad!.clone()));
+        return ([.. loss.Terms.Select(t => t.Sum.item<double>())], model.named_parameters().Where(p => p.parameter.grad is not null).ToDictionary(p => p.name, p => p.parameter.grad!.clone()));
     }
 }

@@ -64,6 +64,6 @@ public sealed class GradientTests : IDisposable
         long[] labels = ids.ToArray<long>();
         Array.Fill(labels, -100, 17, 3);
         var totals = model.Count(Array.ConvertAll(labels, l => (int)l), 10);
-        return model.Loss(new LossInput(ids, tensor(labels, 2, 10), totals) { Step = new TrainingStep(1, 0, 10, 1, 0), Extras = extras }).Total;
+        return model.Loss(model.Prepare(new LossInput(ids, tensor(labels, 2, 10), totals) { Extras = extras }, new TrainingStep(1, 0, 10, 1, 0))).Total;
     }
 }

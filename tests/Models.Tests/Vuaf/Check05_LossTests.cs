@@ -86,7 +86,7 @@ public sealed class Check05_LossTests : IDisposable
         var model = VuafSmall.Deciding(overrides: new { entropy_reg_coef = 0.3, moe_lb_loss_coef = 0, halt_warm_start = 0.3 });
         var (ids, labels) = Rows();
         var totals = Count(model, labels);
-        LossResult At(long step) => model.Loss(new LossInput(ids, labels, totals) { Step = new TrainingStep(1, step, 100, 1, 0) });
+        LossResult At(long step) => model.Loss(model.Prepare(new LossInput(ids, labels, totals), new TrainingStep(1, step, 100, 1, 0)));
 
         var warm = At(29);
         warm.Total.backward();
@@ -95,10 +95,11 @@ public sealed class Check05_LossTests : IDisposable
 
         Assert.Equal(even, warm.Total.item<double>(), 1e-9);
         Assert.True(halt.grad is null || halt.grad.pow(2).sum().item<double>() == 0);
-        Assert.Equal(0.0, model.TermsAt(new TrainingStep(1, 29, 100, 1, 0)).Single(t => t.Name == "kl").Weight);
-        At(30).Total.backward();
+        Assert.Equal(0.0, warm.Terms.Single(t => t.Name == "kl").Weight.item<double>());
+        var after = At(30);
+        after.Total.backward();
         Assert.NotEqual(0.0, halt.grad!.pow(2).sum().item<double>());
-        Assert.Equal(0.3, model.TermsAt(new TrainingStep(1, 30, 100, 1, 0)).Single(t => t.Name == "kl").Weight);
+        Assert.Equal(0.3, after.Terms.Single(t => t.Name == "kl").Weight.item<double>());
     }
 
     [Fact]
@@ -140,8 +141,8 @@ public sealed class Check05_LossTests : IDisposable
 
     private static double Mean(VuafModel model, LossResult loss, LossTotals totals, string term)
     {
-        int at = model.Terms.Select(t => t.Name).ToList().IndexOf(term);
-        return loss.Sums[at].item<double>() / totals.Counts[at];
+        int at = model.Terms.ToList().IndexOf(term);
+        return loss.Terms[at].Sum.item<double>() / totals.Counts[at];
     }
 
     private static (double Ce, double Kl, List<double[]> Masses) ByHand(VuafModel model, Tensor ids, Tensor labels, string prior, int loops)

@@ -70,9 +70,10 @@ public sealed class Check10_TrainingTests : IDisposable
             optimizer.zero_grad();
             var ids = Batch(i);
             var totals = model.Count(new int[Rows * Length], Length);
-            var loss = model.Loss(new LossInput(ids, ids, totals) { Step = warm ? new TrainingStep(1, i, steps, 1, 0) : null });
+            var input = new LossInput(ids, ids, totals);
+            var loss = model.Loss(warm ? model.Prepare(input, new TrainingStep(1, i, steps, 1, 0)) : input);
             loss.Total.backward();
-            losses[i] = loss.Sums[0].item<double>() / totals.Counts[0];
+            losses[i] = loss.Terms[0].Sum.item<double>() / totals.Counts[0];
             optimizer.ClipGradNorm(1);
             optimizer.Step(Math.Min(1, (i + 1.0) / WarmUp));
         }
