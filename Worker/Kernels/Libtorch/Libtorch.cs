@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
@@ -6,7 +7,7 @@ namespace Hearth.Kernels;
 
 /// <summary>
 /// Finds a libtorch and brings it into the process, before anything of TorchSharp is touched. Programs and test assemblies that compute
-/// call <see cref="Load"/> first; nothing here happens by referencing this assembly alone, so the coordinator stays without libtorch.
+/// call <see cref="Load"/> first, in a method that names nothing of TorchSharp; nothing here happens by referencing this assembly alone, so the coordinator stays without libtorch.
 /// </summary>
 public static class Libtorch
 {
@@ -63,11 +64,15 @@ public static class Libtorch
         string version = VersionOf(found, names);
         LoadLibrary(libTorchSharp, optional: false);
 
-        // Asked even without a card: TorchSharp then knows the library's CUDA half as loaded, and says itself that no device is there.
-        torch.TryInitializeDeviceType(found.HasCuda ? DeviceType.CUDA : DeviceType.CPU);
+        TellTorchSharp(found.HasCuda);
         _found = found;
         return new LibtorchInfo(version, found.Folder, found.Source, found.HasCuda ? CudaOf(found, names) : null, libTorchSharp, patch);
     }
+
+    // Apart from what loads: a method that names torch may run TorchSharp's static constructor as soon as it is compiled. Asked with CUDA even
+    // where there is no card: TorchSharp then counts that half as loaded, and says itself that no device is there.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void TellTorchSharp(bool cuda) => torch.TryInitializeDeviceType(cuda ? DeviceType.CUDA : DeviceType.CPU);
 
     private static LibtorchPlaces PlacesHere() => new()
     {
