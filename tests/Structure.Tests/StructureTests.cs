@@ -17,6 +17,7 @@ public sealed class StructureTests
         ["Models"] = ["Torch", "Shared"],
         ["Training"] = ["Models", "Torch", "Shared"],
         ["Agent"] = ["Shared"],
+        ["Standalone"] = ["Agent", "Training"],
         ["Coordinator"] = ["Shared", "Models"],
         ["Cli"] = ["Shared"],
     };

@@ -10,10 +10,15 @@ namespace Hearth.Agent;
 /// <param name="Arguments">Before the trainer's command.</param>
 public sealed record TrainerCommandLine(string Program, IReadOnlyList<string> Arguments)
 {
-    /// <summary>Finds the trainer: as given, else beside the agent.</summary>
+    /// <summary>Finds the trainer: as given, else the same program where agent and trainer are one, else beside the agent.</summary>
     /// <exception cref="UsageException">There is none; says where it was looked for.</exception>
     public static TrainerCommandLine Find(string? given)
     {
+        if (given is null && Environment.ProcessPath is { } program && Path.GetFileNameWithoutExtension(program) == "hearth-worker")
+        {
+            return new TrainerCommandLine(program, ["trainer"]);
+        }
+
         var own = AppContext.BaseDirectory;
         var exe = OperatingSystem.IsWindows() ? ".exe" : "";
         string[] places = given is not null
