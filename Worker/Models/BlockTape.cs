@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models;
@@ -38,7 +39,7 @@ public sealed class BlockTape(bool recompute)
 
         Tensor[] entered = [.. inputs.Select(Enter)];
         var device = inputs[0].device;
-        var random = get_rng_state(device);
+        var random = Generators.State(device);
 
         // With a graph, though it is dropped: values and kernels are then those of the second run, and an output says by itself
         // whether it carries a gradient.
@@ -51,7 +52,7 @@ public sealed class BlockTape(bool recompute)
     /// <summary>Adds the gradients of a loss computed from this tape's outputs to every parameter. Once.</summary>
     public void Backward(Tensor total)
     {
-        total.backward();
+        Differentiation.Backward(total);
         if (_entries.Count == 0)
         {
             return;
@@ -59,14 +60,14 @@ public sealed class BlockTape(bool recompute)
 
         using var scope = NewDisposeScope();
         var device = total.device;
-        var after = get_rng_state(device);
+        var after = Generators.State(device);
         for (int i = _entries.Count - 1; i >= 0; i--)
         {
             using var inner = NewDisposeScope();
             _entries[i].Backward();
         }
 
-        set_rng_state(after, device);
+        Generators.Restore(device, after);
         _entries.Clear();
         _leaves.Clear();
         _standIns.Clear();
@@ -115,7 +116,7 @@ public sealed class BlockTape(bool recompute)
         {
             if (StandIn.grad is { } grad)
             {
-                autograd.backward([Source], [grad]);
+                Differentiation.Backward([Source], [grad]);
                 StandIn.grad = null;
             }
         }
@@ -131,13 +132,13 @@ public sealed class BlockTape(bool recompute)
                 return;
             }
 
-            set_rng_state(Random, Device);
+            Generators.Restore(Device, Random);
             Tensor[] again = Inside(() =>
             {
                 Tensor[] all = Forward(Inputs);
                 return [.. used.Select(o => all[o.Index])];
             });
-            autograd.backward(again, [.. used.Select(o => o.Grad!)]);
+            Differentiation.Backward(again, [.. used.Select(o => o.Grad!)]);
             foreach (var (index, _) in used)
             {
                 Outputs[index].grad = null;

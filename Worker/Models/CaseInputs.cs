@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models;

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // S rows of a slice, D model width, V vocabulary, P vocabulary padded.
@@ -13,7 +13,7 @@ public sealed partial class HeadLoss
     // Tensor cores want rows of whole 128-byte lines; the columns added are masked.
     private const long Padding = 64;
 
-    private readonly bool _fused = HearthSeam.HasCrossEntropy(head_VD.device, compute);
+    private readonly bool _fused = FusedKernels.HasCrossEntropy(head_VD.device, compute);
     private Tensor? _narrowHead_PD;
 
     private long RowsAtOnce => _fused ? Math.Max(SliceRows, FusedSliceValues / head_VD.size(0)) : SliceRows;
@@ -30,7 +30,7 @@ public sealed partial class HeadLoss
         var head_PD = NarrowHead();
         var narrow_SD = rows_SD.to(compute);
         var grad_SP = nn.functional.linear(narrow_SD, head_PD);
-        var (losses_S, squares_S) = HearthSeam.CrossEntropy_(grad_SP, labels_S, head_VD.size(0), z, softcap);
+        var (losses_S, squares_S) = FusedKernels.CrossEntropy_(grad_SP, labels_S, head_VD.size(0), z, softcap);
         var (sum, squares) = (losses_S.sum().MoveToOuterDisposeScope(), squares_S.sum().MoveToOuterDisposeScope());
         if (!_graph)
         {
@@ -49,7 +49,7 @@ public sealed partial class HeadLoss
         using var scope = NewDisposeScope();
         var head_PD = NarrowHead();
         var grad_SP = nn.functional.linear(rows_SD.to(compute), head_PD);
-        var (losses_S, _) = HearthSeam.CrossEntropy_(grad_SP, labels_S, head_VD.size(0));
+        var (losses_S, _) = FusedKernels.CrossEntropy_(grad_SP, labels_S, head_VD.size(0));
         if (!_graph)
         {
             return (losses_S.MoveToOuterDisposeScope(), losses_S);

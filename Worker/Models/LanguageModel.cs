@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models;
@@ -9,12 +9,11 @@ namespace Hearth.Models;
 public sealed record Concern(string Key, string Text);
 
 /// <summary>What a trainer and a generator need of a model of any family.</summary>
-public abstract class LanguageModel : nn.Module
+public abstract class LanguageModel
 {
     private readonly Dictionary<string, Tensor> _weights = new(StringComparer.Ordinal);
 
     protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long seed, ScalarType? compute = null)
-        : base(plan.Family)
     {
         Plan = plan;
         Device = device;
@@ -23,12 +22,21 @@ public abstract class LanguageModel : nn.Module
         manual_seed(seed);
         foreach (var spec in plan.Tensors)
         {
-            _weights.Add(spec.Name, register_parameter(spec.Name, WeightInit.Make(spec, spec.Narrow ? Compute : dtype, device)));
+            _weights.Add(spec.Name, WeightInit.Make(spec, spec.Narrow ? Compute : dtype, device));
         }
+
+        NamedParameters = [.. plan.Tensors.Select(spec => (spec.Name, _weights[spec.Name]))];
+        Parameters = [.. NamedParameters.Select(p => p.Value)];
     }
 
     public ModelPlan Plan { get; }
     public Device Device { get; }
+
+    /// <summary>All trainable tensors under the names of the plan's tensor table, in its order.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> NamedParameters { get; }
+
+    /// <summary>The tensors of <see cref="NamedParameters"/>.</summary>
+    public IReadOnlyList<Tensor> Parameters { get; }
 
     /// <summary>Type of the parameters, save those that a run keeps without masters (<see cref="TensorSpec.Narrow"/>).</summary>
     public ScalarType Dtype { get; }
@@ -128,6 +136,15 @@ public abstract class LanguageModel : nn.Module
 
     /// <summary>A parameter by its full name.</summary>
     public Tensor Weight(string name) => _weights[name];
+
+    /// <summary>Lets go of every gradient gathered so far.</summary>
+    public void ClearGradients()
+    {
+        foreach (var parameter in Parameters)
+        {
+            parameter.grad = null;
+        }
+    }
 }
 
 /// <summary>Incremental decoding: each call takes the next tokens and gives their logits.</summary>
@@ -177,7 +194,7 @@ internal static class WeightInit
                 break;
         }
 
-        return nn.Parameter(draw.to(dtype).to(device));
+        return draw.to(dtype).to(device).detach().requires_grad_().DetachFromDisposeScope();
     }
 
     // QR of a tall Gaussian matrix; signs by R's diagonal make Q uniform (Mezzadri, arXiv math-ph/0609050).
@@ -198,7 +215,7 @@ public static class Functions
 
     /// <summary>As <see cref="RmsNorm(Tensor, Tensor, double)"/>, given in the type that the matrix products after it take.</summary>
     public static Tensor RmsNorm(Tensor x_BTD, Tensor weight_D, double eps, ScalarType output) =>
-        (HearthSeam.RmsNorm(x_BTD, weight_D, eps, output) ?? NaiveRmsNorm(x_BTD, weight_D, eps)).to(output);
+        (FusedKernels.RmsNorm(x_BTD, weight_D, eps, output) ?? NaiveRmsNorm(x_BTD, weight_D, eps)).to(output);
 
     public static Tensor NaiveRmsNorm(Tensor x_BTD, Tensor weight_D, double eps)
     {

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models;
@@ -59,7 +60,7 @@ public static class Sampler
     }
 
     /// <summary>The likeliest token of a row of logits [V], in their own precision; of equals the lowest id.</summary>
-    public static int Likeliest(Tensor logits_V) => Likeliest(logits_V.ToArray<double>());
+    public static int Likeliest(Tensor logits_V) => Likeliest(logits_V.HostArray<double>());
 
     /// <summary>The likeliest token; of equals the lowest id.</summary>
     public static int Likeliest(ReadOnlySpan<double> logits)
@@ -109,7 +110,7 @@ public static class Sampler
         long[] wide = Array.ConvertAll(ids, id => (long)id);
         var ids_1T = tensor(wide, 1, wide.Length).to(model.Device);
         return early && session is IExitSession stopping
-            ? stopping.Emit(ids_1T).flatten().ToArray<double>()
-            : session.Step(ids_1T).select(1, ids.Length - 1).flatten().ToArray<double>();
+            ? stopping.Emit(ids_1T).flatten().HostArray<double>()
+            : session.Step(ids_1T).select(1, ids.Length - 1).flatten().HostArray<double>();
     }
 }

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // T rows of a block, V vocabulary.
@@ -129,7 +130,7 @@ public sealed class Speculation(double? margin = null)
     private Verdict Verify(ISpeculativeSession session, IReadOnlyList<int> ids, int count)
     {
         using var scope = NewDisposeScope();
-        double[] logits = session.Feed(ids, count).ToArray<double>();
+        double[] logits = session.Feed(ids, count).HostArray<double>();
         int vocabulary = logits.Length / count, unsure = count;
         int[] chosen = new int[count];
         for (int t = 0; t < count; t++)

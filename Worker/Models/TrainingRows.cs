@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models;
@@ -29,7 +30,7 @@ public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
         var extras = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         if (Documents is not null)
         {
-            extras["documents"] = tensor<int>(Documents.AsSpan(first * Length, count * Length), count, Length);
+            extras["documents"] = HostValues.TensorOf<int>(Documents.AsSpan(first * Length, count * Length), count, Length);
         }
 
         Add("lengths", Lengths);
@@ -37,7 +38,7 @@ public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
         {
             Add("decision_pos", decisions.Positions);
             Add("decision_label", decisions.Labels);
-            extras["class_weight"] = tensor(decisions.ClassWeights, decisions.ClassWeights.Length);
+            extras["class_weight"] = tensor(decisions.ClassWeights);
         }
 
         return extras;
@@ -46,7 +47,7 @@ public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
         {
             if (values is not null)
             {
-                extras[name] = tensor<int>(values.AsSpan(first, count), count).to(int64);
+                extras[name] = HostValues.TensorOf<int>(values.AsSpan(first, count)).to(int64);
             }
         }
     }

@@ -1,6 +1,6 @@
 using Hearth.Models.Hybrid.Artifact;
 using Hearth.Protocol;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Chat;
 using Hearth.Training.Tokenizers;
 

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,7 +31,7 @@ public sealed class LossSums : IDisposable
     public (double Total, double Main) Read(LossTotals totals)
     {
         using var scope = torch.NewDisposeScope();
-        double[] read = torch.cat([_sums_K!, _weights_K!]).cpu().ToArray<double>();
+        double[] read = torch.cat([_sums_K!, _weights_K!]).cpu().HostArray<double>();
         double[] sums = read[..(read.Length / 2)], weights = read[(read.Length / 2)..];
         double total = 0;
         for (int k = 0; k < sums.Length; k++)

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Tokenizers;
 using static TorchSharp.torch;
@@ -43,7 +43,7 @@ public static class PublishedFolder
             Directory.CreateDirectory(folder);
             using var scope = NewDisposeScope();
             using var stream = File.Create(Path.Combine(folder, WeightsName));
-            SafetensorsWriter.Write(stream, [.. model.named_parameters().Select(p => (p.name, p.parameter.detach().cpu().contiguous()))]);
+            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().contiguous()))]);
             var config = new JsonObject { [Family] = model.Plan.Family, [Size] = model.Plan.Size, [TokenizerHash] = tokenizer.Sha256 };
             foreach (var (name, value) in model.Plan.Config)
             {
@@ -79,7 +79,7 @@ public static class PublishedFolder
         bool wide = CheckTensors(plan, weights);
         var tokenizer = ReadTokenizer(folder, plan, config);
         var model = plan.Build(dtype ?? (wide ? float64 : float32), device, seed: 0);
-        TensorFile.Load(weights, [.. model.named_parameters()], convert: true);
+        TensorFile.Load(weights, [.. model.NamedParameters], convert: true);
         return new TrainedModel(model, tokenizer);
     }
 

@@ -57,12 +57,12 @@ internal sealed class RecordedPass : IDisposable
     {
         (_model, _adds) = (model, input.Totals.MicroBatches > 1);
         _input = input.Copy(Keep);
-        Tensor?[] before = [.. model.parameters().Select(p => p.grad)];
+        Tensor?[] before = [.. model.Parameters.Select(p => p.grad)];
         try
         {
             if (_adds)
             {
-                _grads = [.. model.parameters().Zip(before, learns).Where(p => p.Third).Select(p => (p.First, Keep(p.Second ?? zeros(p.First.shape, p.First.dtype, p.First.device))))];
+                _grads = [.. model.Parameters.Zip(before, learns).Where(p => p.Third).Select(p => (p.First, Keep(p.Second ?? zeros(p.First.shape, p.First.dtype, p.First.device))))];
                 GiveGrads();
             }
 
@@ -70,7 +70,7 @@ internal sealed class RecordedPass : IDisposable
         }
         catch
         {
-            foreach (var (parameter, grad) in model.parameters().Zip(before))
+            foreach (var (parameter, grad) in model.Parameters.Zip(before))
             {
                 parameter.grad = grad;
             }
@@ -123,7 +123,7 @@ internal sealed class RecordedPass : IDisposable
         _loss = loss.Detached(Keep);
         if (!_adds)
         {
-            _grads = [.. _model.parameters().Where(p => p.grad is not null).Select(p => (p, Keep(p.grad!)))];
+            _grads = [.. _model.Parameters.Where(p => p.grad is not null).Select(p => (p, Keep(p.grad!)))];
         }
     }
 

@@ -1,5 +1,5 @@
 using Hearth.Models;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Training;
@@ -37,7 +37,7 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
     /// <returns>Its losses, which the next call may overwrite.</returns>
     public LossResult Run(LossInput input)
     {
-        if (record is null || Refusal is not null || HearthSeam.NaiveOnly || !model.CanRecord(input))
+        if (record is null || Refusal is not null || FusedKernels.NaiveOnly || !model.CanRecord(input))
         {
             Forget();
             return Launch(input);
@@ -67,7 +67,7 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
 
         _seen++;
         var loss = Launch(input);
-        _learns = [.. model.parameters().Select(p => p.grad is not null)];
+        _learns = [.. model.Parameters.Select(p => p.grad is not null)];
         return loss;
     }
 

@@ -4,7 +4,7 @@ using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Data;
 using Hearth.Training.Optim;
@@ -72,7 +72,7 @@ public sealed class TrainSession : IDisposable
         // Exact resume needs the same bits from the same step on the same card.
         if (torch.device(job.Device).index >= 0)
         {
-            torch.use_deterministic_algorithms(true);
+            Determinism.Set(strict: true);
         }
 
         using var json = JsonSerializer.SerializeToDocument(job.Spec, Json.Wire);
@@ -143,7 +143,7 @@ public sealed class TrainSession : IDisposable
             var loss = Model.Loss(Input(rows, first, count, totals));
             for (int k = 0; k < terms.Length; k++)
             {
-                sums[k] += loss.Terms[terms[k]].Sum.item<double>();
+                sums[k] += loss.Terms[terms[k]].Sum.Number();
             }
         }
 
@@ -154,7 +154,7 @@ public sealed class TrainSession : IDisposable
     /// <summary>Copies all tensors to host memory: the only part of a checkpoint that training waits for.</summary>
     public void Snapshot()
     {
-        _hostWeights.Take(Model.named_parameters());
+        _hostWeights.Take(Model.NamedParameters);
         _hostOptimizer.Take(Optimizer.State);
         _hostAverage.Take(Average?.State ?? []);
     }
@@ -192,7 +192,7 @@ public sealed class TrainSession : IDisposable
             throw new BadInputException($"The checkpoint {path} has the seed {then.Seed}; train.seed is {Spec.Train.Seed}. Allowed: {then.Seed}.");
         }
 
-        TensorFile.Load(Path.Combine(path, CheckpointFolder.WeightsName), [.. Model.named_parameters()]);
+        TensorFile.Load(Path.Combine(path, CheckpointFolder.WeightsName), [.. Model.NamedParameters]);
         TensorFile.Load(Path.Combine(path, CheckpointFolder.OptimizerName), Optimizer.State);
         Optimizer.Steps = then.Step;
         LoadAverage(path, manifest);
@@ -211,7 +211,7 @@ public sealed class TrainSession : IDisposable
     }
 
     private Tensor Rows(int[] tokens, int length, int first, int rows) =>
-        torch.tensor<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
+        HostValues.TensorOf<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
 
     private void LoadAverage(string path, CheckpointManifest manifest)
     {
@@ -229,7 +229,7 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>Bytes of the device in use; of the process on a CPU.</summary>
-    public long MemoryBytes() => Device.index >= 0 ? HearthSeam.Memory(Device).Allocated : Environment.WorkingSet;
+    public long MemoryBytes() => DeviceMemory.Held(Device);
 
     public void Dispose()
     {
@@ -240,7 +240,7 @@ public sealed class TrainSession : IDisposable
         Average?.Dispose();
         Optimizer.Dispose();
         Data.Dispose();
-        foreach (var parameter in Model.parameters())
+        foreach (var parameter in Model.Parameters)
         {
             parameter.Dispose();
         }

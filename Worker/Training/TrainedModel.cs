@@ -27,7 +27,7 @@ public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
         var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         var tokenizer = CheckpointFolder.Tokenizer(folder);
         var model = plan.Build(dtype ?? (config.Run.Train.Precision == "fp64" ? float64 : float32), device, 0);
-        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.named_parameters()], convert: true);
+        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.NamedParameters], convert: true);
         return new TrainedModel(model, tokenizer);
     }
 }

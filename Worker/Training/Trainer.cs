@@ -82,7 +82,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
 
         // Every random number of a step comes from (seed, step): nothing that runs between steps can shift it.
         torch.manual_seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
-        session.Optimizer.zero_grad();
+        session.Optimizer.ClearGradients();
         using var sums = new LossSums();
         var shape = session.ShapeAt(state.Step);
         Announce(shape, state);

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Hearth.Training.Optim;
@@ -53,16 +54,16 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
         }
 
         using var moment = new CodedMoment(zeros([1000], ScalarType.Float64), map);
-        Assert.All(moment.Decode().ToArray<double>(), v => Assert.Equal(0.0, v));
+        Assert.All(moment.Decode().HostArray<double>(), v => Assert.Equal(0.0, v));
 
-        moment.Encode(tensor(values, 1000));
-        double[] once = moment.Decode().ToArray<double>();
-        byte[] codes = moment.Codes_N.ToArray<byte>();
+        moment.Encode(tensor(values));
+        double[] once = moment.Decode().HostArray<double>();
+        byte[] codes = moment.Codes_N.HostArray<byte>();
         moment.Encode(moment.Decode());
 
-        Assert.Equal(codes, moment.Codes_N.ToArray<byte>());
-        Assert.Equal(once, moment.Decode().ToArray<double>());
-        double[] scale = moment.Scale_K.ToArray<double>();
+        Assert.Equal(codes, moment.Codes_N.HostArray<byte>());
+        Assert.Equal(once, moment.Decode().HostArray<double>());
+        double[] scale = moment.Scale_K.HostArray<double>();
         for (int i = 0; i < values.Length; i++)
         {
             double share = Math.Abs(values[i]) / scale[i / 256], error = Math.Abs(values[i] - once[i]) / scale[i / 256];
@@ -77,11 +78,11 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
         foreach (var map in new[] { DynamicMap.Signed, DynamicMap.Unsigned })
         {
             using var moment = new CodedMoment(zeros([256], ScalarType.Float64), map);
-            moment.Encode(tensor(map.Values.ToArray(), 256));
-            Assert.Equal(Enumerable.Range(0, 256).Select(i => (byte)i), moment.Codes_N.ToArray<byte>());
+            moment.Encode(tensor(map.Values.ToArray()));
+            Assert.Equal(Enumerable.Range(0, 256).Select(i => (byte)i), moment.Codes_N.HostArray<byte>());
 
-            moment.Encode(tensor(map.Middles.Append(1.0).ToArray(), 256));
-            Assert.Equal(Enumerable.Range(0, 256).Select(i => (byte)i), moment.Codes_N.ToArray<byte>());
+            moment.Encode(tensor(map.Middles.Append(1.0).ToArray()));
+            Assert.Equal(Enumerable.Range(0, 256).Select(i => (byte)i), moment.Codes_N.HostArray<byte>());
         }
     }
 
@@ -97,13 +98,13 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
             foreach (var tensor in plan.Tensors)
             {
                 bool coded = tensor.Count >= 4096 && (tables == "8bit" || tensor.Name != "tok_emb");
-                long bytes = state.Where(s => s.Key[(s.Key.IndexOf('.', StringComparison.Ordinal) + 1)..] == tensor.Name).Sum(s => s.Value.bytes);
+                long bytes = state.Where(s => s.Key[(s.Key.IndexOf('.', StringComparison.Ordinal) + 1)..] == tensor.Name).Sum(s => s.Value.numel() * s.Value.ElementSize);
 
                 Assert.Equal(coded ? tensor.Count + tensor.Count + (8 * ((tensor.Count + 255) / 256)) : 8 * tensor.Count, bytes);
                 Assert.Equal(coded ? ScalarType.Byte : ScalarType.Float32, state["m." + tensor.Name].dtype);
             }
 
-            Assert.Equal(state.Values.Sum(v => v.bytes), MemoryForecast.Of(plan, 1, 64, "fp32", Spec with { EmbedState = tables }).Optimizer);
+            Assert.Equal(state.Values.Sum(v => v.numel() * v.ElementSize), MemoryForecast.Of(plan, 1, 64, "fp32", Spec with { EmbedState = tables }).Optimizer);
         }
     }
 
@@ -165,7 +166,7 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
             b.Step(1);
         }
 
-        Assert.All(fused.parameters().Zip(naive.parameters()), p => Assert.InRange(Small.Difference(p.First, p.Second), 0, tolerance));
+        Assert.All(fused.Parameters.Zip(naive.Parameters), p => Assert.InRange(Small.Difference(p.First, p.Second), 0, tolerance));
         Assert.All(a.State.Zip(b.State), s => Assert.InRange(Small.Difference(s.First.Value, s.Second.Value), 0, s.First.Value.dtype == ScalarType.Byte ? 0 : tolerance));
     }
 
@@ -175,7 +176,7 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
         var (model, plain) = (Wide(), Wide());
         using var optimizer = Optimizer.Create(model, Spec);
         using var other = Optimizer.Create(plain, Spec);
-        double before = model.Weight("w").ToArray<double>()[7];
+        double before = model.Weight("w").HostArray<double>()[7];
         double[] grad = [.. Enumerable.Repeat(0.5, 5000)];
         plain.Weight("w").grad = tensor(grad, 50, 100);
         grad[7] = double.NaN;
@@ -184,10 +185,10 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
         optimizer.Step(1);
         other.Step(1);
 
-        double[] got = model.Weight("w").ToArray<double>(), expected = plain.Weight("w").ToArray<double>();
+        double[] got = model.Weight("w").HostArray<double>(), expected = plain.Weight("w").HostArray<double>();
         Assert.Equal(before, got[7]);
         Assert.Equal(expected[8..], got[8..]);
-        byte[] codes = optimizer.State.Single(s => s.Name == "m.w").Value.ToArray<byte>();
+        byte[] codes = optimizer.State.Single(s => s.Name == "m.w").Value.HostArray<byte>();
         Assert.Equal((byte)DynamicMap.Signed.Zero, codes[7]);
         Assert.Equal(255, codes[8]);
     }
@@ -201,14 +202,14 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
         (grad[0], grad[1]) = (1e4, 1);
         model.Weight("w").grad = tensor(grad, 50, 100);
         optimizer.Step(1);
-        Assert.Equal(0, optimizer.State.Single(s => s.Name == "v.w").Value.ToArray<byte>()[1]);
-        double before = model.Weight("w").ToArray<double>()[1];
+        Assert.Equal(0, optimizer.State.Single(s => s.Name == "v.w").Value.HostArray<byte>()[1]);
+        double before = model.Weight("w").HostArray<double>()[1];
         (grad[0], grad[1]) = (0, 0);
         model.Weight("w").grad = tensor(grad, 50, 100);
 
         optimizer.Step(1);
 
-        Assert.Equal(10 * Spec.Lr, before - model.Weight("w").ToArray<double>()[1], 1e-12);
+        Assert.Equal(10 * Spec.Lr, before - model.Weight("w").HostArray<double>()[1], 1e-12);
     }
 
     [Fact]
@@ -242,13 +243,13 @@ public sealed class AdamW8BitTests(ITestOutputHelper output) : IDisposable
             }
 
             var ids_BT = tensor(ids, 4, 32);
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var totals = model.Count([.. ids.Select(i => (int)i)], 32);
             var loss = model.Loss(ids_BT, ids_BT, totals);
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(Schedules.Factor(Spec with { WarmupSteps = 20 }, step, 300));
-            sum += step >= 280 ? loss.Terms[0].Sum.item<double>() / totals.Counts[0] : 0;
+            sum += step >= 280 ? loss.Terms[0].Sum.Number() / totals.Counts[0] : 0;
         }
 
         return sum / 20;

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Xunit;
 using static TorchSharp.torch;
@@ -30,7 +31,7 @@ public sealed class DecoderTests : IDisposable
 
         for (int at = 1; at < 20; at += 6)
         {
-            long[] other = ids.ToArray<long>();
+            long[] other = ids.HostArray<long>();
             other[at] = (other[at] + 1) % 40;
             var changed = tensor(other, 1, 20);
 
@@ -113,8 +114,8 @@ public sealed class DecoderTests : IDisposable
         Assert.All(model.Plan.Tensors, t => Assert.Equal(0.0, Small.Difference(model.Weight(t.Name), again.Weight(t.Name))));
         Assert.NotEqual(0.0, Small.Difference(model.Weight("blocks.0.q"), other.Weight("blocks.0.q")));
         Assert.Equal(0.0, Largest(model, "mtp.2.res"));
-        Assert.Equal(1.0, model.Weight("final_norm").ToArray<float>().Min());
-        Assert.InRange(Math.Sqrt(model.Weight("tok_emb").pow(2).mean().item<double>()), 0.0195, 0.0205);
+        Assert.Equal(1.0, model.Weight("final_norm").HostArray<float>().Min());
+        Assert.InRange(Math.Sqrt(model.Weight("tok_emb").pow(2).mean().Number()), 0.0195, 0.0205);
 
         // Xavier's bound √(6/(in+out)); o and down carry 1/√(2L), here a half.
         Bound(model, "blocks.0.q", Math.Sqrt(6.0 / 128));
@@ -132,25 +133,25 @@ public sealed class DecoderTests : IDisposable
         var narrow = Small.Tiny(new { mtp_kind = "block", tie_embeddings = false }, ScalarType.Float32, ScalarType.BFloat16);
         using (no_grad())
         {
-            foreach (var (name, weight) in full.named_parameters())
+            foreach (var (name, weight) in full.NamedParameters)
             {
                 narrow.Weight(name).copy_(weight);
             }
         }
 
         var ids = Small.Ids(2, 24, 40);
-        var totals = full.Count([.. ids.ToArray<long>().Select(i => (int)i)], 24);
+        var totals = full.Count([.. ids.HostArray<long>().Select(i => (int)i)], 24);
         var (a, b) = (full.Loss(ids, ids, totals).Total, narrow.Loss(ids, ids, totals).Total);
         b.backward();
 
-        Assert.InRange(Math.Abs(a.item<double>() - b.item<double>()), 1e-7, 0.02);
-        Assert.All(narrow.parameters(), p => Assert.Equal((ScalarType.Float32, ScalarType.Float32), (p.dtype, p.grad!.dtype)));
+        Assert.InRange(Math.Abs(a.Number() - b.Number()), 1e-7, 0.02);
+        Assert.All(narrow.Parameters, p => Assert.Equal((ScalarType.Float32, ScalarType.Float32), (p.dtype, p.grad!.dtype)));
     }
 
     private static Decoder Model(string kind, bool tied, bool qkNorm, int kv, ScalarType dtype = ScalarType.Float64) =>
         Small.Tiny(new { mtp_kind = kind, tie_embeddings = tied, qk_norm = qkNorm, n_kv_head = kv }, dtype);
 
-    private static double Largest(Decoder model, string name) => model.Weight(name).ToArray<double>().Max(Math.Abs);
+    private static double Largest(Decoder model, string name) => model.Weight(name).HostArray<double>().Max(Math.Abs);
 
     private static void Bound(Decoder model, string name, double bound) => Assert.InRange(Largest(model, name), bound * 0.97, bound * 1.0001);
 }

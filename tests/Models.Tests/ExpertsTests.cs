@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Xunit;
 using static TorchSharp.torch;
@@ -18,17 +19,17 @@ public sealed class ExpertsTests : IDisposable
     {
         var routing = Experts.Route(tensor(new[] { 0.0, 1, 0, 1, 2, 2, 2, 2 }, 2, 4), 3);
 
-        Assert.Equal([1L, 3, 0, 0, 1, 2], routing.Experts_NK.ToArray<long>());
+        Assert.Equal([1L, 3, 0, 0, 1, 2], routing.Experts_NK.HostArray<long>());
     }
 
     [Fact]
     public void One_choice_counts_by_its_probability_and_several_by_their_shares()
     {
         var logits = Normal([7, 4]);
-        var p = logits.softmax(-1).ToArray<double>();
+        var p = logits.softmax(-1).HostArray<double>();
 
-        Assert.Equal(p.Chunk(4).Select(row => row.Max()), Experts.Route(logits, 1).Gates_NK.ToArray<double>());
-        double[] two = Experts.Route(logits, 2).Gates_NK.ToArray<double>();
+        Assert.Equal(p.Chunk(4).Select(row => row.Max()), Experts.Route(logits, 1).Gates_NK.HostArray<double>());
+        double[] two = Experts.Route(logits, 2).Gates_NK.HostArray<double>();
         foreach (var (row, gates) in p.Chunk(4).Zip(two.Chunk(2)))
         {
             double[] best = [.. row.OrderDescending().Take(2)];
@@ -74,18 +75,18 @@ public sealed class ExpertsTests : IDisposable
         var even = Experts.Route(zeros([8, 4], ScalarType.Float64), 1);
         var collapsed = Experts.Route(tensor(new[] { 50.0, 0, 0, 0 }, 1, 4).expand(8, 4), 1);
 
-        Assert.Equal(1, Experts.LoadBalance(even).item<double>(), 1e-14);
-        Assert.Equal(4, Experts.LoadBalance(collapsed).item<double>(), 1e-12);
-        Assert.Equal(1, Experts.Shares(Experts.Route(Normal([9, 4]), 2)).sum().item<double>(), 1e-14);
+        Assert.Equal(1, Experts.LoadBalance(even).Number(), 1e-14);
+        Assert.Equal(4, Experts.LoadBalance(collapsed).Number(), 1e-12);
+        Assert.Equal(1, Experts.Shares(Experts.Route(Normal([9, 4]), 2)).sum().Number(), 1e-14);
     }
 
     [Fact]
     public void The_routers_z_loss_is_the_mean_squared_logsumexp()
     {
         var logits = Normal([5, 3]);
-        double expected = logits.ToArray<double>().Chunk(3).Average(row => Math.Pow(Math.Log(row.Sum(Math.Exp)), 2));
+        double expected = logits.HostArray<double>().Chunk(3).Average(row => Math.Pow(Math.Log(row.Sum(Math.Exp)), 2));
 
-        Assert.Equal(expected, Experts.RouterZ(logits).item<double>(), 1e-12);
+        Assert.Equal(expected, Experts.RouterZ(logits).Number(), 1e-12);
     }
 
     [Theory]
@@ -128,8 +129,8 @@ public sealed class ExpertsTests : IDisposable
         }
 
         Experts.Dispatch(x, first, Expert).sum().backward();
-        Assert.True(weights[0].grad!.abs().sum().item<double>() > 0);
-        Assert.Equal(0.0, weights[1].grad!.abs().sum().item<double>());
+        Assert.True(weights[0].grad!.abs().sum().Number() > 0);
+        Assert.Equal(0.0, weights[1].grad!.abs().sum().Number());
 
         called.Clear();
         using var quiet = no_grad();
@@ -184,7 +185,7 @@ public sealed class ExpertsTests : IDisposable
 
         double gate = 1 / (1 + Math.Exp(-1));
         Assert.InRange(Small.Difference(x.narrow(0, 0, 2) * gate, y.narrow(0, 0, 2)), 0, 1e-14);
-        Assert.Equal(0.0, y.narrow(0, 2, 2).pow(2).sum().item<double>());
+        Assert.Equal(0.0, y.narrow(0, 2, 2).pow(2).sum().Number());
     }
 
     private static Tensor Normal(long[] shape) => empty(shape, ScalarType.Float64).normal_();

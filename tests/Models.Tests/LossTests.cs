@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Xunit;
 using static TorchSharp.torch;
@@ -27,7 +28,7 @@ public sealed class LossTests : IDisposable
     {
         var model = Small.Tiny(new { mtp_weight = 0.3 });
         var ids = Small.Ids(2, 12, 40);
-        long[] labels = ids.ToArray<long>();
+        long[] labels = ids.HostArray<long>();
         (labels[3], labels[12], labels[23]) = (-100, -100, -100);
         var labels_BT = tensor(labels, 2, 12);
         var loss = Loss(model, ids, labels_BT, out var totals);
@@ -38,11 +39,11 @@ public sealed class LossTests : IDisposable
         {
             double mean = ByHand(heads[k], labels, 12, k, out int count);
             Assert.Equal(count, totals.Counts[k]);
-            Assert.Equal(mean, loss.Terms[k].Sum.item<double>() / count, 1e-10);
+            Assert.Equal(mean, loss.Terms[k].Sum.Number() / count, 1e-10);
             total += mean * (k == 0 ? 1 : 0.1);
         }
 
-        Assert.Equal(total, loss.Total.item<double>(), 1e-10);
+        Assert.Equal(total, loss.Total.Number(), 1e-10);
     }
 
     [Fact]
@@ -50,24 +51,24 @@ public sealed class LossTests : IDisposable
     {
         var model = Small.Tiny(new { mtp_kind = "block" });
         var ids = Small.Ids(4, 10, 40);
-        long[] labels = ids.ToArray<long>();
+        long[] labels = ids.HostArray<long>();
         Array.Fill(labels, -100, 0, 9);
         var labels_BT = tensor(labels, 4, 10);
         var whole = Loss(model, ids, labels_BT, out var totals);
         whole.Total.backward();
-        var expected = model.parameters().Select(p => p.grad!.clone()).ToArray();
-        model.zero_grad();
+        var expected = model.Parameters.Select(p => p.grad!.clone()).ToArray();
+        model.ClearGradients();
 
         double total = 0;
         foreach (var (first, rows) in new[] { (0, 1), (1, 2), (3, 1) })
         {
             var part = model.Loss(ids.narrow(0, first, rows), labels_BT.narrow(0, first, rows), totals);
             part.Total.backward();
-            total += part.Total.item<double>();
+            total += part.Total.Number();
         }
 
-        Assert.Equal(whole.Total.item<double>(), total, 1e-12);
-        Assert.All(model.parameters().Zip(expected), p => Assert.InRange(Small.Difference(p.First.grad!, p.Second), 0, 1e-12));
+        Assert.Equal(whole.Total.Number(), total, 1e-12);
+        Assert.All(model.Parameters.Zip(expected), p => Assert.InRange(Small.Difference(p.First.grad!, p.Second), 0, 1e-12));
     }
 
     [Fact]
@@ -77,8 +78,8 @@ public sealed class LossTests : IDisposable
         var loss = Loss(model, Small.Ids(1, 6, 40), full([1, 6], -100, ScalarType.Int64), out _);
         loss.Total.backward();
 
-        Assert.Equal(0.0, loss.Total.item<double>());
-        Assert.All(model.parameters(), p => Assert.Equal(0.0, p.grad!.ToArray<double>().Max(Math.Abs)));
+        Assert.Equal(0.0, loss.Total.Number());
+        Assert.All(model.Parameters, p => Assert.Equal(0.0, p.grad!.HostArray<double>().Max(Math.Abs)));
     }
 
     [Fact]
@@ -90,7 +91,7 @@ public sealed class LossTests : IDisposable
 
         Assert.Equal([4L, 2, 0, 0], totals.Counts);
         Assert.Equal(4, loss.Terms.Count);
-        Assert.Equal(0.0, loss.Terms[3].Sum.item<double>());
+        Assert.Equal(0.0, loss.Terms[3].Sum.Number());
         Assert.Throws<ArgumentException>(() => model.Loss(ids.narrow(1, 0, 1), ids.narrow(1, 0, 1), totals));
     }
 
@@ -119,7 +120,7 @@ public sealed class LossTests : IDisposable
             Assert.InRange(Small.Difference(main.narrow(1, 0, 10 - k), logits), 0, 1e-3);
         }
 
-        Assert.Equal(1.0, normed.ToArray<double>().Max());
+        Assert.Equal(1.0, normed.HostArray<double>().Max());
     }
 
     [Theory]
@@ -132,15 +133,15 @@ public sealed class LossTests : IDisposable
         Loss(model, ids, ids, out var totals).Total.backward();
 
         const double step = 1e-5;
-        foreach (var (name, weight) in model.named_parameters())
+        foreach (var (name, weight) in model.NamedParameters)
         {
-            double[] gradient = weight.grad!.ToArray<double>();
+            double[] gradient = weight.grad!.HostArray<double>();
             int at = Array.IndexOf(gradient, gradient.MaxBy(Math.Abs));
             double Value(double shift)
             {
                 using var quiet = no_grad();
                 weight.flatten().narrow(0, at, 1).add_(full([1], shift, ScalarType.Float64));
-                double value = model.Loss(ids, ids, totals).Total.item<double>();
+                double value = model.Loss(ids, ids, totals).Total.Number();
                 weight.flatten().narrow(0, at, 1).add_(full([1], -shift, ScalarType.Float64));
                 return value;
             }
@@ -152,14 +153,14 @@ public sealed class LossTests : IDisposable
 
     private static LossResult Loss(LanguageModel model, Tensor ids_BT, Tensor labels_BT, out LossTotals totals)
     {
-        totals = model.Count([.. labels_BT.ToArray<long>().Select(l => (int)l)], (int)labels_BT.size(1));
+        totals = model.Count([.. labels_BT.HostArray<long>().Select(l => (int)l)], (int)labels_BT.size(1));
         return model.Loss(ids_BT, labels_BT, totals);
     }
 
     private static double ByHand(Tensor logits_BTV, long[] labels, int time, int k, out int count)
     {
         long vocabulary = logits_BTV.size(2), rows = logits_BTV.size(1);
-        double[] z = logits_BTV.ToArray<double>();
+        double[] z = logits_BTV.HostArray<double>();
         double sum = 0;
         count = 0;
         for (int b = 0; b < labels.Length / time; b++)

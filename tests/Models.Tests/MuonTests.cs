@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Optim;
 using Xunit;
 using static TorchSharp.torch;
@@ -10,7 +10,6 @@ namespace Hearth.Tests;
 
 public sealed class MuonTests : IDisposable
 {
-    private static readonly Op SingularValues = new("aten::linalg_svdvals");
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     public MuonTests() => manual_seed(4);
@@ -25,7 +24,7 @@ public sealed class MuonTests : IDisposable
     {
         var u = empty([1, rows, columns]).normal_();
         var turned = NewtonSchulz.Orthogonalize(u, 5);
-        double[] values = SingularValues.One(turned.select(0, 0)).ToArray<double>();
+        double[] values = linalg.svdvals(turned.select(0, 0)).HostArray<double>();
 
         Assert.InRange(values.Min(), 0.6, 1.0);
         Assert.InRange(values.Max(), 1.0, 1.3);
@@ -65,7 +64,7 @@ public sealed class MuonTests : IDisposable
 
         optimizer.Step(0.5);
 
-        double[] moved = SingularValues.One((before - model.Weight("blocks.0.ffn.gate")) / 0.05).ToArray<double>();
+        double[] moved = linalg.svdvals((before - model.Weight("blocks.0.ffn.gate")) / 0.05).HostArray<double>();
         Assert.All(moved, s => Assert.InRange(s, 0.6 * Math.Sqrt(3), 1.3 * Math.Sqrt(3)));
     }
 

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Hearth.Training.Optim;
@@ -22,7 +23,7 @@ public sealed class OptimTests : IDisposable
         var watched = new[] { "blocks.0.q", "tok_emb", "final_norm" }.Select(n => (Name: n, Group: n == "final_norm" ? 0 : 0.1, W: First(model, n), M: 0.0, V: 0.0)).ToArray();
         for (int step = 1; step <= 3; step++)
         {
-            foreach (var (weight, index) in model.parameters().Select((w, i) => (w, i)))
+            foreach (var (weight, index) in model.Parameters.Select((w, i) => (w, i)))
             {
                 weight.grad = full(weight.shape, 0.1 * step * (index % 2 == 0 ? 1 : -2), ScalarType.Float64);
             }
@@ -65,7 +66,7 @@ public sealed class OptimTests : IDisposable
         }
 
         Assert.All(a.State.Zip(b.State), s => Assert.InRange(Small.Difference(s.First.Value, s.Second.Value), 0, tolerance));
-        Assert.All(fused.parameters().Zip(naive.parameters()), p => Assert.InRange(Small.Difference(p.First, p.Second), 0, tolerance));
+        Assert.All(fused.Parameters.Zip(naive.Parameters), p => Assert.InRange(Small.Difference(p.First, p.Second), 0, tolerance));
     }
 
     [Fact]
@@ -73,8 +74,8 @@ public sealed class OptimTests : IDisposable
     {
         var model = Small.Tiny();
         using var optimizer = new AdamW(model, new OptimizerSpec { Lr = 0.1, WeightDecay = 0.5 });
-        var before = model.parameters().Select(p => p.detach().clone()).ToArray();
-        foreach (var weight in model.parameters())
+        var before = model.Parameters.Select(p => p.detach().clone()).ToArray();
+        foreach (var weight in model.Parameters)
         {
             weight.grad = zeros(weight.shape, ScalarType.Float64);
         }
@@ -107,8 +108,8 @@ public sealed class OptimTests : IDisposable
         var model = Small.Tiny();
         var spec = new OptimizerSpec { Lr = 0.1, MatrixLr = 0.2, EmbedLr = 0.3, WeightDecay = 0 };
         using var optimizer = new AdamW(model, spec);
-        var before = model.parameters().Select(p => p.detach().clone()).ToArray();
-        foreach (var weight in model.parameters())
+        var before = model.Parameters.Select(p => p.detach().clone()).ToArray();
+        foreach (var weight in model.Parameters)
         {
             weight.grad = ones(weight.shape, ScalarType.Float64);
         }
@@ -134,7 +135,7 @@ public sealed class OptimTests : IDisposable
         optimizer.Step(1);
 
         double grad = (-4 / (Math.Sqrt(6 * 16) + 1e-6)) + 0.5;
-        Assert.Equal(0.1 * grad, optimizer.State[0].Value.ToArray<double>()[0], 1e-12);
+        Assert.Equal(0.1 * grad, optimizer.State[0].Value.HostArray<double>()[0], 1e-12);
         Assert.Equal(1 - (0.1 * grad / (Math.Abs(grad) + 1e-8)), First(model, "w"), 1e-12);
     }
 
@@ -155,10 +156,10 @@ public sealed class OptimTests : IDisposable
                 optimizer.Step(1);
             }
 
-            states.Add([.. a.State.SelectMany(s => s.Value.ToArray<double>())]);
+            states.Add([.. a.State.SelectMany(s => s.Value.HostArray<double>())]);
         }
 
-        double[] w = sparse.Weight("table").ToArray<double>(), all = plain.Weight("table").ToArray<double>();
+        double[] w = sparse.Weight("table").HostArray<double>(), all = plain.Weight("table").HostArray<double>();
         Assert.Equal([1.0, 1], w[4..]);
         Assert.Equal(all[2..4], w[2..4]);
         Assert.NotEqual(all[0], w[0]);
@@ -178,12 +179,12 @@ public sealed class OptimTests : IDisposable
         optimizer.Step(1);
 
         Assert.Equal(Math.Sqrt((256 * 9) + (16 * 16)), norm, 1e-9);
-        double first = optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0];
+        double first = optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.HostArray<double>()[0];
         Assert.Equal(0.1 * 3 / (norm + 1e-6), first, 1e-12);
 
         optimizer.ClipGradNorm(0);
         optimizer.Step(1);
-        Assert.Equal((0.9 * first) + 0.3, optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.ToArray<double>()[0], 1e-12);
+        Assert.Equal((0.9 * first) + 0.3, optimizer.State.Single(s => s.Name == "m.blocks.0.q").Value.HostArray<double>()[0], 1e-12);
     }
 
     [Theory]
@@ -201,9 +202,9 @@ public sealed class OptimTests : IDisposable
 
     private static double Advance(LanguageModel model, Optimizer optimizer, int seed)
     {
-        optimizer.zero_grad();
+        optimizer.ClearGradients();
         var ids = Small.Ids(2, 12, 40, seed);
-        var totals = model.Count([.. ids.ToArray<long>().Select(i => (int)i)], 12);
+        var totals = model.Count([.. ids.HostArray<long>().Select(i => (int)i)], 12);
         model.Loss(ids, ids, totals).Total.backward();
         return optimizer.ClipGradNorm(0.01);
     }
@@ -211,7 +212,7 @@ public sealed class OptimTests : IDisposable
     private static void Copy(LanguageModel from, LanguageModel to, bool gradients = false)
     {
         using var quiet = no_grad();
-        foreach (var (name, weight) in from.named_parameters())
+        foreach (var (name, weight) in from.NamedParameters)
         {
             if (gradients)
             {
@@ -224,5 +225,5 @@ public sealed class OptimTests : IDisposable
         }
     }
 
-    private static double First(LanguageModel model, string name) => model.Weight(name).ToArray<double>()[0];
+    private static double First(LanguageModel model, string name) => model.Weight(name).HostArray<double>()[0];
 }

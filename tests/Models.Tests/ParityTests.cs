@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Hearth.Models;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training;
 using Hearth.Training.Parity;
 using Xunit;
@@ -76,7 +76,7 @@ public sealed class ParityTests
         using var expected = SafetensorsReader.Open(Case("moa-l2_top2"));
         Assert.Contains("loss ", log, StringComparison.Ordinal);
         Assert.All(["expect.loss.ti", "expect.loss.balance"], name =>
-            Assert.Equal(expected.Read(name).ToArray<double>()[0], results[name].ToArray<double>()[0], 1e-12));
+            Assert.Equal(expected.Read(name).HostArray<double>()[0], results[name].HostArray<double>()[0], 1e-12));
     }
 
     [Fact]
@@ -96,19 +96,19 @@ public sealed class ParityTests
             Write(path, [.. inputs, ("expect.greedy", TorchSharp.torch.zeros([2, 30], TorchSharp.torch.int32))], metadata);
             _ = ParityRunner.Run(path, "fp64", "cpu", path + ".out", TextWriter.Null);
             using var got = SafetensorsReader.Open(path + ".out");
-            int[] tokens = got.Read("expect.greedy").ToArray<int>();
+            int[] tokens = got.Read("expect.greedy").HostArray<int>();
 
             // Each token is the likeliest of the full forward over what precedes it.
             using var reader = SafetensorsReader.Open(path);
             var model = ParityCase.Read(reader).Plan.Build(TorchSharp.torch.ScalarType.Float64, TorchSharp.torch.CPU, 0);
             using var quiet = TorchSharp.torch.no_grad();
-            foreach (var (name, weight) in model.named_parameters())
+            foreach (var (name, weight) in model.NamedParameters)
             {
                 weight.copy_(file.Read(name));
             }
 
             var text = TorchSharp.torch.cat([file.Read("input.ids").narrow(1, 0, 8), got.Read("expect.greedy")], 1).to(TorchSharp.torch.int64);
-            Assert.Equal(tokens.Select(t => (long)t), model.Logits(text).narrow(1, 7, 30).argmax(-1).ToArray<long>());
+            Assert.Equal(tokens.Select(t => (long)t), model.Logits(text).narrow(1, 7, 30).argmax(-1).HostArray<long>());
         }
         finally
         {

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Xunit;
 using static TorchSharp.torch;
@@ -127,14 +128,14 @@ public sealed class SamplerTests
         using var scope = NewDisposeScope();
         var model = Small.Tiny();
         var how = new Sampling(1.0, 10, 42);
-        byte[] before = get_rng_state().ToArray<byte>();
+        byte[] before = get_rng_state().HostArray<byte>();
 
         int[] text = [.. Sampler.Generate(model, [1, 2, 3], 20, how)];
 
         Assert.Equal(20, text.Length);
         Assert.Equal(text, Sampler.Generate(model, [1, 2, 3], 20, how));
         Assert.NotEqual(text, Sampler.Generate(model, [1, 2, 3], 20, how with { Seed = 43 }));
-        Assert.Equal(before, get_rng_state().ToArray<byte>());
+        Assert.Equal(before, get_rng_state().HostArray<byte>());
     }
 
     [Fact]

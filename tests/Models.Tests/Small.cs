@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Runs;
@@ -57,7 +58,7 @@ internal static class Small
 
     internal static double Difference(Tensor a, Tensor b)
     {
-        double[] x = a.ToArray<double>(), y = b.ToArray<double>();
+        double[] x = a.HostArray<double>(), y = b.HostArray<double>();
         Assert.Equal(a.shape, b.shape);
         return x.Zip(y, (p, q) => Math.Abs(p - q)).DefaultIfEmpty(0).Max();
     }
@@ -67,6 +68,6 @@ internal static class Small
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        return LiveTensors;
+        return Tensor.TotalCount;
     }
 }

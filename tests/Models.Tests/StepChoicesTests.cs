@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Moa;
@@ -35,7 +36,7 @@ public class StepChoicesTests
         var overrides = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(fields)!;
         var model = Contract.FamilyContract.Awake(Families.Plan(new ModelSpec { Family = family, Size = "nano", Overrides = overrides }, errors)!.Build(float64, CPU, 1, float64));
         var ids_BT = Small.Ids(2, Length, model.Plan.VocabSize);
-        var input = new LossInput(ids_BT, ids_BT, model.Count([.. ids_BT.ToArray<long>().Select(i => (int)i)], Length));
+        var input = new LossInput(ids_BT, ids_BT, model.Count([.. ids_BT.HostArray<long>().Select(i => (int)i)], Length));
         var made = model.Prepare(input, At(0)).Made;
 
         var first = new Dictionary<StepChoices, (int Step, string Bits)>();
@@ -92,7 +93,7 @@ public class StepChoicesTests
         var longer = made.For(4096);
 
         Assert.Equal((64, 4096), (held.size(0), longer.size(0)));
-        Assert.Equal(63, held.narrow(0, 63, 1).item<double>());
+        Assert.Equal(63, held.narrow(0, 63, 1).Number());
         Assert.Same(held, made.For(64));
         Assert.Same(longer, made.For(100));
         rope.Turn(ones([1, 1, 4096, 4], float32, CPU), 1e4, 0);
@@ -104,11 +105,11 @@ public class StepChoicesTests
     {
         var tables = new FourierTables(8, 2, 1e4, float32, CPU);
         var (positions, sines, _) = tables.Rows(0, 16);
-        double[] before = sines.ToArray<double>();
+        double[] before = sines.HostArray<double>();
         tables.Rows(0, 4096);
 
-        Assert.Equal(before, sines.ToArray<double>());
-        Assert.Equal(15, positions.ToArray<double>()[^1]);
+        Assert.Equal(before, sines.HostArray<double>());
+        Assert.Equal(15, positions.HostArray<double>()[^1]);
     }
 
     private static TrainingStep At(int step) => new(1, step, Steps, 1, 0) { Quantize = step >= 8 };
@@ -121,12 +122,12 @@ public class StepChoicesTests
         var loss = model.Loss(input);
         loss.Total.backward();
         double gradients = 0;
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
-            gradients += weight.grad is { } gradient ? gradient.sum().item<double>() : 0;
+            gradients += weight.grad is { } gradient ? gradient.sum().Number() : 0;
             weight.grad = null;
         }
 
-        return string.Join(' ', (double[])[loss.Total.item<double>(), gradients, .. loss.Terms.Select(t => t.Sum.item<double>())]);
+        return string.Join(' ', (double[])[loss.Total.Number(), gradients, .. loss.Terms.Select(t => t.Sum.Number())]);
     }
 }

@@ -1,7 +1,7 @@
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using TorchSharp;
@@ -57,16 +57,16 @@ public sealed class AverageTests : IDisposable
         var model = plan.Build(torch.float32, torch.CPU, SeedMix.Of(7, RandomStream.Weights, 0));
         foreach (string name in (string[])["tok_emb", "blocks.1.q", "smear.gate"])
         {
-            double[] expected = model.Weight(name).ToArray<double>();
+            double[] expected = model.Weight(name).HostArray<double>();
             for (int step = 1; step <= 12; step++)
             {
                 using var file = Open("average", step);
-                double[] w = file.Read(name).ToArray<double>();
+                double[] w = file.Read(name).HostArray<double>();
                 expected = [.. expected.Zip(w, (e, x) => (0.9 * e) + (0.1 * x))];
             }
 
             using var exported = SafetensorsReader.Open(CheckpointFolder.ExportPath(last));
-            double worst = exported.Read(name).ToArray<double>().Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+            double worst = exported.Read(name).HostArray<double>().Zip(expected, (a, b) => Math.Abs(a - b)).Max();
             Assert.InRange(worst, 0, 1e-6);
         }
     }
@@ -91,9 +91,9 @@ public sealed class AverageTests : IDisposable
             double[][] taken = [.. new long[] { 6, 8, 10, 12 }.Select(step =>
             {
                 using var file = Open("snapshots", step);
-                return file.Read(name).ToArray<double>();
+                return file.Read(name).HostArray<double>();
             })];
-            double worst = exported.Read(name).ToArray<double>().Select((value, i) => Math.Abs(value - taken.Average(w => w[i]))).Max();
+            double worst = exported.Read(name).HostArray<double>().Select((value, i) => Math.Abs(value - taken.Average(w => w[i]))).Max();
             Assert.InRange(worst, 0, 1e-6);
         }
 
@@ -114,16 +114,16 @@ public sealed class AverageTests : IDisposable
             model.Weight("tok_emb").mul_(3.0);
         }
 
-        float[] weights = model.Weight("tok_emb").ToArray<float>();
+        float[] weights = model.Weight("tok_emb").HostArray<float>();
         average.Update(0, 10);
-        float[] averages = average.State[0].Value.ToArray<float>();
+        float[] averages = average.State[0].Value.HostArray<float>();
         using (average.Use())
         {
-            Assert.Equal(averages, model.Weight("tok_emb").ToArray<float>());
+            Assert.Equal(averages, model.Weight("tok_emb").HostArray<float>());
         }
 
-        Assert.Equal(weights, model.Weight("tok_emb").ToArray<float>());
-        Assert.Equal(averages, average.State[0].Value.ToArray<float>());
+        Assert.Equal(weights, model.Weight("tok_emb").HostArray<float>());
+        Assert.Equal(averages, average.State[0].Value.HostArray<float>());
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public sealed class ChatCommandTests : CheckpointTest
         using (torch.no_grad())
         {
             // A barely moved model says one token whatever it was told.
-            model.parameters().Where(p => p.shape.Length == 2).ToList().ForEach(p => p.mul_(3));
+            model.Parameters.Where(p => p.shape.Length == 2).ToList().ForEach(p => p.mul_(3));
         }
 
         var template = ChatTemplates.For(tokenizer);

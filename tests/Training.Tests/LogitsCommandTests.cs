@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using TorchSharp;
 using Xunit;
 
@@ -26,8 +26,8 @@ public sealed class LogitsCommandTests : CheckpointTest
         using var quiet = torch.no_grad();
         var expected = model.Logits(torch.tensor([5L, 9, 30, 1], 1, 4));
         Assert.Equal([1L, 4, model.Plan.VocabSize], entry.Shape);
-        double[] read = file.Read("logits").ToArray<double>();
-        Assert.All(expected.ToArray<double>().Zip(read), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
+        double[] read = file.Read("logits").HostArray<double>();
+        Assert.All(expected.HostArray<double>().Zip(read), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
         int likeliest = Sampler.Likeliest(read.AsSpan(2 * model.Plan.VocabSize, model.Plan.VocabSize));
         Assert.StartsWith($"  2 (id 30)  {likeliest}: ", result.Lines[3], StringComparison.Ordinal);
     }
@@ -44,8 +44,8 @@ public sealed class LogitsCommandTests : CheckpointTest
         var expected = model.Outputs(torch.tensor([5L, 9, 30], 1, 3)).ToDictionary(o => o.Name, o => o.Value);
         Assert.Equal(["halt.0", "logits.0", "logits.1"], file.Entries.Select(e => e.Name).Order(StringComparer.Ordinal));
         Assert.Equal([1L, 3], file.Entries.Single(e => e.Name == "halt.0").Shape);
-        Assert.All(expected, o => Assert.All(o.Value.ToArray<double>().Zip(file.Read(o.Key).ToArray<double>()), pair => Assert.Equal(pair.First, pair.Second, 1e-3)));
-        Assert.Equal(model.Logits(torch.tensor([5L, 9, 30], 1, 3)).ToArray<float>(), expected["logits.1"].ToArray<float>());
+        Assert.All(expected, o => Assert.All(o.Value.HostArray<double>().Zip(file.Read(o.Key).HostArray<double>()), pair => Assert.Equal(pair.First, pair.Second, 1e-3)));
+        Assert.Equal(model.Logits(torch.tensor([5L, 9, 30], 1, 3)).HostArray<float>(), expected["logits.1"].HostArray<float>());
     }
 
     [Theory]

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Hearth.Training.Tokenizers;
@@ -26,7 +26,7 @@ internal static class SmallCheckpoint
         var plan = Families.Plan(new ModelSpec { Family = family, Size = "nano", Overrides = new() { ["vocab_size"] = JsonSerializer.SerializeToElement(512) } }, errors);
         var model = plan?.Build(dtype, torch.CPU, 3) ?? throw new InvalidOperationException(string.Join(" ", errors.Select(e => e.Message)));
         using var quiet = torch.no_grad();
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.add_(torch.empty(weight.shape, torch.float32).normal_(0, 0.1).to(dtype));
         }
@@ -49,7 +49,7 @@ internal static class SmallCheckpoint
         var config = JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = model.Plan.Config, Run = spec }, Json.Pretty);
         List<CheckpointFile> files =
         [
-            new(CheckpointFolder.WeightsName, s => SafetensorsWriter.Write(s, [.. model.named_parameters().Select(p => (p.name, p.parameter.detach()))])),
+            new(CheckpointFolder.WeightsName, s => SafetensorsWriter.Write(s, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach()))])),
             new(CheckpointFolder.OptimizerName, s => SafetensorsWriter.Write(s, optimizer.State)),
             new(CheckpointFolder.StateName, s => JsonSerializer.Serialize(s, new TrainState { Step = 5 }, Json.Pretty)),
             new(CheckpointFolder.ConfigName, s => s.Write(config)),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Hearth.Training.Optim;
@@ -117,7 +118,7 @@ public sealed class StepRecorderTests : IDisposable
     private static void Run(StepRecorder recorder, LanguageModel model, LossInput input)
     {
         using var scope = NewDisposeScope();
-        model.zero_grad();
+        model.ClearGradients();
         recorder.Run(input);
     }
 
@@ -141,7 +142,7 @@ public sealed class StepRecorderTests : IDisposable
         for (int step = 0; step < Steps; step++)
         {
             using var inner = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             int rows = parts.Sum();
             int[] ids = Ids(step, rows);
             var totals = model.Count(ids, Length) with { MicroBatches = parts.Length };
@@ -159,7 +160,7 @@ public sealed class StepRecorderTests : IDisposable
             var (total, main) = sums.Read(totals);
             double norm = optimizer.ClipGradNorm(1);
             optimizer.Step(1);
-            trace.Add($"{step}: {total:R} {main:R} {norm:R} {model.parameters().Sum(p => p.detach().to(float64).sum().item<double>()):R}");
+            trace.Add($"{step}: {total:R} {main:R} {norm:R} {model.Parameters.Sum(p => p.detach().to(float64).sum().Number()):R}");
             Evaluate(model, step);
         }
 

@@ -1,6 +1,6 @@
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Xunit;
 

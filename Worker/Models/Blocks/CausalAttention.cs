@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T query rows, S key rows, H query heads, K key/value heads, N head width.
@@ -17,7 +18,7 @@ public static class CausalAttention
         long heads = q_BHTN.size(1), time = q_BHTN.size(2), keys = k_BKSN.size(2);
         bool shifted = keys > time;
         var mask = mask_B1TS?.to(q_BHTN.dtype) ?? (shifted && time > 1 ? Mask(time, keys, q_BHTN) : null);
-        return nn.functional.scaled_dot_product_attention(q_BHTN, Repeat(k_BKSN, heads), Repeat(v_BKSN, heads), mask, is_causal: mask is null && !shifted && time > 1);
+        return Operators.Attention(q_BHTN, k_BKSN, v_BKSN, mask, causal: mask is null && !shifted && time > 1);
     }
 
     /// <summary>Each head for as many query heads as read it: [B,K,S,N] to [B,H,S,N].</summary>

@@ -64,7 +64,7 @@ public sealed class DecisionHead(DecisionHeadConfig config, Func<string, Tensor>
     {
         long batch = text_BTD.size(0), time = text_BTD.size(1);
         long[] places = [.. extras.PooledColumns(batch, time).Select((column, b) => (b * time) + column)];
-        var pooled_BD = text_BTD.reshape(-1, config.Dim).index_select(0, tensor(places, batch).to(text_BTD.device));
+        var pooled_BD = text_BTD.reshape(-1, config.Dim).index_select(0, tensor(places).to(text_BTD.device));
         return Functions.Linear(Functions.RmsNorm(pooled_BD, _norm_D, config.NormEps), _weight_CD, compute).to(_bias_C.dtype) + _bias_C;
     }
 
@@ -78,7 +78,7 @@ public sealed class DecisionHead(DecisionHeadConfig config, Func<string, Tensor>
         double[]? byClass = config.ClassWeighted ? extras.ClassWeight : null;
         double[] counted = [.. targets.Select(y => y is >= 0 and < DecisionHeadConfig.Classes ? 1.0 : 0)];
         double[] weights = [.. targets.Select((y, b) => counted[b] == 0 ? 0 : byClass?[y] ?? 1)];
-        Tensor Rows(double[] values) => tensor(values, values.Length).to(logits_BC.dtype).to(logits_BC.device);
+        Tensor Rows(double[] values) => tensor(values).to(logits_BC.dtype).to(logits_BC.device);
 
         double[] oneHot = new double[targets.Length * DecisionHeadConfig.Classes];
         for (int b = 0; b < targets.Length; b++)

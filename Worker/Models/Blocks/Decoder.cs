@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, V vocabulary, N rows.
@@ -191,7 +192,7 @@ public sealed partial class Decoder : LanguageModel
 
     private ForwardContext Context(long offset) => new(offset, _compute, _rope);
 
-    private Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD).to(Dtype);
+    private Tensor Embed(Tensor ids_BT) => Operators.Embedding(ids_BT, _embedding_VD).to(Dtype);
 
     private Tensor Head(Tensor x_BTD, Tensor norm_D) =>
         Functions.Linear(Functions.RmsNorm(x_BTD, norm_D, _config.NormEps), _head_VD, _compute);

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, H heads, N head width, C steps of a chunk.
@@ -25,7 +25,7 @@ public static class DeltaScan
     /// <param name="inputs">At least one step.</param>
     /// <param name="state_BHNN">The state before the first step.</param>
     public static (Tensor Y_BTHN, Tensor State_BHNN) Run(DeltaInputs inputs, Tensor state_BHNN) =>
-        HearthSeam.DeltaScan(inputs.R, inputs.K, inputs.V, inputs.Alpha, inputs.Beta, inputs.LogW, state_BHNN) ?? Chunked(inputs, state_BHNN);
+        FusedKernels.DeltaScan(inputs.R, inputs.K, inputs.V, inputs.Alpha, inputs.Beta, inputs.LogW, state_BHNN) ?? Chunked(inputs, state_BHNN);
 
     /// <summary>A state of zeros for inputs like <paramref name="like_BTHN"/>.</summary>
     public static Tensor Start(Tensor like_BTHN)

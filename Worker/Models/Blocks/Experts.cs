@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // N rows, D model width, E experts, K choices a row, A = N·K assignments, S rows of one expert.
@@ -95,7 +96,7 @@ public static class Experts
     {
         long choices = routing.Experts_NK.size(1);
         int experts = (int)routing.Probabilities_NE.size(1);
-        var plan = DispatchPlan.Of(routing.Experts_NK.ToArray<long>(), (int)choices, experts, capacity);
+        var plan = DispatchPlan.Of(routing.Experts_NK.HostArray<long>(), (int)choices, experts, capacity);
         var sorted_SD = x_ND.index_select(0, Index(plan.Rows, x_ND.device));
         var outputs = new List<Tensor>();
         long first = 0;
@@ -137,9 +138,9 @@ public static class Experts
 
     /// <summary>The one of both that training uses there.</summary>
     public static Tensor Mix(Tensor x_ND, Routing routing, Func<int, Tensor, Tensor> expert) =>
-        x_ND.device.index >= 0 && is_grad_enabled() && !Hearth.Torch.HearthSeam.NaiveOnly ? Everywhere(x_ND, routing, expert) : Dispatch(x_ND, routing, expert);
+        x_ND.device.index >= 0 && is_grad_enabled() && !Hearth.Kernels.FusedKernels.NaiveOnly ? Everywhere(x_ND, routing, expert) : Dispatch(x_ND, routing, expert);
 
-    private static Tensor Index(long[] values, Device device) => tensor(values, values.Length).to(device);
+    private static Tensor Index(long[] values, Device device) => tensor(values).to(device);
 
     private static Tensor Wide(Tensor x) => x.dtype == float64 ? x : x.to(float32);
 }

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // D model width, F hidden width, R rank.
@@ -35,7 +35,7 @@ public sealed record LowRankSwiGluConfig(int Dim, int Hidden, int Rank, double D
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {
             var (gate, up) = (_gate.Apply(x_BTD, context), _up.Apply(x_BTD, context));
-            return _down.Apply(HearthSeam.SwiGlu(gate, up) ?? (gate.silu() * up), context);
+            return _down.Apply(FusedKernels.SwiGlu(gate, up) ?? (gate.silu() * up), context);
         }
     }
 

@@ -70,10 +70,10 @@ public sealed class PatchEncoder(PatchEncoderConfig config, Func<string, Tensor>
 
     private Tensor Encode(Tensor image_ICHW)
     {
-        var wide = nn.functional.conv2d(image_ICHW - Middle, _first, _firstBias, _first.size(-1)).gelu();
-        var x_IDHW = nn.functional.conv2d(wide, _second, _secondBias, _second.size(-1));
+        var wide = nn.functional.conv2d(image_ICHW - Middle, _first, _firstBias, [_first.size(-1), _first.size(-1)]).gelu();
+        var x_IDHW = nn.functional.conv2d(wide, _second, _secondBias, [_second.size(-1), _second.size(-1)]);
         return Functions.RmsNorm(x_IDHW.flatten(2).transpose(1, 2).contiguous(), _norm_D, config.NormEps);
     }
 
-    private static Tensor Index(long[] values, Tensor like) => tensor(values, values.Length).to(like.device);
+    private static Tensor Index(long[] values, Tensor like) => tensor(values).to(like.device);
 }

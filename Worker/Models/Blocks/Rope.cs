@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, H heads, T time, N head width, P = N/2 pairs.
@@ -20,7 +20,7 @@ public sealed class RopeTables(ScalarType dtype, Device device)
         var (cos, sin) = Table(width, theta, offset + time);
         var cos_TP = cos.narrow(0, offset, time);
         var sin_TP = sin.narrow(0, offset, time);
-        if (HearthSeam.Rope(x_BHTN, cos_TP, sin_TP) is { } turned_BHTN)
+        if (FusedKernels.Rope(x_BHTN, cos_TP, sin_TP) is { } turned_BHTN)
         {
             return turned_BHTN;
         }

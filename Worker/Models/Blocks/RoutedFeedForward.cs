@@ -95,6 +95,6 @@ public sealed record RoutedFeedForwardConfig(FeedForwardConfig Expert, int Dim, 
 
         private static IEnumerable<long> All(int count) => Enumerable.Range(0, count).Select(n => (long)n);
 
-        private static Tensor Index(long[] values, Tensor like) => tensor(values, values.Length).to(like.device);
+        private static Tensor Index(long[] values, Tensor like) => tensor(values).to(like.device);
     }
 }

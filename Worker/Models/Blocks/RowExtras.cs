@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T text columns, C classes.
@@ -21,7 +22,7 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
     public Tensor? Image => values.GetValueOrDefault("image");
 
     /// <summary>Factors [C] on the decision's classes; null = 1 each.</summary>
-    public double[]? ClassWeight => values.GetValueOrDefault("class_weight")?.ToArray<double>();
+    public double[]? ClassWeight => values.GetValueOrDefault("class_weight")?.HostArray<double>();
 
     /// <summary>The inputs of a parity case that are extras, under their names here.</summary>
     public static IReadOnlyDictionary<string, Tensor> OfCase(CaseInputs inputs) =>
@@ -30,7 +31,7 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
             .ToDictionary(x => x.Name, x => x.Value, StringComparer.Ordinal);
 
     public bool[] HasImage(long batch) =>
-        Image is null ? new bool[batch] : values.GetValueOrDefault("has_image")?.ToArray<long>().Select(v => v != 0).ToArray() ?? [.. Enumerable.Repeat(true, (int)batch)];
+        Image is null ? new bool[batch] : values.GetValueOrDefault("has_image")?.HostArray<long>().Select(v => v != 0).ToArray() ?? [.. Enumerable.Repeat(true, (int)batch)];
 
     /// <summary>Where the tokens stand; null where every row is text of the same length.</summary>
     /// <exception cref="ArgumentException">An image that the model cannot read or that comes with documents, or a length outside 1 to T.</exception>
@@ -61,25 +62,25 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
     public long[] PooledColumns(long batch, long time)
     {
         long[] last = [.. Lengths(batch, time).Select(n => n - 1)];
-        long[] columns = values.GetValueOrDefault("decision_pos")?.ToArray<long>() ?? last;
+        long[] columns = values.GetValueOrDefault("decision_pos")?.HostArray<long>() ?? last;
         return [.. columns.Select((c, b) => c <= last[b] ? Math.Max(0, c) : throw new ArgumentException($"decision_pos[{b}] is {c}. Allowed: -1 to {last[b]}.", nameof(time)))];
     }
 
     /// <summary>Class of each row, −1 where it has none; null where no row has any.</summary>
     public long[]? DecisionTargets(long batch)
     {
-        if (values.GetValueOrDefault("decision_label")?.ToArray<long>() is not { } labels)
+        if (values.GetValueOrDefault("decision_label")?.HostArray<long>() is not { } labels)
         {
             return null;
         }
 
-        long[]? columns = values.GetValueOrDefault("decision_pos")?.ToArray<long>();
+        long[]? columns = values.GetValueOrDefault("decision_pos")?.HostArray<long>();
         return [.. Enumerable.Range(0, (int)batch).Select(b => columns is not null && columns[b] < 0 ? -1 : labels[b])];
     }
 
     private long[] Lengths(long batch, long time)
     {
-        long[] lengths = values.GetValueOrDefault("lengths")?.ToArray<long>() ?? [.. Enumerable.Repeat(time, (int)batch)];
+        long[] lengths = values.GetValueOrDefault("lengths")?.HostArray<long>() ?? [.. Enumerable.Repeat(time, (int)batch)];
         int wrong = Array.FindIndex(lengths, n => n < 1 || n > time);
         return wrong < 0 ? lengths : throw new ArgumentException($"lengths[{wrong}] is {lengths[wrong]}. Allowed: 1 to {time}.", nameof(time));
     }

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, H heads, P head width, N state width, C steps of a chunk.
@@ -21,7 +21,7 @@ public static class SsdScan
     /// <param name="state_BHPN">The state before the first step.</param>
     /// <param name="chunk">Steps of a chunk in the chunked form.</param>
     public static (Tensor Y_BTHP, Tensor State_BHPN) Run(SsdInputs inputs, Tensor state_BHPN, int chunk = 64) =>
-        HearthSeam.SsdScan(inputs.X, inputs.LogA, inputs.B, inputs.C, state_BHPN) ?? Chunked(inputs, state_BHPN, chunk);
+        FusedKernels.SsdScan(inputs.X, inputs.LogA, inputs.B, inputs.C, state_BHPN) ?? Chunked(inputs, state_BHPN, chunk);
 
     /// <summary>A state of zeros.</summary>
     public static Tensor Start(SsdInputs inputs)

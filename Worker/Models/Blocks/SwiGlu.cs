@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models.Blocks;
@@ -30,7 +30,7 @@ public sealed record SwiGluConfig(int Dim, int Hidden, double DownScale) : FeedF
         {
             var gate_BTF = Functions.Linear(x_BTD, _gate_FD, context.Compute);
             var up_BTF = Functions.Linear(x_BTD, _up_FD, context.Compute);
-            return Functions.Linear(HearthSeam.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context.Compute);
+            return Functions.Linear(FusedKernels.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context.Compute);
         }
     }
 }

@@ -74,7 +74,7 @@ public sealed record TernaryMatrix(Tensor Bytes_OQ, Tensor Scale, long Columns)
         var (codes_OI, scale) = Ternary.Codes(weight_OI);
         long rows = codes_OI.size(0), columns = codes_OI.size(1), missing = (CodesPerByte - (columns % CodesPerByte)) % CodesPerByte;
         var padded = cat([codes_OI + 1, zeros([rows, missing], codes_OI.dtype, codes_OI.device)], 1);
-        var places = tensor(new double[] { 1, 4, 16, 64 }, CodesPerByte).to(codes_OI.dtype).to(codes_OI.device);
+        var places = tensor(new double[] { 1, 4, 16, 64 }).to(codes_OI.dtype).to(codes_OI.device);
         return new TernaryMatrix((padded.view(rows, -1, CodesPerByte) * places).sum(-1).to(uint8), scale, columns);
     }
 
@@ -82,7 +82,7 @@ public sealed record TernaryMatrix(Tensor Bytes_OQ, Tensor Scale, long Columns)
     public Tensor Unpack()
     {
         double[] table = [.. Enumerable.Range(0, 256).SelectMany(b => Enumerable.Range(0, CodesPerByte).Select(i => ((b >> (2 * i)) & 3) - 1.0))];
-        var codes = tensor(table, 256, CodesPerByte).to(Scale.dtype).to(Scale.device).index_select(0, Bytes_OQ.flatten().to(int64));
+        var codes = tensor(table, [256, CodesPerByte]).to(Scale.dtype).to(Scale.device).index_select(0, Bytes_OQ.flatten().to(int64));
         return codes.view(Bytes_OQ.size(0), -1).narrow(1, 0, Columns);
     }
 

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models.Blocks;
@@ -27,7 +27,7 @@ public sealed record TernarySwiGluConfig(SwiGluConfig Latent, double NormEps, bo
         {
             var gate_BTF = Product(x_BTD, _gate_FD, context);
             var up_BTF = Product(x_BTD, _up_FD, context);
-            return Product(HearthSeam.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context);
+            return Product(FusedKernels.SwiGlu(gate_BTF, up_BTF) ?? (gate_BTF.silu() * up_BTF), _down_DF, context);
         }
 
         private Tensor Product(Tensor x, Tensor weight, ForwardContext context) =>

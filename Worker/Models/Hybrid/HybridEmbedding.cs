@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, E width of all key/value heads.
@@ -21,15 +22,15 @@ internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> 
     internal Tensor Forward(Tensor ids_BT, HybridContext context, EmbeddingState? state)
     {
         var rows_BT = BigramHash.Rows(ids_BT, state?.TakeIds(ids_BT), config.BigramVocab);
-        var pairs_BTD = context.Linear(nn.functional.embedding(rows_BT, _pairs), _pairsProj);
-        var x_BTD = nn.functional.embedding(ids_BT, _tokens_VD) + (pairs_BTD * _pairsScale_1);
+        var pairs_BTD = context.Linear(Operators.Embedding(rows_BT, _pairs), _pairsProj);
+        var x_BTD = Operators.Embedding(ids_BT, _tokens_VD) + (pairs_BTD * _pairsScale_1);
         x_BTD = Functions.RmsNorm(x_BTD, config.NormEps);
         var before_BTD = LastRow.Shift(x_BTD, state?.Row);
         return x_BTD + ((before_BTD - x_BTD) * _gate_D.sigmoid());
     }
 
     /// <summary>The value embedding [B,T,E].</summary>
-    internal Tensor Values(Tensor ids_BT, HybridContext context) => context.Linear(nn.functional.embedding(ids_BT, _values), _valuesProj);
+    internal Tensor Values(Tensor ids_BT, HybridContext context) => context.Linear(Operators.Embedding(ids_BT, _values), _valuesProj);
 }
 
 /// <summary>The last token and the last row before smearing.</summary>

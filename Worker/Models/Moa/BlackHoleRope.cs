@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, H heads of this rope (1 when heads share), T time, N head width, P = N/2 pairs, M Fourier terms.
@@ -41,7 +41,7 @@ internal sealed class BlackHoleRope(MoaConfig config, FourierTables tables, Func
 
     /// <summary>x [B,·,T,N] turned pair by pair, (p, p + N/2); its norm stays.</summary>
     internal static Tensor Rotate(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn) =>
-        HearthSeam.Rotate(x_BHTN, turn.Cos_HTP, turn.Sin_HTP) ?? Naive(x_BHTN, turn);
+        FusedKernels.Rotate(x_BHTN, turn.Cos_HTP, turn.Sin_HTP) ?? Naive(x_BHTN, turn);
 
     internal static Tensor Naive(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn)
     {

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, C channels, J taps.
@@ -15,7 +15,7 @@ internal static class CausalConv
         long time = x_BTC.size(1), past = taps_CJ.size(1) - 1;
         var padded = cat([tail?.Rows ?? zeros([x_BTC.size(0), past, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
         tail?.Keep(padded.narrow(1, time, past));
-        return HearthSeam.CausalConv(padded, taps_CJ) ?? Naive(padded, taps_CJ);
+        return FusedKernels.CausalConv(padded, taps_CJ) ?? Naive(padded, taps_CJ);
     }
 
     /// <summary>The same over rows that stand behind J−1 others: [B,T+J−1,C] to [B,T,C].</summary>

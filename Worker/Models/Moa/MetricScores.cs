@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, H heads, K key heads (H, or 1 shared), T query rows, S keys, N head width, W width with more channels.
@@ -50,11 +50,10 @@ internal static class MetricScores
         long width = x.Query_BHTN.size(-1), heads = x.Query_BHTN.size(1);
         bool narrow = compute == bfloat16;
         long channels = cosine ? width : width + (narrow ? 2 : 1);
-        long padded = nn.functional.fused_attention ? (channels + ChannelMultiple - 1) / ChannelMultiple * ChannelMultiple : channels;
+        long padded = (channels + ChannelMultiple - 1) / ChannelMultiple * ChannelMultiple;
 
-        // Scores are to be divided by √width: libtorch's kernel divides by √padded, ours by nothing.
-        bool own = x.Causal && x.Dropout == 0 && HearthSeam.HasCausalAttention(x.Query_BHTN);
-        double factor = Math.Sqrt((own ? 1.0 : padded) / width);
+        // Scores are to be divided by √width; the attention divides by √padded.
+        double factor = Math.Sqrt((double)padded / width);
         var (query, key) = cosine
             ? ((x.Query_BHTN * (x.Alpha_H.view(-1, 1, 1) * (width * factor))).to(compute), x.Key_BKSN.to(compute))
             : narrow ? Narrow(x, factor) : Wide(x, factor);
@@ -66,13 +65,8 @@ internal static class MetricScores
         }
 
         key = Expand(Pad(key, padded), heads);
-        value = Expand(nn.functional.fused_attention ? Pad(value, padded) : value, heads);
-        if (own)
-        {
-            return HearthSeam.CausalAttention(query, key, value)!;
-        }
-
-        return nn.functional.scaled_dot_product_attention(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
+        value = Expand(Pad(value, padded), heads);
+        return Operators.Attention(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
     }
 
     /// <summary>0 where row t may see key s (s − (S − T) ≤ t), −∞ elsewhere.</summary>

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, V vocabulary.
@@ -127,10 +128,10 @@ internal sealed class MoaModel : LanguageModel
             throw new ArgumentException($"The text would have {pass.Offset + ids_BT.size(1)} tokens; {Plan.Title}'s longest is {Plan.MaxSeqLen}.", nameof(ids_BT));
         }
 
-        var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
+        var x_BTD = Operators.Embedding(ids_BT, _embedding_VD);
         foreach (var (i, block) in _blocks.Index())
         {
-            Tensor[] all = (tape ?? BlockTape.Off).Run([x_BTD], inputs =>
+            Tensor[] all = (tape ?? BlockTape.Off).Run((Tensor[])[x_BTD], inputs =>
             {
                 var own = pass.In(i);
                 return [block.Forward(inputs[0], own, states?[i]), .. own.Gathered];

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, K tables, E width of a table's row, N oscillators of two neighbouring rings.
@@ -23,7 +24,7 @@ internal sealed class Engram(PositronicConfig config, Func<string, Tensor> weigh
     internal Tensor Forward(Tensor x_BTD, Tensor rows_BTK, ScalarType wide, ScalarType compute)
     {
         var flat = _tables.view(-1, config.EngramDim);
-        var found = nn.functional.embedding(rows_BTK, flat).reshape(rows_BTK.size(0), rows_BTK.size(1), config.EngramTables * config.EngramDim);
+        var found = Operators.Embedding(rows_BTK, flat).reshape(rows_BTK.size(0), rows_BTK.size(1), config.EngramTables * config.EngramDim);
         var context_BT1 = Functions.Linear(x_BTD, _ctx_1D, compute).to(wide);
         var open_BT1 = Gates.Derf((context_BT1 * _derfA) + _derfB);
         return Gates.NoOp(open_BT1 * Functions.Linear(found, _proj, compute).to(wide), _gate);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models.Positronic;
@@ -74,9 +75,9 @@ public sealed partial class PositronicModel
 
             long row = Whole(place, 1), first = Whole(place, 2), length = Whole(place, 3) + 1 - first;
             KeepRingMemory = request.TryGetProperty("keep_ring_memory", out var keep) && keep.GetBoolean();
-            int[] prompt = [.. ids_BT.select(0, row).narrow(0, first, length).ToArray<long>().Select(id => (int)id)];
+            int[] prompt = [.. ids_BT.select(0, row).narrow(0, first, length).HostArray<long>().Select(id => (int)id)];
             int[] text = [.. Sampler.Generate(this, prompt, request.GetProperty("new").GetInt32(), new Sampling())];
-            yield return new CaseResult("greedy", "expect." + request.GetProperty("expect").GetString(), tensor(text, text.Length));
+            yield return new CaseResult("greedy", "expect." + request.GetProperty("expect").GetString(), tensor(text));
         }
 
         KeepRingMemory = false;

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -58,7 +59,7 @@ public sealed partial class PositronicModel : LanguageModel
     /// <remarks>With a tape the pass's memories stay as they were.</remarks>
     internal (Tensor Hidden_BTD, Routing? Routing) Trunk(Tensor ids_BT, Pass pass, BlockTape? tape = null)
     {
-        var x_BTD = nn.functional.embedding(ids_BT, _embedding_VD);
+        var x_BTD = Operators.Embedding(ids_BT, _embedding_VD);
         for (int l = 0; l < _layers.Length; l++)
         {
             x_BTD = tape is null ? _layers[l].Forward(x_BTD, pass, l) : Apart(l, x_BTD, pass, tape);
@@ -72,7 +73,7 @@ public sealed partial class PositronicModel : LanguageModel
         Routing? routing = null;
         if (_moe is not null)
         {
-            Tensor[] all = (tape ?? BlockTape.Off).Run([x_BTD], inputs =>
+            Tensor[] all = (tape ?? BlockTape.Off).Run((Tensor[])[x_BTD], inputs =>
             {
                 var (y_BTD, chosen) = _moe.Forward(inputs[0], _compute);
                 return [y_BTD, chosen.Probabilities_NE, chosen.Experts_NK, chosen.Gates_NK];
@@ -97,7 +98,7 @@ public sealed partial class PositronicModel : LanguageModel
         Compute = _compute,
         Wide = _wide,
         Rope = _rope,
-        Seeds_BTN = _seeds_VN is null ? null : nn.functional.embedding(ids_BT, _seeds_VN),
+        Seeds_BTN = _seeds_VN is null ? null : Operators.Embedding(ids_BT, _seeds_VN),
         EngramRows_BTK = _codes is null ? null : rows_BTK ?? EngramRows(ids_BT, before_BP),
         Controllers = _controllers?.Begin(),
         Caches = caches,
@@ -134,7 +135,7 @@ public sealed partial class PositronicModel : LanguageModel
         var all = before_BP is null ? ids_BT : cat([before_BP, ids_BT], 1);
         long batch = all.size(0), length = all.size(1);
         int time = (int)ids_BT.size(1), width = time * _codes!.Tables;
-        long[] ids = all.ToArray<long>(), rows = new long[batch * width];
+        long[] ids = all.HostArray<long>(), rows = new long[batch * width];
         for (int b = 0; b < batch; b++)
         {
             _codes.Rows_TK(ids.AsSpan((int)(b * length), (int)length), time, rows.AsSpan(b * width, width));

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, N oscillators of all rings, R rings.
@@ -44,7 +44,7 @@ internal sealed class QuazimotoBlock
     /// <summary>Explicit Euler: everything on the right of a step is from before it. The kernel where there is one.</summary>
     internal Tensor Integrate(Tensor theta_BTN, Tensor omega_BTN, Tensor? injection_BTN, RingControllers.Trace? controllers)
     {
-        var moved = HearthSeam.Kuramoto(new Oscillators(theta_BTN, omega_BTN, injection_BTN)
+        var moved = FusedKernels.Kuramoto(new Oscillators(theta_BTN, omega_BTN, injection_BTN)
         {
             K_RR = _w.K_RR,
             Alpha_R = _w.Alpha_R,

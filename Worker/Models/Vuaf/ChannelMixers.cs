@@ -1,5 +1,5 @@
 using Hearth.Models.Blocks;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, F hidden width, E experts, N = B·T rows.
@@ -31,7 +31,7 @@ internal sealed class VuafSwiGlu(Func<string, Tensor> weight, string prefix) : F
     public override Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
         var (gate, up) = (Functions.Linear(x_BTD, _gate_FD, context.Compute), Functions.Linear(x_BTD, _up_FD, context.Compute));
-        return Functions.Linear(HearthSeam.SwiGlu(gate, up) ?? (gate.silu() * up), _down_DF, context.Compute);
+        return Functions.Linear(FusedKernels.SwiGlu(gate, up) ?? (gate.silu() * up), _down_DF, context.Compute);
     }
 }
 

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, D model width, V vocabulary.
@@ -28,7 +29,7 @@ internal sealed class ExitReadout(VuafModel model, ExitOptions exit, int batch)
     public void Add(Tensor n_BD)
     {
         bool last = _step == model.LoopSteps - 1;
-        double[] halt = last ? [] : model.HaltLogits(n_BD).sigmoid().ToArray<double>();
+        double[] halt = last ? [] : model.HaltLogits(n_BD).sigmoid().HostArray<double>();
         Tensor? logits_BV = null;
         for (int b = 0; b < _steps.Length; b++)
         {

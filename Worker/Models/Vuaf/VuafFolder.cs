@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Models.Vuaf;
@@ -68,7 +68,7 @@ public static class VuafFolder
         using var scope = NewDisposeScope();
         using (var stream = File.Create(Path.Combine(folder, WeightsName)))
         {
-            SafetensorsWriter.Write(stream, [.. model.named_parameters().Select(p => (p.name, p.parameter.detach().cpu().to(float32).contiguous()))]);
+            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().to(float32).contiguous()))]);
         }
 
         string name = NameOf(model.Plan.Size);

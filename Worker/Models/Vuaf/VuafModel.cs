@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -166,7 +167,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
 
     public IExitSession StartDecode(ExitOptions exit) => SequenceNorm ? new RecomputeSession(this, exit) : new ExitSession(this, exit);
 
-    internal Tensor Embed(Tensor ids_BT) => nn.functional.embedding(ids_BT, _embedding_VD);
+    internal Tensor Embed(Tensor ids_BT) => Operators.Embedding(ids_BT, _embedding_VD);
 
     /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on; the last <paramref name="read"/> of them come out.</summary>
     internal Tensor Stack(Tensor h_BTD, long offset, MixerState[] states, long read)

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Optim;
 using static TorchSharp.torch;
 
@@ -43,7 +43,7 @@ public static class ImportedCheckpoint
             state,
             JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = plan.Config, Run = spec }, Json.Pretty),
             tokenizer,
-            stream => SafetensorsWriter.Write(stream, [.. model.named_parameters().Select(p => (p.name, p.parameter.detach()))]),
+            stream => SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach()))]),
             stream => SafetensorsWriter.Write(stream, optimizer.State),
             average is null ? null : stream => SafetensorsWriter.Write(stream, average.State),
             PauseSeconds: 0);

@@ -1,4 +1,4 @@
-using Hearth.Torch;
+using Hearth.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

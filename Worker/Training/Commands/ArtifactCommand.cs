@@ -2,7 +2,7 @@ using System.Globalization;
 using Hearth.Models;
 using Hearth.Models.Hybrid;
 using Hearth.Models.Hybrid.Artifact;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Evaluation;
 using Hearth.Training.Tokenizers;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Optim;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -48,7 +48,7 @@ internal static class BenchCommand
         if (on.index >= 0)
         {
             // As every run on CUDA has it.
-            use_deterministic_algorithms(true);
+            Determinism.Set(strict: true);
         }
 
         var run = new BenchRun(plan, how, rows, length, steps, on, Compute(precision), recompute == "block");
@@ -132,7 +132,7 @@ internal static class BenchCommand
             {
                 using var scope = NewDisposeScope();
                 long began = Stopwatch.GetTimestamp();
-                optimizer.zero_grad();
+                optimizer.ClearGradients();
                 var ids_BT = tensor(ids, rows, length).to(int64).to(on);
                 recorder.Run(model.Prepare(new LossInput(ids_BT, ids_BT, totals) { Tape = new BlockTape(recompute) }, new TrainingStep(1, 0, 0, 1, 0)));
                 wait();
@@ -143,9 +143,8 @@ internal static class BenchCommand
                 return new PhaseSeconds(passes, Stopwatch.GetElapsedTime(began).TotalSeconds - passes);
             }
 
-            HearthSeam.Memory(on, restartPeak: true);
             double seconds = Median(() => Host = Once(() => { }));
-            PeakBytes = HearthSeam.Memory(on).Peak;
+            PeakBytes = DeviceMemory.Peak(on);
             Phases = Once(Wait);
             if (recorder.Refusal is { } refusal)
             {

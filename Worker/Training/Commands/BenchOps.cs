@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ internal static class BenchOps
     private static double Difference(Tensor a, Tensor b)
     {
         using var scope = NewDisposeScope();
-        return (a - b).pow(2).mean().sqrt().item<double>() / (1 + a.pow(2).mean().sqrt().item<double>());
+        return (a - b).pow(2).mean().sqrt().Number() / (1 + a.pow(2).mean().sqrt().Number());
     }
 
     private static Tensor Draw(long[] shape, double std = 1) => empty(shape).normal_(0, std).requires_grad_();

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Hearth.Models;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // T positions, V vocabulary.
@@ -72,7 +72,7 @@ internal static class LogitsCommand
     private static void Print(string name, Tensor value, long[] ids, int top)
     {
         Console.WriteLine($"{name} [{string.Join(", ", value.shape)}]");
-        double[] all = value.ToArray<double>();
+        double[] all = value.HostArray<double>();
         int width = all.Length / ids.Length;
         for (int t = 0; t < ids.Length; t++)
         {

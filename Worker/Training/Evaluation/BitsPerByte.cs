@@ -1,4 +1,5 @@
 using System.Text;
+using Hearth.Kernels;
 using Hearth.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -61,7 +62,7 @@ public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
             }
 
             var totals = model.Count(labels, ids.Length);
-            nats += model.Loss(Row(ids, model), Row(labels, model), totals).Terms[0].Sum.item<double>();
+            nats += model.Loss(Row(ids, model), Row(labels, model), totals).Terms[0].Sum.Number();
             tokens += window.Scored;
             for (int i = window.FirstScored + 1; i <= window.Length; i++)
             {

@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Training.Optim;
@@ -68,7 +68,7 @@ internal sealed class AdamWRule : UpdateRule
     }
 
     private static bool Fused(Slot[] slots, Tensor[] grads, AdamWStep step) =>
-        HearthSeam.AdamW([.. slots.Select(s => s.Slice.Weight)], grads, [.. slots.Select(s => s.First)], [.. slots.Select(s => s.Second)], step);
+        FusedKernels.AdamW([.. slots.Select(s => s.Slice.Weight)], grads, [.. slots.Select(s => s.First)], [.. slots.Select(s => s.Second)], step);
 
     private static void Plain(Slot slot, Tensor grad, AdamWStep step)
     {

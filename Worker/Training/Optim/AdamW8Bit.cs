@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // N elements of a parameter, K blocks of 256.
@@ -60,7 +60,7 @@ internal sealed class AdamW8BitRule : UpdateRule
                 CoupledDecay = coupled ? decay : 0,
             };
             Live[] members = [.. group];
-            if (_naive || !HearthSeam.AdamW8(Together(members), adam, LargestStep))
+            if (_naive || !FusedKernels.AdamW8(Together(members), adam, LargestStep))
             {
                 foreach (var member in members)
                 {
@@ -147,8 +147,8 @@ public static class RandomRounding
 
         var index_N = arange(0, values_N.numel(), int64).to(values_N.device);
         var random_N = Mixed(Low(Mixed(index_N.bitwise_xor(Number(key & Word))) + (key >> 32)));
-        var bits_N = values_N.view(int32).to(int64) + Shifted(random_N, 16);
-        var rounded_N = (Shifted(bits_N, 16) * 0x10000).to(int32).view(float32);
+        var bits_N = Operators.ViewAs(values_N, int32).to(int64) + Shifted(random_N, 16);
+        var rounded_N = Operators.ViewAs((Shifted(bits_N, 16) * 0x10000).to(int32), float32);
         return where(values_N.isfinite(), rounded_N, values_N);
     }
 }
@@ -201,7 +201,7 @@ public sealed class CodedMoment : IDisposable
     }
 
     private static Tensor Keep(IReadOnlyList<double> values, Tensor like) =>
-        tensor(values.ToArray(), values.Count).to(like.dtype == float64 ? float64 : float32).to(like.device).DetachFromDisposeScope();
+        tensor(values.ToArray()).to(like.dtype == float64 ? float64 : float32).to(like.device).DetachFromDisposeScope();
 }
 
 /// <summary>

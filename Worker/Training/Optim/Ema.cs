@@ -18,7 +18,7 @@ public sealed class Ema : IDisposable
     {
         _spec = spec;
         using var quiet = no_grad();
-        _pairs = [.. model.named_parameters().Select(p => (p.name, p.parameter, p.parameter.detach().clone().DetachFromDisposeScope()))];
+        _pairs = [.. model.NamedParameters.Select(p => (p.Name, p.Value, p.Value.detach().clone().DetachFromDisposeScope()))];
     }
 
     /// <summary>The averages under the weights' names, in the model's order: what a checkpoint holds.</summary>

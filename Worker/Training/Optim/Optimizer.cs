@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 namespace Hearth.Training.Optim;
@@ -17,7 +17,7 @@ public abstract class Optimizer : IDisposable
 
     private protected Optimizer(LanguageModel model, params UpdateRule[] rules)
     {
-        _weights = [.. model.parameters()];
+        _weights = [.. model.Parameters];
         _rules = rules;
     }
 
@@ -37,7 +37,7 @@ public abstract class Optimizer : IDisposable
         _ => throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: adamw, adamw8bit, muon."),
     };
 
-    public void zero_grad()
+    public void ClearGradients()
     {
         foreach (var weight in _weights)
         {
@@ -56,7 +56,7 @@ public abstract class Optimizer : IDisposable
         Tensor[] squares = [.. _weights.Select(w => w.grad).OfType<Tensor>().GroupBy(g => g.dtype).SelectMany(Squares)];
 
         // One wait for the device, not one per tensor.
-        double norm = squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().item<double>());
+        double norm = squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().Number());
         _scale = limit > 0 ? Math.Min(1, limit / (norm + 1e-6)) : 1;
         return norm;
     }
@@ -64,7 +64,7 @@ public abstract class Optimizer : IDisposable
     private static IEnumerable<Tensor> Squares(IEnumerable<Tensor> grads)
     {
         Tensor[] all = [.. grads];
-        return HearthSeam.Norms(all) is { } norms ? [stack(norms).to(float64).pow(2).sum()] : all.Select(g => (g.dtype == bfloat16 ? g.to(float32) : g).pow(2).sum().to(float64));
+        return FusedKernels.Norms(all) is { } norms ? [stack(norms).to(float64).pow(2).sum()] : all.Select(g => (g.dtype == bfloat16 ? g.to(float32) : g).pow(2).sum().to(float64));
     }
 
     /// <summary>One update at every group's peak rate times <paramref name="factor"/>. A parameter without gradient stays as it is.</summary>

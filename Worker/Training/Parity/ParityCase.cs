@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 
 namespace Hearth.Training.Parity;
 

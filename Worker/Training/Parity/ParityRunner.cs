@@ -1,6 +1,6 @@
 using System.Globalization;
 using Hearth.Models;
-using Hearth.Torch;
+using Hearth.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -68,7 +68,7 @@ public sealed partial class ParityRunner : IDisposable
         var model = (plan ?? _case.Plan).Build(_dtype, _device, seed: 0);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var (name, parameter) in model.named_parameters())
+        foreach (var (name, parameter) in model.NamedParameters)
         {
             parameter.copy_(_file.Read(name));
         }
@@ -101,7 +101,7 @@ public sealed partial class ParityRunner : IDisposable
         }
 
         Compare("loss", "expect.loss.total", loss.Total);
-        foreach (var (name, parameter) in model.named_parameters())
+        foreach (var (name, parameter) in model.NamedParameters)
         {
             Compare("grad_norm", $"expect.grad_norm.{name}", parameter.grad is { } g ? g.pow(2).sum().sqrt() : zeros([], _dtype));
         }
@@ -123,7 +123,7 @@ public sealed partial class ParityRunner : IDisposable
         var all = new List<int>();
         for (long b = 0; b < ids_BT.size(0); b++)
         {
-            int[] prompt = [.. ids_BT.select(0, b).ToArray<long>().Take(PromptTokens).Select(id => (int)id)];
+            int[] prompt = [.. ids_BT.select(0, b).HostArray<long>().Take(PromptTokens).Select(id => (int)id)];
             all.AddRange(Sampler.Generate(model, prompt, count, new Sampling()));
         }
 
@@ -136,7 +136,7 @@ public sealed partial class ParityRunner : IDisposable
     {
         // A case's label at t is the token to predict from t; ours stands a column later.
         labels_BT = cat([full([labels_BT.size(0), 1], -100, int64, labels_BT.device), labels_BT], 1);
-        int[] labels = Array.ConvertAll(labels_BT.ToArray<long>(), l => (int)l);
+        int[] labels = Array.ConvertAll(labels_BT.HostArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
         return (model.Loss(model.Prepare(new LossInput(ids_BT, labels_BT, totals) { Extras = model.CaseExtras(_inputs) }, step)), totals);
     }
@@ -152,8 +152,8 @@ public sealed partial class ParityRunner : IDisposable
             return;
         }
 
-        double[] expected = _file.Read(name).ToArray<double>();
-        double[] got = host.ToArray<double>();
+        double[] expected = _file.Read(name).HostArray<double>();
+        double[] got = host.HostArray<double>();
         double worst = expected.Length == got.Length ? 0 : double.PositiveInfinity;
         for (int i = 0; i < Math.Min(most, Math.Min(expected.Length, got.Length)); i++)
         {
@@ -196,7 +196,7 @@ public sealed partial class ParityRunner : IDisposable
 
     private static void Free(LanguageModel model)
     {
-        foreach (var parameter in model.parameters())
+        foreach (var parameter in model.Parameters)
         {
             parameter.Dispose();
         }

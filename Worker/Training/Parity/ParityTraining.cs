@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Training.Optim;
 using static TorchSharp.torch;
@@ -34,7 +35,7 @@ public sealed partial class ParityRunner
         using var scope = NewDisposeScope();
         var (losses, norms) = Trace(run, moved: false);
         string file = run.Losses;
-        double[] expected = _file.Contains(file) ? _file.Read(file).ToArray<double>() : [];
+        double[] expected = _file.Contains(file) ? _file.Read(file).HostArray<double>() : [];
 
         // Some cases end with the loss after the last step, others before it.
         losses = expected.Length == norms.Length ? losses[..^1] : losses;
@@ -89,9 +90,9 @@ public sealed partial class ParityRunner
         for (long i = 0; i <= steps; i++)
         {
             using var inner = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var (loss, _) = Loss(model, Batch("ids", i), Batch("labels", i), _case.StepAt(i, how.Factor) with { Quantize = how.Quantize });
-            losses[i] = loss.Total.item<double>();
+            losses[i] = loss.Total.Number();
             if (i < steps)
             {
                 loss.Total.backward();
@@ -109,7 +110,7 @@ public sealed partial class ParityRunner
         using var quiet = no_grad();
         manual_seed(1);
         double step = 4 * (_dtype == float64 ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1);
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.add_(weight.detach() * empty(weight.shape, _dtype).normal_().sign().to(_device) * step);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Xunit;
@@ -78,7 +79,7 @@ internal sealed record FamilyContract(IFamily Family)
     /// <summary>Training loss of a batch at a fixed step of a run.</summary>
     public static LossResult Loss(LanguageModel model, Tensor ids_BT, out LossTotals totals)
     {
-        int[] labels = [.. ids_BT.ToArray<long>().Select(i => (int)i)];
+        int[] labels = [.. ids_BT.HostArray<long>().Select(i => (int)i)];
         totals = model.Count(labels, (int)ids_BT.size(1));
         return model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(3, 5, 100, 1, 0)));
     }

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Training.Optim;
 using Xunit;
@@ -30,7 +31,7 @@ public sealed class ForwardContractTests : IDisposable
         var before = model.Logits(ids);
         foreach (int at in (int[])[1, 9, 17, Length - 1])
         {
-            long[] other = ids.ToArray<long>();
+            long[] other = ids.HostArray<long>();
             other[at] = (other[at] + 1) % model.Plan.VocabSize;
             var after = model.Logits(tensor(other, 1, Length));
 
@@ -100,12 +101,12 @@ public sealed class ForwardContractTests : IDisposable
         var contract = FamilyContract.Of(family);
         var model = contract.Awake(ScalarType.Float64);
         var longer = contract.Ids(2, 12);
-        int[] labels = [.. longer.ToArray<long>().Select(i => (int)i)];
+        int[] labels = [.. longer.HostArray<long>().Select(i => (int)i)];
         var totals = model.Count(labels, 12);
         using var quiet = no_grad();
 
         // Terms of next tokens; others are means over the rows that the model ran over.
-        double Ce(Tensor ids) => model.Loss(new LossInput(ids, longer, totals)).Terms[0].Sum.item<double>();
+        double Ce(Tensor ids) => model.Loss(new LossInput(ids, longer, totals)).Terms[0].Sum.Number();
 
         Assert.InRange(Math.Abs(Ce(longer) - Ce(longer.narrow(1, 0, 11))), 0, 1e-8);
     }
@@ -119,7 +120,7 @@ public sealed class ForwardContractTests : IDisposable
         var model = contract.Awake(ScalarType.Float64);
         var ids = contract.Ids(2, 14);
         FamilyContract.Loss(model, ids, out _).Total.backward();
-        foreach (var (name, weight) in model.named_parameters())
+        foreach (var (name, weight) in model.NamedParameters)
         {
             using var scope = NewDisposeScope();
             using var quiet = no_grad();
@@ -132,11 +133,11 @@ public sealed class ForwardContractTests : IDisposable
 
             var direction = empty(weight.shape, weight.dtype).normal_();
             direction = direction / direction.pow(2).sum().sqrt();
-            double expected = (gradient * direction).sum().item<double>();
+            double expected = (gradient * direction).sum().Number();
             weight.add_(direction, step);
-            double above = FamilyContract.Loss(model, ids, out _).Total.item<double>();
+            double above = FamilyContract.Loss(model, ids, out _).Total.Number();
             weight.add_(direction, -2 * step);
-            double below = FamilyContract.Loss(model, ids, out _).Total.item<double>();
+            double below = FamilyContract.Loss(model, ids, out _).Total.Number();
             weight.add_(direction, step);
             double quotient = (above - below) / (2 * step);
 
@@ -157,12 +158,12 @@ public sealed class ForwardContractTests : IDisposable
         for (; step < 500 && loss >= 0.1; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var result = FamilyContract.Loss(model, ids, out var totals);
             result.Total.backward();
             Assert.True(double.IsFinite(optimizer.ClipGradNorm(contract.Recipe.GradClip)));
             optimizer.Step(Schedules.Factor(contract.Recipe, step, 500));
-            loss = result.Terms[0].Sum.item<double>() / Math.Max(1, totals.Counts[0]);
+            loss = result.Terms[0].Sum.Number() / Math.Max(1, totals.Counts[0]);
         }
 
         Assert.True(loss < 0.1, $"{loss} after {step} steps");

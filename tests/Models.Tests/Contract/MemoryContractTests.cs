@@ -1,5 +1,5 @@
 using Hearth.Models;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -66,19 +66,19 @@ public sealed class MemoryContractTests : IDisposable
     {
         Train(model, 1, length, recompute);
         Small.SettledTensors();
-        long before = HearthSeam.Memory(CPU, restartPeak: true).Allocated;
+        long before = CountingAllocator.RestartPeak();
         Train(model, rows, length, recompute);
-        return HearthSeam.Memory(CPU).Peak - before;
+        return CountingAllocator.Peak - before;
     }
 
     private static void Train(LanguageModel model, int rows, int length, bool recompute)
     {
         using var scope = NewDisposeScope();
         var ids_BT = Small.Ids(rows, length, model.Plan.VocabSize);
-        int[] labels = [.. ids_BT.ToArray<long>().Select(i => (int)i)];
+        int[] labels = [.. ids_BT.HostArray<long>().Select(i => (int)i)];
         var tape = new BlockTape(recompute);
         tape.Backward(model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, model.Count(labels, length)) { Tape = tape }, new TrainingStep(3, 5, 100, 1, 0))).Total);
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.grad = null;
         }

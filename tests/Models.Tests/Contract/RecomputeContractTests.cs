@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Xunit;
@@ -77,7 +78,7 @@ public sealed class RecomputeContractTests : IDisposable
     private static (double[] Losses, Dictionary<string, double[]> Gradients) Train(LanguageModel model, Tensor ids_BT, int[] micro, bool recompute, bool quantize = false)
     {
         manual_seed(5);
-        int[] labels = [.. ids_BT.ToArray<long>().Select(i => (int)i)];
+        int[] labels = [.. ids_BT.HostArray<long>().Select(i => (int)i)];
         var totals = model.Count(labels, (int)ids_BT.size(1)) with { MicroBatches = micro.Length };
         var losses = new List<double>();
         long first = 0;
@@ -88,17 +89,17 @@ public sealed class RecomputeContractTests : IDisposable
             var rows_BT = ids_BT.narrow(0, first, rows);
             var step = new TrainingStep(3, 700, 1000, 1, first) { Quantize = quantize };
             var loss = model.Loss(model.Prepare(new LossInput(rows_BT, rows_BT, totals) { Tape = tape }, step));
-            losses.AddRange([loss.Total.item<double>(), .. loss.Terms.Select(t => t.Sum.item<double>())]);
+            losses.AddRange([loss.Total.Number(), .. loss.Terms.Select(t => t.Sum.Number())]);
             tape.Backward(loss.Total);
             first += rows;
         }
 
         var gradients = new Dictionary<string, double[]>(StringComparer.Ordinal);
-        foreach (var (name, weight) in model.named_parameters())
+        foreach (var (name, weight) in model.NamedParameters)
         {
             if (weight.grad is { } gradient)
             {
-                gradients.Add(name, gradient.ToArray<double>());
+                gradients.Add(name, gradient.HostArray<double>());
             }
 
             weight.grad = null;

@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Xunit;
@@ -61,7 +61,7 @@ public sealed class TensorContractTests : IDisposable
         using var quiet = no_grad();
         Assert.NotEqual(0.0, Small.Difference(saved.Logits(ids), loaded.Logits(ids)));
 
-        Carry(saved.named_parameters(), [.. loaded.named_parameters()]);
+        Carry(saved.NamedParameters, [.. loaded.NamedParameters]);
 
         Assert.Equal(0.0, Small.Difference(saved.Logits(ids), loaded.Logits(ids)));
     }
@@ -80,13 +80,13 @@ public sealed class TensorContractTests : IDisposable
             using var b = Optimizer.Create(resumed, spec);
             Advance(contract, straight, a, 0, 2);
 
-            Carry(straight.named_parameters(), [.. resumed.named_parameters()]);
+            Carry(straight.NamedParameters, [.. resumed.NamedParameters]);
             Carry(a.State, b.State);
             b.Steps = a.Steps;
             Advance(contract, straight, a, 2, 4);
             Advance(contract, resumed, b, 2, 4);
 
-            Assert.All(straight.parameters().Zip(resumed.parameters()), p => Assert.Equal(0.0, Small.Difference(p.First, p.Second)));
+            Assert.All(straight.Parameters.Zip(resumed.Parameters), p => Assert.Equal(0.0, Small.Difference(p.First, p.Second)));
         }
     }
 
@@ -95,7 +95,7 @@ public sealed class TensorContractTests : IDisposable
         for (int step = from; step < to; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             FamilyContract.Loss(model, contract.Ids(2, 16, seed: step), out _).Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);

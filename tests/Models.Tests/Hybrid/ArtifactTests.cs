@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 using Hearth.Models;
 using Hearth.Models.Hybrid;
 using Hearth.Models.Hybrid.Artifact;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -33,7 +33,7 @@ public sealed class ArtifactTests : IDisposable
         Assert.Equal(1.25, artifact.Kappa);
         foreach (var entry in artifact.Layout.Entries)
         {
-            Assert.Equal(expected.Read($"decoded.{entry.Name}").ToArray<float>(), artifact.Decode(entry));
+            Assert.Equal(expected.Read($"decoded.{entry.Name}").HostArray<float>(), artifact.Decode(entry));
         }
 
         var packed = new ArtifactEncoder(artifact.Plan, name => expected.Read($"w.{name}")).Pack(1.25);
@@ -49,7 +49,7 @@ public sealed class ArtifactTests : IDisposable
         var artifact = Read(new ArtifactEncoder(plan, model.Weight).Pack(1.3));
         foreach (var entry in artifact.Layout.Entries)
         {
-            float[] w = model.Weight(entry.Name).ToArray<float>(), decoded = artifact.Decode(entry);
+            float[] w = model.Weight(entry.Name).HostArray<float>(), decoded = artifact.Decode(entry);
             if (!entry.IsInt6)
             {
                 Assert.Equal(w.Select(x => (float)(Half)x), decoded);
@@ -69,7 +69,7 @@ public sealed class ArtifactTests : IDisposable
             }
 
             var again = Int6.Codes(tensor(decoded, entry.Rows, columns), full([entry.Rows], 1e9), tensor(scales).to(float16));
-            Assert.Equal(codes.Select(q => (int)q), again.to(ScalarType.Int32).ToArray<int>());
+            Assert.Equal(codes.Select(q => (int)q), again.to(ScalarType.Int32).HostArray<int>());
         }
     }
 
@@ -84,10 +84,10 @@ public sealed class ArtifactTests : IDisposable
             var leaf = weight.clone().requires_grad_();
             var used = Int6.StraightThrough(leaf, kappa);
 
-            Assert.Equal(Int6.Decode(codes, scales).ToArray<float>(), used.ToArray<float>());
+            Assert.Equal(Int6.Decode(codes, scales).HostArray<float>(), used.HostArray<float>());
             var slope = empty([48, 40]).normal_();
             (used * slope).sum().backward();
-            Assert.Equal(slope.ToArray<float>(), leaf.grad!.ToArray<float>());
+            Assert.Equal(slope.HostArray<float>(), leaf.grad!.HostArray<float>());
         }
     }
 
@@ -111,7 +111,7 @@ public sealed class ArtifactTests : IDisposable
             if (entry.IsInt6)
             {
                 var scales = tensor(Scales(artifact, entry)).to(float16);
-                quantised.Weight(entry.Name).copy_(Int6.Decode(Int6.Codes(weight, tensor(Clips(weight.ToArray<float>(), entry.Rows)), scales), scales));
+                quantised.Weight(entry.Name).copy_(Int6.Decode(Int6.Codes(weight, tensor(Clips(weight.HostArray<float>(), entry.Rows)), scales), scales));
             }
         }
 
@@ -266,7 +266,7 @@ public sealed class ArtifactTests : IDisposable
         var plan = (HybridPlan)Families.Plan(Small.Model(JsonSerializer.SerializeToElement(new { }), family: "hybrid"), [])!;
         var model = plan.Build(ScalarType.Float32, CPU, 1);
         using var quiet = no_grad();
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.normal_(0, 0.25);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Hybrid;
 using Hearth.Runs;
@@ -22,7 +23,7 @@ public sealed class HybridModelTests : IDisposable
         var model = Build();
         using var quiet = no_grad();
         var ids = Small.Ids(2, 20, 60);
-        var embedded = nn.functional.embedding(ids, model.Weight("tok_emb"));
+        var embedded = Operators.Embedding(ids, model.Weight("tok_emb"));
         var normed = Functions.RmsNorm(embedded, 1e-6);
         var before = cat([zeros([2, 1, 16], ScalarType.Float64), normed.narrow(1, 0, 19)], 1);
         var smeared = normed + ((before - normed) * model.Weight("smear.gate").sigmoid());
@@ -87,11 +88,11 @@ public sealed class HybridModelTests : IDisposable
         {
             var (current, previous, row) = (entry[0], entry[1], entry[2]);
 
-            Assert.Equal([2047, row], BigramHash.Rows(tensor([previous, current], 1, 2), null, 2048).ToArray<long>());
-            Assert.Equal([row], BigramHash.Rows(tensor([current], 1, 1), tensor([previous], 1, 1), 2048).ToArray<long>());
+            Assert.Equal([2047, row], BigramHash.Rows(tensor([previous, current], 1, 2), null, 2048).HostArray<long>());
+            Assert.Equal([row], BigramHash.Rows(tensor([current], 1, 1), tensor([previous], 1, 1), 2048).HostArray<long>());
         }
 
-        long[] all = BigramHash.Rows(Small.Ids(4, 500, 1024), null, 2048).narrow(1, 1, 499).flatten().ToArray<long>();
+        long[] all = BigramHash.Rows(Small.Ids(4, 500, 1024), null, 2048).narrow(1, 1, 499).flatten().HostArray<long>();
         Assert.InRange(all.Min(), 0, 2046);
         Assert.InRange(all.Max(), 2000, 2046);
     }
@@ -104,7 +105,7 @@ public sealed class HybridModelTests : IDisposable
         var left = WindowScores.RemoveDirection(y, v);
         var unit = v / v.pow(2).sum(-1, keepdim: true).sqrt();
 
-        Assert.InRange((left * unit).sum(-1).abs().flatten().ToArray<float>().Max(), 0, 1e-5);
+        Assert.InRange((left * unit).sum(-1).abs().flatten().HostArray<float>().Max(), 0, 1e-5);
         Assert.InRange(Small.Difference(y - (unit * (y * unit).sum(-1, keepdim: true)), left), 0, 1e-5);
 
         // Of three layers the last two attend among the last one: only layer 2 removes.
@@ -160,12 +161,12 @@ public sealed class HybridModelTests : IDisposable
         var bent = Functions.Softcap(z, 30);
         bent.sum().backward();
 
-        Assert.All(bent.ToArray<double>(), x => Assert.InRange(x, -30, 30));
-        Assert.All(z.ToArray<double>().Zip(z.grad!.ToArray<double>()), p => Assert.Equal(1 - Math.Pow(Math.Tanh(p.First / 30), 2), p.Second, 1e-12));
+        Assert.All(bent.HostArray<double>(), x => Assert.InRange(x, -30, 30));
+        Assert.All(z.HostArray<double>().Zip(z.grad!.HostArray<double>()), p => Assert.Equal(1 - Math.Pow(Math.Tanh(p.First / 30), 2), p.Second, 1e-12));
         var model = Awake(new { });
         using var quiet = no_grad();
         model.Weight("tok_emb").mul_(1e4);
-        Assert.InRange(model.Logits(Small.Ids(1, 9, 60)).abs().flatten().ToArray<double>().Max(), 29, 30);
+        Assert.InRange(model.Logits(Small.Ids(1, 9, 60)).abs().flatten().HostArray<double>().Max(), 29, 30);
     }
 
     [Theory]

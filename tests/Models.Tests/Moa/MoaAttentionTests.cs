@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Moa;
 using Xunit;
 using static TorchSharp.torch;
@@ -29,7 +30,7 @@ public sealed class MoaAttentionTests : IDisposable
     {
         var (q, k, v) = (MoaSmall.Random(1, 2, 4, 24, 16) * 1.5, MoaSmall.Random(2, 2, keyHeads, 24, 16) * 1.5, MoaSmall.Random(3, 2, keyHeads, 24, 16));
         var alpha = tensor(new[] { 0.3, 0.8, 1.5, 3.0 });
-        Assert.InRange(k.pow(2).sum(-1).amax([0, 1, 2]).item<double>(), 30, 90);
+        Assert.InRange(k.pow(2).sum(-1).amax([0, 1, 2]).Number(), 30, 90);
         var inputs = new MetricInputs(q.to(float32), k.to(float32), v.to(float32), alpha.to(float32), null, Causal: true, Dropout: 0);
         var exact = new MetricInputs(q, k, v, alpha, null, Causal: true, Dropout: 0);
 
@@ -81,7 +82,7 @@ public sealed class MoaAttentionTests : IDisposable
         MoaSmall.Loss(model, ids, MoaSmall.Step()).Total.backward();
         var expected = model.Plan.Tensors.Select(t => (t.Name, Grad: model.Weight(t.Name).grad?.clone())).ToArray();
         var logits = model.Logits(ids);
-        model.zero_grad();
+        model.ClearGradients();
 
         model.Form = AttentionForm.Explicit;
         MoaSmall.Loss(model, ids, MoaSmall.Step()).Total.backward();
@@ -123,7 +124,7 @@ public sealed class MoaAttentionTests : IDisposable
         // Each row attends to itself alone: an early token reaches later rows through the convolutions and the discrepancy only,
         // which with two blocks end 2·(4 + 4) rows on.
         var far = Small.Ids(1, 30, 40);
-        long[] other = far.ToArray<long>();
+        long[] other = far.HostArray<long>();
         other[0] = (other[0] + 1) % 40;
         Assert.Equal(0.0, Small.Difference(on.Logits(far).narrow(1, 20, 10), on.Logits(tensor(other, 1, 30)).narrow(1, 20, 10)));
         Assert.NotEqual(0.0, Small.Difference(off.Logits(far).narrow(1, 20, 10), off.Logits(tensor(other, 1, 30)).narrow(1, 20, 10)));
@@ -137,7 +138,7 @@ public sealed class MoaAttentionTests : IDisposable
         var training = MoaSmall.Loss(model, ids, MoaSmall.Step());
         training.Total.backward();
 
-        Assert.Equal(MoaSmall.Loss(model, ids, null).Total.item<double>(), training.Total.item<double>(), 1e-12);
+        Assert.Equal(MoaSmall.Loss(model, ids, null).Total.Number(), training.Total.Number(), 1e-12);
         Assert.All(["mh.radius", "mh.origin", "mqa.radius", "mqa.origin"], name => Assert.NotEqual(0.0, Size(model.Weight($"blocks.0.{name}").grad!)));
     }
 
@@ -153,8 +154,8 @@ public sealed class MoaAttentionTests : IDisposable
         for (int h = 0; h < 3; h++)
         {
             double bound = new[] { 0.5, 1.5, 4.0 }[h] * 4;
-            Assert.All(scores.select(1, h).ToArray<double>(), s => Assert.InRange(Math.Abs(s), 0, bound * (1 + 1e-9)));
-            Assert.Equal(bound, self.select(1, h).amax([0, 1, 2]).item<double>(), 1e-9);
+            Assert.All(scores.select(1, h).HostArray<double>(), s => Assert.InRange(Math.Abs(s), 0, bound * (1 + 1e-9)));
+            Assert.Equal(bound, self.select(1, h).amax([0, 1, 2]).Number(), 1e-9);
         }
     }
 
@@ -193,8 +194,8 @@ public sealed class MoaAttentionTests : IDisposable
         var weights = (scores + mask).softmax(-1).view(matrices * size, size);
 
         Assert.True(weights.isfinite().all().item<bool>());
-        Assert.All(weights.gather(1, tensor(open).unsqueeze(1)).ToArray<double>(), w => Assert.Equal(1.0, w));
-        Assert.Equal(matrices * (double)size, weights.sum().item<double>());
+        Assert.All(weights.gather(1, tensor(open).unsqueeze(1)).HostArray<double>(), w => Assert.Equal(1.0, w));
+        Assert.Equal(matrices * (double)size, weights.sum().Number());
     }
 
     [Fact]
@@ -206,12 +207,12 @@ public sealed class MoaAttentionTests : IDisposable
         double Training(long seed)
         {
             manual_seed(seed);
-            return MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[0].Sum.item<double>();
+            return MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[0].Sum.Number();
         }
 
         Assert.Equal(Training(1), Training(1));
         Assert.NotEqual(Training(1), Training(2));
-        Assert.Equal(MoaSmall.Loss(model, ids, null).Terms[0].Sum.item<double>(), MoaSmall.Loss(MoaSmall.Tiny(), ids, null).Terms[0].Sum.item<double>());
+        Assert.Equal(MoaSmall.Loss(model, ids, null).Terms[0].Sum.Number(), MoaSmall.Loss(MoaSmall.Tiny(), ids, null).Terms[0].Sum.Number());
     }
 
     private static void Radius(MoaModel model, double stored)
@@ -230,5 +231,5 @@ public sealed class MoaAttentionTests : IDisposable
 
     private static Tensor Unit(Tensor x) => x * (x.pow(2).sum(-1, true) + 1e-12).rsqrt();
 
-    private static double Size(Tensor x) => x.pow(2).sum().item<double>();
+    private static double Size(Tensor x) => x.pow(2).sum().Number();
 }

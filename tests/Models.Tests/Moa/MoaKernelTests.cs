@@ -1,5 +1,5 @@
 using Hearth.Models.Moa;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -19,7 +19,7 @@ public sealed class MoaKernelTests : IDisposable
     public void A_causal_convolution_equals_its_taps_one_by_one(int batch, int time, int channels, int taps) => Same(
         [MoaSmall.Random(1, batch, time + taps - 1, channels), MoaSmall.Random(2, channels, taps)],
         x => CausalConv.Naive(x[0], x[1]),
-        x => HearthSeam.CausalConv(x[0], x[1])!);
+        x => FusedKernels.CausalConv(x[0], x[1])!);
 
     [Theory]
     [InlineData(1, 1)]
@@ -28,17 +28,7 @@ public sealed class MoaKernelTests : IDisposable
     public void A_rotation_equals_its_parts_put_together(int time, int angleHeads) => Same(
         [MoaSmall.Random(1, 2, time, 3, 10), MoaSmall.Random(2, angleHeads, time, 5), MoaSmall.Random(3, angleHeads, time, 5)],
         x => BlackHoleRope.Naive(x[0].transpose(1, 2), (x[1], x[2])),
-        x => HearthSeam.Rotate(x[0].transpose(1, 2), x[1], x[2])!);
-
-    [Theory]
-    [InlineData(1)]
-    [InlineData(64)]
-    [InlineData(65)]
-    [InlineData(200)]
-    public void Causal_attention_in_blocks_equals_the_whole_matrix(int time) => Same(
-        [MoaSmall.Random(1, 2, 3, time, 9), MoaSmall.Random(2, 2, 3, time, 9), MoaSmall.Random(3, 2, 1, time, 8)],
-        x => nn.functional.scaled_dot_product_attention(x[0] * 3.0, x[1], x[2].expand(2, 3, time, 8), is_causal: true),
-        x => HearthSeam.CausalAttention(x[0], x[1], x[2].expand(2, 3, time, 8))!);
+        x => FusedKernels.Rotate(x[0].transpose(1, 2), x[1], x[2])!);
 
     private static void Same(Tensor[] inputs, Func<Tensor[], Tensor> naive, Func<Tensor[], Tensor> kernel)
     {

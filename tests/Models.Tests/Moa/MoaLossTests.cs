@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Moa;
 using Xunit;
@@ -31,10 +32,10 @@ public sealed class MoaLossTests : IDisposable
         var model = MoaSmall.Tiny(new { metric });
         var ids = Small.Ids(3, 20, 40);
         QueriesFromKeys(model, -1);
-        Assert.NotEqual(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.item<double>());
+        Assert.NotEqual(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.Number());
 
         QueriesFromKeys(model, 1);
-        Assert.Equal(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.item<double>());
+        Assert.Equal(0.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[1].Sum.Number());
     }
 
     [Fact]
@@ -58,7 +59,7 @@ public sealed class MoaLossTests : IDisposable
         }
 
         Assert.True(expected > 0);
-        Assert.Equal(expected, term.Mean().item<double>(), 1e-12);
+        Assert.Equal(expected, term.Mean().Number(), 1e-12);
     }
 
     [Fact]
@@ -78,9 +79,9 @@ public sealed class MoaLossTests : IDisposable
         var weighed = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 1, ti_ramp_steps = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
         var measured = MoaSmall.Loss(MoaSmall.Tiny(new { ti_weight = 0, ti_samples = 512 }), ids, MoaSmall.Step(1));
 
-        Assert.True(weighed.Terms[1].Sum.item<double>() > 0);
-        Assert.Equal(weighed.Terms[1].Sum.item<double>(), measured.Terms[1].Sum.item<double>());
-        Assert.Equal(measured.Terms[0].Sum.item<double>() / 22, measured.Total.item<double>(), 1e-12);
+        Assert.True(weighed.Terms[1].Sum.Number() > 0);
+        Assert.Equal(weighed.Terms[1].Sum.Number(), measured.Terms[1].Sum.Number());
+        Assert.Equal(measured.Terms[0].Sum.Number() / 22, measured.Total.Number(), 1e-12);
     }
 
     [Fact]
@@ -91,10 +92,10 @@ public sealed class MoaLossTests : IDisposable
 
         Assert.Equal([0.125, 0.25, 0.375, 0.5, 0.5], Enumerable.Range(0, 5).Select(step => Weight(model, step)));
         var loss = MoaSmall.Loss(model, ids, MoaSmall.Step(1));
-        Assert.Equal((loss.Terms[0].Sum.item<double>() / 22) + (0.25 * loss.Terms[1].Sum.item<double>()), loss.Total.item<double>(), 1e-12);
+        Assert.Equal((loss.Terms[0].Sum.Number() / 22) + (0.25 * loss.Terms[1].Sum.Number()), loss.Total.Number(), 1e-12);
         Assert.Equal(0.5, Weight(MoaSmall.Tiny(new { ti_weight = 0.5, ti_ramp_steps = 0 }), 0));
 
-        double Weight(MoaModel of, long step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[1].Weight.item<double>();
+        double Weight(MoaModel of, long step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[1].Weight.Number();
     }
 
     [Fact]
@@ -103,8 +104,8 @@ public sealed class MoaLossTests : IDisposable
         var model = MoaSmall.Tiny(new { ti_weight = 1, router_balance = 1 });
         var loss = MoaSmall.Loss(model, Small.Ids(2, 12, 40), null);
 
-        Assert.Equal(loss.Terms[0].Sum.item<double>() / 22, loss.Total.item<double>(), 1e-12);
-        Assert.Equal((0.0, 0.0), (loss.Terms[1].Sum.item<double>(), loss.Terms[2].Sum.item<double>()));
+        Assert.Equal(loss.Terms[0].Sum.Number() / 22, loss.Total.Number(), 1e-12);
+        Assert.Equal((0.0, 0.0), (loss.Terms[1].Sum.Number(), loss.Terms[2].Sum.Number()));
     }
 
     [Fact]
@@ -117,7 +118,7 @@ public sealed class MoaLossTests : IDisposable
             MoaSmall.Set(model, name, 0);
         }
 
-        Assert.Equal(1.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[2].Sum.item<double>(), 1e-12);
+        Assert.Equal(1.0, MoaSmall.Loss(model, ids, MoaSmall.Step()).Terms[2].Sum.Number(), 1e-12);
         using (no_grad())
         {
             model.Weight("blocks.0.router.b2").narrow(0, 1, 1).fill_(1000);
@@ -125,8 +126,8 @@ public sealed class MoaLossTests : IDisposable
         }
 
         var one = MoaSmall.Loss(model, ids, MoaSmall.Step());
-        Assert.Equal(4.0, one.Terms[2].Sum.item<double>(), 1e-12);
-        Assert.Equal((one.Terms[0].Sum.item<double>() / 22) + 2, one.Total.item<double>(), 1e-12);
+        Assert.Equal(4.0, one.Terms[2].Sum.Number(), 1e-12);
+        Assert.Equal((one.Terms[0].Sum.Number() / 22) + 2, one.Total.Number(), 1e-12);
     }
 
     [Fact]
@@ -136,8 +137,8 @@ public sealed class MoaLossTests : IDisposable
         var ids = Small.Ids(4, 10, 40);
         var whole = MoaSmall.Loss(model, ids, MoaSmall.Step(5));
         whole.Total.backward();
-        var expected = model.parameters().Select(p => p.grad?.clone()).ToArray();
-        model.zero_grad();
+        var expected = model.Parameters.Select(p => p.grad?.clone()).ToArray();
+        model.ClearGradients();
 
         var totals = new LossTotals([36, 1, 1], MicroBatches: 2);
         double triangle = 0;
@@ -146,11 +147,11 @@ public sealed class MoaLossTests : IDisposable
             var part = ids.narrow(0, first, 2);
             var loss = model.Loss(model.Prepare(new LossInput(part, part, totals), MoaSmall.Step(5) with { FirstRow = first }));
             loss.Total.backward();
-            triangle += loss.Terms[1].Sum.item<double>();
+            triangle += loss.Terms[1].Sum.Number();
         }
 
-        Assert.Equal(whole.Terms[1].Sum.item<double>(), triangle, 1e-12);
-        Assert.All(expected.Zip(model.parameters()), p =>
+        Assert.Equal(whole.Terms[1].Sum.Number(), triangle, 1e-12);
+        Assert.All(expected.Zip(model.Parameters), p =>
         {
             if (p.First is { } grad)
             {
@@ -170,7 +171,7 @@ public sealed class MoaLossTests : IDisposable
         MoaSmall.Loss(model, ids, MoaSmall.Step()).Total.backward();
 
         const double step = 1e-5;
-        foreach (var (name, weight) in model.named_parameters())
+        foreach (var (name, weight) in model.NamedParameters)
         {
             // A ball's pull has no value: its gradient is a rule, not a derivative.
             if (weight.grad is not { } found || name.EndsWith(".radius", StringComparison.Ordinal) || name.EndsWith(".origin", StringComparison.Ordinal))
@@ -178,13 +179,13 @@ public sealed class MoaLossTests : IDisposable
                 continue;
             }
 
-            double[] gradient = found.ToArray<double>();
+            double[] gradient = found.HostArray<double>();
             int at = Array.IndexOf(gradient, gradient.MaxBy(Math.Abs));
             double Value(double shift)
             {
                 using var quiet = no_grad();
                 weight.flatten().narrow(0, at, 1).add_(full([1], shift, float64));
-                double value = MoaSmall.Loss(model, ids, MoaSmall.Step()).Total.item<double>();
+                double value = MoaSmall.Loss(model, ids, MoaSmall.Step()).Total.Number();
                 weight.flatten().narrow(0, at, 1).add_(full([1], -shift, float64));
                 return value;
             }

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Hearth.Models.Moa;
 using Xunit;
@@ -33,8 +34,8 @@ public sealed class MoaRopeTests : IDisposable
         {
             using var inner = NewDisposeScope();
             var energy = rope.Energy(offset, time, MoaSmall.Random(3, 1, time).pow(2).to(float32) * 20);
-            Assert.InRange(energy.amax([0, 1, 2, 3]).item<double>(), 0.25, 3);
-            Assert.InRange((-energy).amax([0, 1, 2, 3]).item<double>(), -3, -0.25);
+            Assert.InRange(energy.amax([0, 1, 2, 3]).Number(), 0.25, 3);
+            Assert.InRange((-energy).amax([0, 1, 2, 3]).Number(), -3, -0.25);
         }
     }
 
@@ -56,8 +57,8 @@ public sealed class MoaRopeTests : IDisposable
     {
         var tables = new FourierTables(16, 4, 10000, float64, CPU);
 
-        Assert.All(tables.PairCos_MP.select(0, 3).ToArray<double>(), c => Assert.Equal(0.0, c));
-        Assert.All(tables.PairSin_MP.select(0, 3).ToArray<double>(), s => Assert.Equal(1.0, Math.Abs(s)));
+        Assert.All(tables.PairCos_MP.select(0, 3).HostArray<double>(), c => Assert.Equal(0.0, c));
+        Assert.All(tables.PairSin_MP.select(0, 3).HostArray<double>(), s => Assert.Equal(1.0, Math.Abs(s)));
     }
 
     [Fact]
@@ -65,7 +66,7 @@ public sealed class MoaRopeTests : IDisposable
     {
         var n = tensor(new[] { 1.0, 2, 3, 4, 1, 2, 3, 8 }, 1, 2, 4);
 
-        Assert.Equal([0.0, 16.0 / 8], MoaBlock.Discrepancy(n, null).ToArray<double>());
+        Assert.Equal([0.0, 16.0 / 8], MoaBlock.Discrepancy(n, null).HostArray<double>());
     }
 
     [Fact]
@@ -90,16 +91,16 @@ public sealed class MoaRopeTests : IDisposable
         var before = model.Logits(ids);
         Assert.All(model.Omegas(ids), omega =>
         {
-            Assert.All(omega.ToArray<double>(), w => Assert.InRange(w, 0, 1));
+            Assert.All(omega.HostArray<double>(), w => Assert.InRange(w, 0, 1));
             MoaSmall.Near(ones([2, 12], float64), omega.sum(-1), 1e-12);
         });
 
         for (int path = 0; path < 4; path++)
         {
             var bias = model.Weight("blocks.1.router.b2").narrow(0, path, 1);
-            double open = bias.item<double>();
+            double open = bias.Number();
             bias.fill_(-1e9);
-            Assert.All(model.Omegas(ids)[1].select(-1, path).ToArray<double>(), w => Assert.Equal(0.0, w));
+            Assert.All(model.Omegas(ids)[1].select(-1, path).HostArray<double>(), w => Assert.Equal(0.0, w));
             Assert.NotEqual(0.0, Small.Difference(before, model.Logits(ids)));
             bias.fill_(open);
         }
@@ -110,13 +111,13 @@ public sealed class MoaRopeTests : IDisposable
     {
         var soft = tensor(new[] { 0.25, 0.25, 0.25, 0.25, 0.1, 0.4, 0.1, 0.4, 0.2, 0.2, 0.5, 0.1, 0.05, 0.05, 0.05, 0.85 }, 4, 4);
 
-        double[] kept = TokenRouter.TopTwo(soft).ToArray<double>();
+        double[] kept = TokenRouter.TopTwo(soft).HostArray<double>();
 
         double[] expected = [0.5, 0.5, 0, 0, 0, 0.5, 0, 0.5, 2 / 7.0, 0, 5 / 7.0, 0, 0.05 / 0.9, 0, 0, 0.85 / 0.9];
         Assert.All(expected.Zip(kept), p => Assert.Equal(p.First, p.Second, 1e-12));
         using var quiet = no_grad();
         var model = MoaSmall.Tiny(new { router_topk = 2 });
-        Assert.All(model.Omegas(Small.Ids(2, 12, 40)), omega => Assert.All(omega.ne(0).to(int64).sum(-1).ToArray<long>(), n => Assert.Equal(2, n)));
+        Assert.All(model.Omegas(Small.Ids(2, 12, 40)), omega => Assert.All(omega.ne(0).to(int64).sum(-1).HostArray<long>(), n => Assert.Equal(2, n)));
     }
 
     [Fact]
@@ -126,7 +127,7 @@ public sealed class MoaRopeTests : IDisposable
         var soft = MoaSmall.Tiny(new { router_topk = 0, ti_weight = 0 });
         var ids = Small.Ids(2, 12, 40);
         using var quiet = no_grad();
-        double Ce(MoaModel of, int step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[0].Sum.item<double>();
+        double Ce(MoaModel of, int step) => MoaSmall.Loss(of, ids, MoaSmall.Step(step)).Terms[0].Sum.Number();
 
         Assert.Equal(Ce(soft, 4), Ce(model, 4));
         Assert.NotEqual(Ce(soft, 5), Ce(model, 5));
@@ -138,7 +139,7 @@ public sealed class MoaRopeTests : IDisposable
         var x = tensor(new[] { 1.0, 10, 2, 20, 3, 30 }, 1, 3, 2);
         var taps = tensor(new[] { 1.0, 0.5, 0.25, 2, 0, 1 }, 2, 3);
 
-        Assert.Equal([1.0, 20, 2.5, 40, 4.25, 70], CausalConv.Forward(x, taps, null).ToArray<double>());
+        Assert.Equal([1.0, 20, 2.5, 40, 4.25, 70], CausalConv.Forward(x, taps, null).HostArray<double>());
     }
 
     private static BlackHoleRope Rope(Dictionary<string, Tensor> weights, MoaConfig? config = null) =>

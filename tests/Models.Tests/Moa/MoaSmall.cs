@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Moa;
 using Xunit;
@@ -51,7 +52,7 @@ internal static class MoaSmall
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         manual_seed(11);
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.add_(empty(weight.shape).normal_(0, std).to(weight.dtype));
         }
@@ -62,7 +63,7 @@ internal static class MoaSmall
     /// <summary>The loss of rows whose labels are their own ids, in training when a step is given.</summary>
     internal static LossResult Loss(LanguageModel model, Tensor ids_BT, TrainingStep? step)
     {
-        var totals = model.Count([.. ids_BT.ToArray<long>().Select(l => (int)l)], (int)ids_BT.size(1));
+        var totals = model.Count([.. ids_BT.HostArray<long>().Select(l => (int)l)], (int)ids_BT.size(1));
         var input = new LossInput(ids_BT, ids_BT, totals);
         return model.Loss(step is null ? input : model.Prepare(input, step));
     }

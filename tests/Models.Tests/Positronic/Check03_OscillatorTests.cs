@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -38,7 +39,7 @@ public sealed class Check03_OscillatorTests : IDisposable
 
         Assert.InRange(Nano.Changed(truth, mean), 0, tolerance);
         Assert.InRange(Nano.Changed(truth, fast), 0, tolerance);
-        Assert.True(truth.pow(2).mean().item<double>() > 0.1);
+        Assert.True(truth.pow(2).mean().Number() > 0.1);
     }
 
     [Fact]
@@ -47,9 +48,9 @@ public sealed class Check03_OscillatorTests : IDisposable
         manual_seed(6);
         int[] sizes = [2, 4];
         var rings = new RingLayout(sizes, ScalarType.Float64, CPU);
-        double[] theta = Normal(ScalarType.Float64, 6).ToArray<double>(), k = Normal(ScalarType.Float64, 4).ToArray<double>();
+        double[] theta = Normal(ScalarType.Float64, 6).HostArray<double>(), k = Normal(ScalarType.Float64, 4).HostArray<double>();
         double[] alpha = [0.3, -0.7], gain = [0.2, 0.5];
-        var got = Kuramoto.Pairwise(tensor(theta, 1, 1, 6), new Coupling(tensor(k, 2, 2), null, tensor(alpha), tensor(gain), tensor(new[] { 0.9 })), rings).ToArray<double>();
+        var got = Kuramoto.Pairwise(tensor(theta, 1, 1, 6), new Coupling(tensor(k, 2, 2), null, tensor(alpha), tensor(gain), tensor(new[] { 0.9 })), rings).HostArray<double>();
 
         for (int i = 0; i < 6; i++)
         {
@@ -85,9 +86,9 @@ public sealed class Check03_OscillatorTests : IDisposable
     {
         var model = Nano.Fresh();
 
-        Nano.Near(0.9, Math.Tanh(model.Weight("layers.1.osc.gate").item<double>()), 1e-4);
-        Nano.Near(0.9, Math.Tanh(model.Weight("hrm.gate").ToArray<double>()[2]), 1e-4);
-        Assert.Equal([1, 0.25, 0, 0.25, 1, 0.25, 0, 0.25, 1], model.Weight("layers.0.osc.K").ToArray<double>());
+        Nano.Near(0.9, Math.Tanh(model.Weight("layers.1.osc.gate").Number()), 1e-4);
+        Nano.Near(0.9, Math.Tanh(model.Weight("hrm.gate").HostArray<double>()[2]), 1e-4);
+        Assert.Equal([1, 0.25, 0, 0.25, 1, 0.25, 0, 0.25, 1], model.Weight("layers.0.osc.K").HostArray<double>());
     }
 
     [Fact]
@@ -101,7 +102,7 @@ public sealed class Check03_OscillatorTests : IDisposable
 
         var output = block.Forward(Normal(ScalarType.Float64, 2, 9, 64), model.NewPass(Nano.Ids(2, 9), 0, null, [], false), 0);
 
-        double[] values = output.ToArray<double>();
+        double[] values = output.HostArray<double>();
         Assert.All(values, v => Assert.InRange(v, -10, 10));
         Assert.Contains(values, v => Math.Abs(v) > 9.99);
     }
@@ -110,7 +111,7 @@ public sealed class Check03_OscillatorTests : IDisposable
     public void Check_4_the_clamp_has_slope_one_at_zero()
     {
         var at = tensor(new[] { -1e-3, 1e-3 });
-        double[] y = Gates.SoftClamp(at).ToArray<double>();
+        double[] y = Gates.SoftClamp(at).HostArray<double>();
 
         Nano.Near(1, (y[1] - y[0]) / 2e-3, 1e-3);
     }

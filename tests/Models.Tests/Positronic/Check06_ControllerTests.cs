@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -35,8 +36,8 @@ public sealed class Check06_ControllerTests : IDisposable
         {
             var (re, im, omega) = (empty([1, 2, 3], float64).normal_(), empty([1, 2, 3], float64).normal_(), empty([1, 2, 3], float64).normal_());
             trace.Observe(re, im, omega);
-            double x = re.ToArray<double>()[4], y = im.ToArray<double>()[4], length = Math.Sqrt((x * x) + (y * y));
-            (f[0], f[1], f[2], f[3]) = (length, x / length, y / length, omega.ToArray<double>()[4]);
+            double x = re.HostArray<double>()[4], y = im.HostArray<double>()[4], length = Math.Sqrt((x * x) + (y * y));
+            (f[0], f[1], f[2], f[3]) = (length, x / length, y / length, omega.HostArray<double>()[4]);
         }
 
         double[,] fast = new double[4, 4];
@@ -54,7 +55,7 @@ public sealed class Check06_ControllerTests : IDisposable
         }
 
         // Element 4 of [1,2,3] is token 1, ring 1.
-        double[] got = trace.Fast!.select(1, 1).select(1, 1).ToArray<double>();
+        double[] got = trace.Fast!.select(1, 1).select(1, 1).HostArray<double>();
         Assert.All(Enumerable.Range(0, 16), i => Nano.Near(fast[i / 4, i % 4], got[i], 1e-12));
     }
 
@@ -91,7 +92,7 @@ public sealed class Check06_ControllerTests : IDisposable
     {
         using var quiet = no_grad();
         var model = Nano.Open();
-        long[] ids = Nano.Ids(1, 24).ToArray<long>();
+        long[] ids = Nano.Ids(1, 24).HostArray<long>();
         var before = Fast(ids);
         ids[18] = (ids[18] + 1) % 512;
         var after = Fast(ids);

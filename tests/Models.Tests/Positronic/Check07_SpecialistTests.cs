@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -108,11 +109,11 @@ public sealed class Check07_SpecialistTests : IDisposable
     {
         var model = Nano.Open();
         var ids = Nano.Ids(1, 40);
-        double before = Nano.Train(model, ids).Loss.Total.item<double>();
+        double before = Nano.Train(model, ids).Loss.Total.Number();
         model.LogitsWithMemory(ids);
         var stores = model.RingStores()!.Value;
 
-        Assert.Equal(before, Nano.Train(model, ids).Loss.Total.item<double>());
+        Assert.Equal(before, Nano.Train(model, ids).Loss.Total.Number());
         Assert.Equal(0.0, Nano.Changed(stores.In_LBRES, model.RingStores()!.Value.In_LBRES));
     }
 
@@ -155,5 +156,5 @@ public sealed class Check07_SpecialistTests : IDisposable
         return session.Step(ids);
     }
 
-    private static double Norm(PositronicModel model) => Math.Sqrt(model.RingStores()!.Value.Out_LBRES.pow(2).sum().item<double>());
+    private static double Norm(PositronicModel model) => Math.Sqrt(model.RingStores()!.Value.Out_LBRES.pow(2).sum().Number());
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Positronic;
 using Xunit;
@@ -10,7 +11,7 @@ namespace Hearth.Tests.Positronic;
 /// <summary>Checks 8 and 9: caches and speculation give the text of full recomputation.</summary>
 public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly int[] Prompt = [.. Nano.Ids(1, 9, 3).ToArray<long>().Select(id => (int)id)];
+    private static readonly int[] Prompt = [.. Nano.Ids(1, 9, 3).HostArray<long>().Select(id => (int)id)];
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     public void Dispose() => _scope.Dispose();
@@ -156,7 +157,7 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
     public void Rows_taken_back_leave_no_trace()
     {
         var model = Nano.Open();
-        int[] text = [.. Nano.Ids(1, 40, 11).ToArray<long>().Select(id => (int)id)];
+        int[] text = [.. Nano.Ids(1, 40, 11).HostArray<long>().Select(id => (int)id)];
         using var straight = (ISpeculativeSession)model.StartDecode();
         straight.Feed(text, 1);
         straight.Commit(text.Length);
@@ -185,7 +186,7 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         GC.Collect();
         GC.WaitForPendingFinalizers();
 
-        Assert.Equal(before, LiveTensors);
+        Assert.Equal(before, Tensor.TotalCount);
 
         void Generate()
         {
@@ -203,13 +204,13 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         {
             using var scope = NewDisposeScope();
             long[] ids = [.. Enumerable.Range(0, 4).SelectMany(row => Enumerable.Range(0, 48).Select(t => (long)(((step + row + t) * 3 % 24) + 40)))];
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             Nano.Train(model, tensor(ids, 4, 48)).Loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
         }
 
-        optimizer.zero_grad();
+        optimizer.ClearGradients();
         using var quiet = no_grad();
         foreach (var spec in model.Plan.Tensors.Where(t => t.Name.EndsWith(".scale", StringComparison.Ordinal)))
         {

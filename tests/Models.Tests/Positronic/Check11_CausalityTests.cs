@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Hearth.Models.Positronic;
 using Xunit;
@@ -23,7 +24,7 @@ public sealed class Check11_CausalityTests : IDisposable
     public void Check_11_a_token_changes_no_logit_before_it(bool derfAndXsa)
     {
         var model = Nano.Open(new { use_moe = false, use_derf = derfAndXsa, use_xsa = derfAndXsa });
-        long[] ids = Nano.Ids(1, 40).ToArray<long>();
+        long[] ids = Nano.Ids(1, 40).HostArray<long>();
         var (before, headsBefore) = (model.Logits(tensor(ids, 1, 40)), model.MtpLogits(tensor(ids, 1, 40)));
         foreach (int at in (int[])[1, 15, 16, 31, 39])
         {
@@ -42,7 +43,7 @@ public sealed class Check11_CausalityTests : IDisposable
     public void Check_11_with_experts_a_token_changes_no_logit_before_it_beyond_rounding()
     {
         var model = Nano.Open();
-        long[] ids = Nano.Ids(1, 40).ToArray<long>();
+        long[] ids = Nano.Ids(1, 40).HostArray<long>();
         var before = model.Logits(tensor(ids, 1, 40));
         ids[25] = (ids[25] + 7) % 512;
 
@@ -125,7 +126,7 @@ public sealed class Check11_CausalityTests : IDisposable
 
         var (keys, _) = cache.Append(rows.narrow(2, 0, 1), rows.narrow(2, 0, 1));
 
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 0, 1], keys.ToArray<double>());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 0, 1], keys.HostArray<double>());
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Truncate(6));
     }
 }

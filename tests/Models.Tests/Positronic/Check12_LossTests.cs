@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Positronic;
 using Xunit;
@@ -22,7 +23,7 @@ public sealed class Check12_LossTests : IDisposable
         predictor.Loss(hidden, float64, float64).backward();
 
         // The last state is a target only; the first is read only.
-        double[] norms = [.. Enumerable.Range(0, 5).Select(t => hidden.grad!.select(1, t).pow(2).sum().item<double>())];
+        double[] norms = [.. Enumerable.Range(0, 5).Select(t => hidden.grad!.select(1, t).pow(2).sum().Number())];
         Assert.Equal(0.0, norms[4]);
         Assert.All(norms[..4], n => Assert.True(n > 0));
     }
@@ -47,7 +48,7 @@ public sealed class Check12_LossTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open(new { z_weight = zWeight });
         var ids = Nano.Ids(2, 21);
-        long[] labels = ids.ToArray<long>();
+        long[] labels = ids.HostArray<long>();
         (labels[4], labels[5], labels[30]) = (-100, -100, -100);
         var labels_BT = tensor(labels, 2, 21);
         var totals = model.Count(Array.ConvertAll(labels, l => (int)l), 21);
@@ -58,7 +59,7 @@ public sealed class Check12_LossTests : IDisposable
         Nano.Near(Mean(main, labels, 1, z: false), Value("ce"), 1e-10);
         Nano.Near(Mean(main, labels, 1, z: true), Value("z"), 1e-10);
         Nano.Near(further4.Average(), Value("mtp"), 1e-10);
-        Nano.Near(loss.Terms.Sum(t => t.Weight.item<double>() * Value(t.Name)), loss.Total.item<double>(), 1e-10);
+        Nano.Near(loss.Terms.Sum(t => t.Weight.Number() * Value(t.Name)), loss.Total.Number(), 1e-10);
         Assert.Equal(["ce", "z", "mtp", "jepa", "balance"], model.Terms);
         Assert.InRange(Value("balance"), 0.5, 4);
         Assert.InRange(Value("jepa"), 0, 2);
@@ -66,7 +67,7 @@ public sealed class Check12_LossTests : IDisposable
         double Value(string name)
         {
             int i = model.Terms.ToList().IndexOf(name);
-            return loss.Terms[i].Sum.item<double>() / totals.Counts[i];
+            return loss.Terms[i].Sum.Number() / totals.Counts[i];
         }
     }
 
@@ -76,19 +77,19 @@ public sealed class Check12_LossTests : IDisposable
         var ids = Nano.Ids(4, 33);
         var whole = Nano.Open();
         var parts = Nano.Open();
-        var totals = whole.Count(Array.ConvertAll(ids.ToArray<long>(), id => (int)id), 33);
+        var totals = whole.Count(Array.ConvertAll(ids.HostArray<long>(), id => (int)id), 33);
         Run(whole, ids, totals);
         double[] sums = new double[5];
         for (int first = 0; first < 4; first += 2)
         {
             var part = Run(parts, ids.narrow(0, first, 2), totals with { MicroBatches = 2 });
-            sums = [.. sums.Zip(part.Terms, (a, b) => a + b.Sum.item<double>())];
+            sums = [.. sums.Zip(part.Terms, (a, b) => a + b.Sum.Number())];
         }
 
         var again = whole.Loss(whole.Prepare(new LossInput(ids, ids, totals), new TrainingStep(1, 0, 0, 1, 0)));
         for (int i = 0; i < 4; i++)
         {
-            Nano.Near(again.Terms[i].Sum.item<double>(), sums[i], 1e-7);
+            Nano.Near(again.Terms[i].Sum.Number(), sums[i], 1e-7);
         }
 
         // Of all weights only the experts' router sees the balance of the whole batch.
@@ -119,8 +120,8 @@ public sealed class Check12_LossTests : IDisposable
         double Weight(TrainingStep? step)
         {
             var ids = Nano.Ids(1, 12);
-            var input = new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), id => (int)id), 12));
-            return model.Loss(step is null ? input : model.Prepare(input, step)).Terms.Single(t => t.Name == "mtp").Weight.item<double>();
+            var input = new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.HostArray<long>(), id => (int)id), 12));
+            return model.Loss(step is null ? input : model.Prepare(input, step)).Terms.Single(t => t.Name == "mtp").Weight.Number();
         }
     }
 
@@ -130,9 +131,9 @@ public sealed class Check12_LossTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open();
         var ids = Nano.Ids(2, 20);
-        var loss = model.Loss(ids, ids, model.Count(Array.ConvertAll(ids.ToArray<long>(), id => (int)id), 20));
+        var loss = model.Loss(ids, ids, model.Count(Array.ConvertAll(ids.HostArray<long>(), id => (int)id), 20));
 
-        Assert.Equal([0.0, 0.0], loss.Terms.Skip(3).Select(t => t.Sum.item<double>()));
+        Assert.Equal([0.0, 0.0], loss.Terms.Skip(3).Select(t => t.Sum.Number()));
     }
 
     [Fact]
@@ -142,15 +143,15 @@ public sealed class Check12_LossTests : IDisposable
         var model = Nano.Open();
         var ids = Nano.Ids(2, 2);
 
-        Assert.True(double.IsFinite(Nano.Train(model, ids).Loss.Total.item<double>()));
-        Assert.Equal(0.0, Nano.Train(model, ids).Loss.Terms[2].Sum.item<double>());
+        Assert.True(double.IsFinite(Nano.Train(model, ids).Loss.Total.Number()));
+        Assert.Equal(0.0, Nano.Train(model, ids).Loss.Terms[2].Sum.Number());
         Assert.Throws<ArgumentException>(() => Nano.Train(model, Nano.Ids(2, 1)));
     }
 
     // Mean over counted targets `ahead` columns on: cross entropy, or the squared log-normaliser.
     private static double Mean(Tensor logits_BTV, long[] labels, int ahead, bool z)
     {
-        double[] logits = logits_BTV.ToArray<double>();
+        double[] logits = logits_BTV.HostArray<double>();
         int time = labels.Length / 2, vocabulary = logits.Length / labels.Length, count = 0;
         double sum = 0;
         for (int i = 0; i < labels.Length; i++)

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Positronic;
 using Hearth.Runs;
 using Hearth.Training.Optim;
@@ -66,11 +67,11 @@ public sealed class Check13_AblationTests(ITestOutputHelper output) : IDisposabl
             var direction = empty(weight.shape, float64).normal_();
             var start = weight.clone();
             const double step = 1e-5;
-            double slope = (gradient * direction).sum().item<double>();
+            double slope = (gradient * direction).sum().Number();
             weight.copy_(start + (direction * step));
-            double above = Nano.Train(model, ids).Loss.Total.item<double>();
+            double above = Nano.Train(model, ids).Loss.Total.Number();
             weight.copy_(start - (direction * step));
-            double below = Nano.Train(model, ids).Loss.Total.item<double>();
+            double below = Nano.Train(model, ids).Loss.Total.Number();
             weight.copy_(start);
 
             double measured = (above - below) / (2 * step);
@@ -101,16 +102,16 @@ public sealed class Check13_AblationTests(ITestOutputHelper output) : IDisposabl
         for (int step = 0; step < 500 && ce >= 0.1; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var (loss, totals) = Nano.Train(model, ids_BT);
             loss.Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
-            ce = loss.Terms[0].Sum.item<double>() / totals.Counts[0];
+            ce = loss.Terms[0].Sum.Number() / totals.Counts[0];
         }
 
         Assert.True(ce < 0.1, $"cross entropy {ce} after 500 steps");
-        optimizer.zero_grad();
+        optimizer.ClearGradients();
         return model;
     }
 }

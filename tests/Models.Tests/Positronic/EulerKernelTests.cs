@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -35,7 +36,7 @@ public sealed class EulerKernelTests : IDisposable
     private static Dictionary<string, double[]> Run(bool controlled, bool driven, bool naive)
     {
         var model = Nano.Open();
-        model.zero_grad();
+        model.ClearGradients();
         var block = Block(model);
         manual_seed(8);
         var (theta, omega) = (Leaf(), Leaf());
@@ -50,26 +51,26 @@ public sealed class EulerKernelTests : IDisposable
         (result * empty(result.shape, float64).normal_()).sum().backward();
         var found = new Dictionary<string, double[]>(StringComparer.Ordinal)
         {
-            ["phases"] = result.ToArray<double>(),
-            ["theta"] = theta.grad!.ToArray<double>(),
-            ["omega"] = omega.grad!.ToArray<double>(),
+            ["phases"] = result.HostArray<double>(),
+            ["theta"] = theta.grad!.HostArray<double>(),
+            ["omega"] = omega.grad!.HostArray<double>(),
         };
         foreach (string name in Weights)
         {
-            found[name] = model.Weight($"layers.0.osc.{name}").grad!.ToArray<double>();
+            found[name] = model.Weight($"layers.0.osc.{name}").grad!.HostArray<double>();
         }
 
         if (drive is not null)
         {
-            found["drive"] = drive.grad!.ToArray<double>();
+            found["drive"] = drive.grad!.HostArray<double>();
         }
 
         if (trace is not null)
         {
-            (found["last"], found["fast"]) = (trace.Last!.ToArray<double>(), trace.Fast!.ToArray<double>());
+            (found["last"], found["fast"]) = (trace.Last!.HostArray<double>(), trace.Fast!.HostArray<double>());
             for (int r = 0; r < 3; r++)
             {
-                found[$"decode {r}"] = model.Weight($"controller.{r}.decode").grad!.ToArray<double>();
+                found[$"decode {r}"] = model.Weight($"controller.{r}.decode").grad!.HostArray<double>();
             }
         }
 

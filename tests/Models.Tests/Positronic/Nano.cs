@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Positronic;
 using Xunit;
@@ -60,13 +61,13 @@ internal static class Nano
 
     internal static (LossResult Loss, LossTotals Totals) Train(LanguageModel model, Tensor ids_BT)
     {
-        int[] labels = Array.ConvertAll(ids_BT.ToArray<long>(), id => (int)id);
+        int[] labels = Array.ConvertAll(ids_BT.HostArray<long>(), id => (int)id);
         var totals = model.Count(labels, (int)ids_BT.size(1));
         return (model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, 0, 0, 1, 0))), totals);
     }
 
     internal static double GradNorm(LanguageModel model, string name) =>
-        model.Weight(name).grad is { } grad ? Math.Sqrt(grad.pow(2).sum().item<double>()) : 0;
+        model.Weight(name).grad is { } grad ? Math.Sqrt(grad.pow(2).sum().Number()) : 0;
 
     internal static void Near(double expected, double actual, double tolerance) =>
         Assert.InRange(Math.Abs(expected - actual), 0, tolerance);

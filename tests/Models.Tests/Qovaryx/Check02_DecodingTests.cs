@@ -39,7 +39,7 @@ public sealed class Check02_DecodingTests : IDisposable
         var grouped = Small.Tiny(new { n_kv_head = 2, mtp_k = 1 });
         var plain = Small.Tiny(new { n_kv_head = 4, mtp_k = 1 });
         using var quiet = no_grad();
-        foreach (var (name, weight) in grouped.named_parameters())
+        foreach (var (name, weight) in grouped.NamedParameters)
         {
             bool keys = name.EndsWith(".k", StringComparison.Ordinal) || name.EndsWith(".v", StringComparison.Ordinal);
             plain.Weight(name).copy_(keys ? weight.view(2, 1, 4, 16).expand(2, 2, 4, 16).reshape(16, 16) : weight);

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -32,7 +33,7 @@ public sealed class Check03_FurtherTokenTests : IDisposable
             int rows = Length - k - 1;
             Assert.Equal(rows + 1, logits[k - 1].size(1));
             var logp = logits[k - 1].narrow(1, 0, rows).log_softmax(-1).gather(2, ids.narrow(1, k + 1, rows).unsqueeze(2));
-            Assert.Equal(-logp.sum().item<double>(), sums[k].item<double>(), 1e-10);
+            Assert.Equal(-logp.sum().Number(), sums[k].Number(), 1e-10);
         }
     }
 
@@ -69,7 +70,7 @@ public sealed class Check03_FurtherTokenTests : IDisposable
         var before = model.MtpLogits(ids);
         for (int at = 2; at < Length; at += 3)
         {
-            long[] other = ids.ToArray<long>();
+            long[] other = ids.HostArray<long>();
             other[at] = (other[at] + 1) % 40;
             var after = model.MtpLogits(tensor(other, 1, Length));
             for (int k = 1; k <= 3 && k < at; k++)

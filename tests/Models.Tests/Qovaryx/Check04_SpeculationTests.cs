@@ -138,14 +138,14 @@ public sealed class Check04_SpeculationTests : IDisposable
             using var scope = NewDisposeScope();
             long[] ids = [.. Enumerable.Range(0, 4).SelectMany(row => Enumerable.Range(0, 48).Select(t => (long)Word(step + (row * 5) + t)))];
             var ids_BT = tensor(ids, 4, 48);
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var totals = model.Count(Kinds.Text(ids_BT), 48);
             model.Loss(model.Prepare(new LossInput(ids_BT, ids_BT, totals), new TrainingStep(1, step, 50, 1, 0))).Total.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
         }
 
-        optimizer.zero_grad();
+        optimizer.ClearGradients();
     }
 
     private static int Word(int t) => (t * 3 % 24) + 40;

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Runs;
@@ -22,11 +23,11 @@ public sealed class Check05_TernaryTests : IDisposable
     public void Check_5_the_forward_sees_minus_gamma_zero_and_gamma_alone(ScalarType dtype)
     {
         var weight = nn.Parameter(empty([12, 16], dtype).normal_());
-        double gamma = weight.abs().mean().item<double>();
+        double gamma = weight.abs().mean().Number();
 
         // A one-hot input of width 16 is normed to length 4, so the output is four times a column.
         var hot = full([16, 16], 1, dtype).tril().triu();
-        double[] seen = (Ternary.Linear(hot, weight, 1e-12, false, dtype) / 4.0).ToArray<double>();
+        double[] seen = (Ternary.Linear(hot, weight, 1e-12, false, dtype) / 4.0).HostArray<double>();
 
         Assert.All(seen, w => Assert.InRange(new[] { -gamma, 0, gamma }.Min(v => Math.Abs(v - w)), 0, 1e-6));
         Assert.Equal(3, seen.Select(w => Math.Sign(Math.Round(w, 5))).Distinct().Count());
@@ -63,7 +64,7 @@ public sealed class Check05_TernaryTests : IDisposable
     {
         var model = Kinds.Tiny("ternary_swiglu", "block", ScalarType.Float32);
         using var optimizer = Optimizer.Create(model, new OptimizerSpec { Lr = 3e-3, WeightDecay = 0 });
-        double[] Codes() => Ternary.Codes(model.Weight("blocks.0.ffn.gate")).Codes_OI.ToArray<double>();
+        double[] Codes() => Ternary.Codes(model.Weight("blocks.0.ffn.gate")).Codes_OI.HostArray<double>();
         double[] first = Codes();
         var ids = Small.Ids(4, 24, 40);
         var totals = model.Count(Kinds.Text(ids), 24);
@@ -71,12 +72,12 @@ public sealed class Check05_TernaryTests : IDisposable
         for (int step = 0; step < 40; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var loss = model.Loss(ids, ids, totals).Total;
             loss.backward();
             optimizer.ClipGradNorm(1);
             optimizer.Step(1);
-            (before, after) = (step == 0 ? loss.item<double>() : before, loss.item<double>());
+            (before, after) = (step == 0 ? loss.Number() : before, loss.Number());
         }
 
         int moved = first.Zip(Codes()).Count(p => p.First != p.Second);
@@ -96,8 +97,8 @@ public sealed class Check05_TernaryTests : IDisposable
 
         Assert.Equal([9L, (columns + 3) / 4], packed.Bytes_OQ.shape);
         Assert.Equal(ScalarType.Byte, packed.Bytes_OQ.dtype);
-        Assert.Equal(Ternary.Codes(weight).Codes_OI.ToArray<double>(), packed.Unpack().ToArray<double>());
-        double largest = expected.ToArray<double>().Max(Math.Abs);
+        Assert.Equal(Ternary.Codes(weight).Codes_OI.HostArray<double>(), packed.Unpack().HostArray<double>());
+        double largest = expected.HostArray<double>().Max(Math.Abs);
         Assert.InRange(Small.Difference(expected, packed.Linear(x, Eps)), 0, 1e-5 * largest);
     }
 
@@ -108,8 +109,8 @@ public sealed class Check05_TernaryTests : IDisposable
         var y = Ternary.Linear(ones([1, 4], ScalarType.Float64), weight, Eps, true, ScalarType.Float64);
         y.sum().backward();
 
-        Assert.All(y.ToArray<double>(), v => Assert.Equal(0.0, v));
-        Assert.All(weight.grad!.ToArray<double>(), g => Assert.Equal(1, g, 1e-6));
+        Assert.All(y.HostArray<double>(), v => Assert.Equal(0.0, v));
+        Assert.All(weight.grad!.HostArray<double>(), g => Assert.Equal(1, g, 1e-6));
     }
 
     // The definition: sums of a value and a constant, as they stand in the paper.

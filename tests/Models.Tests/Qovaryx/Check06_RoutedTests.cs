@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Models.Blocks;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -20,7 +20,7 @@ public sealed class Check06_RoutedTests : IDisposable
         var dense = Small.Tiny(new { mtp_kind = "block" });
         var low = Small.Tiny(new { mtp_kind = "block", ffn_kind = "lowrank_swiglu", ffn_rank = 16 });
         using var quiet = no_grad();
-        foreach (var (name, weight) in dense.named_parameters())
+        foreach (var (name, weight) in dense.NamedParameters)
         {
             if (!name.Contains(".ffn.", StringComparison.Ordinal))
             {
@@ -28,9 +28,9 @@ public sealed class Check06_RoutedTests : IDisposable
                 continue;
             }
 
-            var factors = new Op("aten::linalg_svd").Many(weight, false);
-            low.Weight(name + "_a").copy_(factors[2]);
-            low.Weight(name + "_b").copy_(factors[0] * factors[1]);
+            var (u, s, vt) = linalg.svd(weight, fullMatrices: false);
+            low.Weight(name + "_a").copy_(vt);
+            low.Weight(name + "_b").copy_(u * s);
         }
 
         var ids = Small.Ids(2, 15, 40);
@@ -45,7 +45,7 @@ public sealed class Check06_RoutedTests : IDisposable
     {
         var model = Small.Plan(new { ffn_kind = kind }).Build(ScalarType.Float32, CPU, 5);
         string ffn = kind == "lowrank_swiglu" ? "blocks.1.ffn" : "blocks.1.ffn.expert2";
-        double Deviation(Tensor w) => Math.Sqrt(w.pow(2).mean().item<double>());
+        double Deviation(Tensor w) => Math.Sqrt(w.pow(2).mean().Number());
 
         // Xavier's √(2/(64 + 176)) over rank 16; down carries 1/√(2L), here a half.
         Assert.InRange(Deviation(model.Weight(ffn + ".gate_b").mm(model.Weight(ffn + ".gate_a"))) / Math.Sqrt(2.0 / 240), 0.85, 1.15);
@@ -67,7 +67,7 @@ public sealed class Check06_RoutedTests : IDisposable
             // Two layers see all rows, module k sees k fewer of each text.
             long rows = 2 * (12 - Math.Max(0, i - 1));
             Assert.Equal([rows, topK], routings[i].Experts_NK.shape);
-            Assert.All(routings[i].Experts_NK.ToArray<long>().Chunk(topK), chosen => Assert.Equal(topK, chosen.Distinct().Count()));
+            Assert.All(routings[i].Experts_NK.HostArray<long>().Chunk(topK), chosen => Assert.Equal(topK, chosen.Distinct().Count()));
         }
     }
 
@@ -78,7 +78,7 @@ public sealed class Check06_RoutedTests : IDisposable
         using var quiet = no_grad();
         var ids = Small.Ids(2, 12, 40);
         var routing = model.Routings(ids)[0];
-        var plan = DispatchPlan.Of(routing.Experts_NK.ToArray<long>(), 1, 4, ExpertCapacity.ByPosition(0.5, 2, 12));
+        var plan = DispatchPlan.Of(routing.Experts_NK.HostArray<long>(), 1, 4, ExpertCapacity.ByPosition(0.5, 2, 12));
 
         // ⌈0.5 · 24 / 4⌉ rows an expert.
         Assert.All(plan.Counts, n => Assert.InRange(n, 0, 3));
@@ -115,12 +115,12 @@ public sealed class Check06_RoutedTests : IDisposable
     {
         var model = Routed(1, "block");
         var ids = Small.Ids(1, 12, 40);
-        long[] padded = [.. ids.ToArray<long>().Take(8), .. Enumerable.Repeat(0L, 4)], labels = [.. padded.Take(8), .. Enumerable.Repeat(-100L, 4)];
+        long[] padded = [.. ids.HostArray<long>().Take(8), .. Enumerable.Repeat(0L, 4)], labels = [.. padded.Take(8), .. Enumerable.Repeat(-100L, 4)];
         var alone = Loss(model, ids.narrow(1, 0, 8), ids.narrow(1, 0, 8), []);
-        var among = Loss(model, tensor(padded, 1, 12), tensor(labels, 1, 12), new() { ["lengths"] = tensor(new[] { 8L }, 1) });
+        var among = Loss(model, tensor(padded, [1, 12]), tensor(labels, [1, 12]), new() { ["lengths"] = tensor(new[] { 8L }) });
 
-        Assert.Equal(alone.Total.item<double>(), among.Total.item<double>(), 1e-10);
-        Assert.All(alone.Terms.Zip(among.Terms), p => Assert.Equal(p.First.Sum.item<double>(), p.Second.Sum.item<double>(), 1e-9));
+        Assert.Equal(alone.Total.Number(), among.Total.Number(), 1e-10);
+        Assert.All(alone.Terms.Zip(among.Terms), p => Assert.Equal(p.First.Sum.Number(), p.Second.Sum.Number(), 1e-9));
     }
 
     [Fact]
@@ -128,13 +128,13 @@ public sealed class Check06_RoutedTests : IDisposable
     {
         var model = Routed(2, "block", 0.5);
         var ids = Small.Ids(2, 12, 40);
-        var lengths = new Dictionary<string, Tensor> { ["lengths"] = tensor(new[] { 8L, 8L }, 2) };
+        var lengths = new Dictionary<string, Tensor> { ["lengths"] = tensor(new[] { 8L, 8L }) };
         using var quiet = no_grad();
         var (alone, among) = (model.TrainingLogits(ids.narrow(1, 0, 8), NoExtras), model.TrainingLogits(ids, lengths));
 
         Assert.InRange(Small.Difference(alone, among.narrow(1, 0, 8)), 0, 1e-10);
         var (few, many) = (model.Routings(ids.narrow(1, 0, 8)), model.Routings(ids, new RowExtras(lengths)));
-        Assert.All(few.Zip(many), p => Assert.Equal(p.First.Experts_NK.ToArray<long>(), p.Second.Experts_NK.ToArray<long>()));
+        Assert.All(few.Zip(many), p => Assert.Equal(p.First.Experts_NK.HostArray<long>(), p.Second.Experts_NK.HostArray<long>()));
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public sealed class Check06_RoutedTests : IDisposable
 
         var routers = model.Terms.Select((name, i) => (Name: name, Index: i)).Where(t => t.Name is "lb" or "z").ToArray();
         Assert.Equal(2, routers.Length);
-        Assert.All(routers, t => Assert.Equal(without.Terms[t.Index].Sum.item<double>(), with.Terms[t.Index].Sum.item<double>(), 1e-12));
+        Assert.All(routers, t => Assert.Equal(without.Terms[t.Index].Sum.Number(), with.Terms[t.Index].Sum.Number(), 1e-12));
     }
 
     [Fact]
@@ -160,8 +160,8 @@ public sealed class Check06_RoutedTests : IDisposable
         var totals = model.Count(Kinds.Text(ids), 12) with { MicroBatches = 2 };
         var half = model.Loss(model.Prepare(new LossInput(ids, ids, totals), new TrainingStep(1, 0, 10, 1, 0)));
 
-        Assert.Equal(whole.Terms[lb].Sum.item<double>() / 2, half.Terms[lb].Sum.item<double>(), 1e-12);
-        Assert.Equal(0.0, model.Loss(ids, ids, totals).Terms[lb].Sum.item<double>());
+        Assert.Equal(whole.Terms[lb].Sum.Number() / 2, half.Terms[lb].Sum.Number(), 1e-12);
+        Assert.Equal(0.0, model.Loss(ids, ids, totals).Terms[lb].Sum.Number());
     }
 
     [Fact]
@@ -177,15 +177,15 @@ public sealed class Check06_RoutedTests : IDisposable
         Loss(model, ids, ids, []).Total.backward();
 
         // Of equal probabilities the first is taken.
-        Assert.True(model.Weight("blocks.0.ffn.expert0.up_a").grad!.abs().sum().item<double>() > 0);
-        Assert.Equal(0.0, model.Weight("blocks.0.ffn.expert3.up_a").grad!.abs().sum().item<double>());
+        Assert.True(model.Weight("blocks.0.ffn.expert0.up_a").grad!.abs().sum().Number() > 0);
+        Assert.Equal(0.0, model.Weight("blocks.0.ffn.expert3.up_a").grad!.abs().sum().Number());
     }
 
     private static Decoder Routed(int topK, string mtp, double capacity = 0) => Small.Tiny(
         new { ffn_kind = "routed_lowrank_swiglu", ffn_rank = 6, ffn_top_k = topK, mtp_kind = mtp, capacity_factor = capacity });
 
     private static double Term(Decoder model, Tensor ids, string name) =>
-        Loss(model, ids, ids, []).Terms[model.Terms.ToList().IndexOf(name)].Sum.item<double>();
+        Loss(model, ids, ids, []).Terms[model.Terms.ToList().IndexOf(name)].Sum.Number();
 
     private static LossResult Loss(Decoder model, Tensor ids, Tensor labels, Dictionary<string, Tensor> extras) =>
         model.Loss(model.Prepare(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)labels.size(1))) { Extras = extras }, new TrainingStep(1, 0, 10, 1, 0)));

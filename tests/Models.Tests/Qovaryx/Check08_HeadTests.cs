@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Qovaryx;
@@ -22,7 +23,7 @@ public sealed class Check08_HeadTests : IDisposable
         Loss(model, ids, full([2, 6], -100, ScalarType.Int64), Row("decision_pos", 4, -1), Row("decision_label", 2, 1)).Total.backward();
 
         // Without a next token to learn, the decision is all that moves the embeddings.
-        double[] grad = model.Weight("tok_emb").grad!.pow(2).sum(-1).ToArray<double>();
+        double[] grad = model.Weight("tok_emb").grad!.pow(2).sum(-1).HostArray<double>();
         Assert.True(grad[3] > 0);
         Assert.Equal(0.0, grad[5]);
     }
@@ -57,10 +58,10 @@ public sealed class Check08_HeadTests : IDisposable
     {
         var model = Heads();
         var ids = Small.Ids(3, 6, 40);
-        (string Name, Tensor Value)[] extras = [Row("decision_pos", 5, 1, 3), Row("decision_label", 0, 2, 2), ("class_weight", tensor(new[] { 0.5, 9, 2, 9 }, 4))];
+        (string Name, Tensor Value)[] extras = [Row("decision_pos", 5, 1, 3), Row("decision_label", 0, 2, 2), ("class_weight", tensor(new[] { 0.5, 9, 2, 9 }))];
         var loss = Loss(model, ids, ids, extras);
         using var quiet = no_grad();
-        double[][] z = [.. model.Decide(ids, Extras(extras)).ToArray<double>().Chunk(4)];
+        double[][] z = [.. model.Decide(ids, Extras(extras)).HostArray<double>().Chunk(4)];
         int[] labels = [0, 2, 2];
         double[] weights = [0.5, 2, 2];
         double ce = 0, brier = 0;
@@ -81,7 +82,7 @@ public sealed class Check08_HeadTests : IDisposable
     {
         var model = Heads();
         var ids = Small.Ids(4, 6, 40);
-        (string Name, Tensor Value)[] extras = [Row("decision_label", 0, 2, -1, 1), ("class_weight", tensor(new[] { 0.5, 3, 2, 1 }, 4))];
+        (string Name, Tensor Value)[] extras = [Row("decision_label", 0, 2, -1, 1), ("class_weight", tensor(new[] { 0.5, 3, 2, 1 }))];
         var whole = Loss(model, ids, ids, extras);
         var totals = model.Count(Kinds.Text(ids), 6) with { Weights = new Dictionary<string, double> { ["decision"] = 5.5, ["calibration"] = 3 } };
         double decision = 0, total = 0;
@@ -91,11 +92,11 @@ public sealed class Check08_HeadTests : IDisposable
             {
                 Extras = extras.ToDictionary(e => e.Name, e => e.Name == "class_weight" ? e.Value : e.Value.narrow(0, first, 2)),
             });
-            (decision, total) = (decision + Term(model, part, "decision"), total + part.Total.item<double>());
+            (decision, total) = (decision + Term(model, part, "decision"), total + part.Total.Number());
         }
 
         Assert.Equal(Term(model, whole, "decision"), decision, 1e-12);
-        Assert.Equal(whole.Total.item<double>(), total, 1e-12);
+        Assert.Equal(whole.Total.Number(), total, 1e-12);
     }
 
     [Theory]
@@ -183,12 +184,12 @@ public sealed class Check08_HeadTests : IDisposable
         chart_patch_encoder_enabled = true,
     });
 
-    private static (string Name, Tensor Value) Row(string name, params long[] values) => (name, tensor(values, values.Length));
+    private static (string Name, Tensor Value) Row(string name, params long[] values) => (name, tensor(values));
 
     private static RowExtras Extras(params (string Name, Tensor Value)[] extras) => new(extras.ToDictionary(e => e.Name, e => e.Value));
 
     private static LossResult Loss(Decoder model, Tensor ids, Tensor labels, params (string Name, Tensor Value)[] extras) =>
         model.Loss(new LossInput(ids, labels, model.Count(Kinds.Text(labels), (int)ids.size(1))) { Extras = extras.ToDictionary(e => e.Name, e => e.Value) });
 
-    private static double Term(Decoder model, LossResult loss, string name) => loss.Terms[model.Terms.ToList().IndexOf(name)].Sum.item<double>();
+    private static double Term(Decoder model, LossResult loss, string name) => loss.Terms[model.Terms.ToList().IndexOf(name)].Sum.Number();
 }

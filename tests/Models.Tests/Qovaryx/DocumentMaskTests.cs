@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Runs;
@@ -123,7 +124,7 @@ public sealed class DocumentMaskTests
 
     private static (double[] Sums, Dictionary<string, Tensor> Gradient) Train(Decoder model, TrainingRows rows, LossTotals totals)
     {
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.grad?.zero_();
         }
@@ -131,6 +132,6 @@ public sealed class DocumentMaskTests
         var ids = Ids(rows.Ids);
         var loss = model.Loss(model.Prepare(new LossInput(ids, ids, totals) { Extras = rows.Extras(0, 1) }, new TrainingStep(1, 0, 10, 1, 0)));
         loss.Total.backward();
-        return ([.. loss.Terms.Select(t => t.Sum.item<double>())], model.named_parameters().Where(p => p.parameter.grad is not null).ToDictionary(p => p.name, p => p.parameter.grad!.clone()));
+        return ([.. loss.Terms.Select(t => t.Sum.Number())], model.NamedParameters.Where(p => p.Value.grad is not null).ToDictionary(p => p.Name, p => p.Value.grad!.clone()));
     }
 }

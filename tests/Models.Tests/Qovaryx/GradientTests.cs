@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Xunit;
@@ -35,23 +36,23 @@ public sealed class GradientTests : IDisposable
         var extras = new Dictionary<string, Tensor>
         {
             ["image"] = empty([2, 3, 16, 32], ScalarType.Float64).uniform_(0, 1),
-            ["has_image"] = tensor(new[] { 0L, 1 }, 2),
-            ["lengths"] = tensor(new[] { 10L, 7 }, 2),
-            ["decision_label"] = tensor(new[] { 3L, 0 }, 2),
+            ["has_image"] = tensor(new[] { 0L, 1 }),
+            ["lengths"] = tensor(new[] { 10L, 7 }),
+            ["decision_label"] = tensor(new[] { 3L, 0 }),
         };
         Tensor Loss() => Total(model, ids, extras);
         Loss().backward();
-        foreach (var (name, weight) in model.named_parameters())
+        foreach (var (name, weight) in model.NamedParameters)
         {
             using var scope = NewDisposeScope();
             using var quiet = no_grad();
             var direction = empty(weight.shape, weight.dtype).normal_();
             direction = direction / direction.pow(2).sum().sqrt();
-            double expected = (weight.grad! * direction).sum().item<double>();
+            double expected = (weight.grad! * direction).sum().Number();
             weight.add_(direction, Step);
-            double above = Loss().item<double>();
+            double above = Loss().Number();
             weight.add_(direction, -2 * Step);
-            double below = Loss().item<double>();
+            double below = Loss().Number();
             weight.add_(direction, Step);
             double quotient = (above - below) / (2 * Step);
 
@@ -61,7 +62,7 @@ public sealed class GradientTests : IDisposable
 
     private static Tensor Total(Decoder model, Tensor ids, Dictionary<string, Tensor> extras)
     {
-        long[] labels = ids.ToArray<long>();
+        long[] labels = ids.HostArray<long>();
         Array.Fill(labels, -100, 17, 3);
         var totals = model.Count(Array.ConvertAll(labels, l => (int)l), 10);
         return model.Loss(model.Prepare(new LossInput(ids, tensor(labels, 2, 10), totals) { Extras = extras }, new TrainingStep(1, 0, 10, 1, 0))).Total;

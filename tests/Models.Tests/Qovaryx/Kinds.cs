@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Xunit;
 using static TorchSharp.torch;
@@ -28,7 +29,7 @@ internal static class Kinds
     internal static Decoder Nano(string ffn, string mtp, ScalarType dtype) =>
         Awake((Decoder)Small.Plan(new { ffn_kind = ffn, mtp_kind = mtp }).Build(dtype, CPU, 3));
 
-    internal static int[] Text(Tensor ids_BT) => [.. ids_BT.ToArray<long>().Select(i => (int)i)];
+    internal static int[] Text(Tensor ids_BT) => [.. ids_BT.HostArray<long>().Select(i => (int)i)];
 
     private static Decoder Awake(Decoder model)
     {

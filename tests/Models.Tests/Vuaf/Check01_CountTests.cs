@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Xunit;
@@ -70,15 +71,15 @@ public sealed class Check01_CountTests
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
         var model = VuafSmall.Plan().Build(TorchSharp.torch.float64, TorchSharp.torch.CPU, 3);
-        double[] mix = model.Weight("blocks.0.token_mix.module.mix_r").ToArray<double>();
+        double[] mix = model.Weight("blocks.0.token_mix.module.mix_r").HostArray<double>();
         double bound = Math.Sqrt(6.0 / (64 + 64)) / Math.Sqrt(2);
 
         Assert.Equal((1.0, 0.0), (mix[0], mix[^1]));
         Assert.Equal(1 - (1 / 63.0), mix[1], 1e-12);
-        Assert.Equal([Math.Log(1), Math.Log(16)], model.Weight("blocks.1.token_mix.module.A_log").ToArray<double>().Select(a => Math.Round(a, 12)), new Near());
-        Assert.Equal([-2.0], model.Weight("halt_head.proj.bias").ToArray<double>());
-        Assert.InRange(model.Weight("blocks.0.token_mix.module.W_r.weight").ToArray<double>().Max(Math.Abs), 0.95 * bound, bound);
-        Assert.Equal(0.0, model.Weight("blocks.0.token_mix.module.w_low_out.bias").pow(2).sum().item<double>());
+        Assert.Equal([Math.Log(1), Math.Log(16)], model.Weight("blocks.1.token_mix.module.A_log").HostArray<double>().Select(a => Math.Round(a, 12)), new Near());
+        Assert.Equal([-2.0], model.Weight("halt_head.proj.bias").HostArray<double>());
+        Assert.InRange(model.Weight("blocks.0.token_mix.module.W_r.weight").HostArray<double>().Max(Math.Abs), 0.95 * bound, bound);
+        Assert.Equal(0.0, model.Weight("blocks.0.token_mix.module.w_low_out.bias").pow(2).sum().Number());
     }
 
     [Fact]
@@ -86,7 +87,7 @@ public sealed class Check01_CountTests
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
         var model = VuafSmall.Plan(new { decay_init = "spread" }).Build(TorchSharp.torch.float64, TorchSharp.torch.CPU, 3);
-        double[] memory = [.. model.Weight("blocks.0.token_mix.module.w_low_out.bias").ToArray<double>().Select(b => -1 / Math.Log(1 / (1 + Math.Exp(-b))))];
+        double[] memory = [.. model.Weight("blocks.0.token_mix.module.w_low_out.bias").HostArray<double>().Select(b => -1 / Math.Log(1 / (1 + Math.Exp(-b))))];
 
         Assert.Equal(2, memory[0], 1e-9);
         Assert.Equal(512, memory[31], 1e-6);

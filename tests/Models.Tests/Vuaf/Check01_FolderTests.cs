@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Hearth.Models.Vuaf;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training;
 using Hearth.Training.Tokenizers;
 using Xunit;
@@ -32,7 +32,7 @@ public sealed class Check01_FolderTests : IDisposable
 
         var (again, read) = PublishedFolder.Read(Folder, CPU);
 
-        Assert.All(model.named_parameters(), p => Assert.Equal(p.parameter.ToArray<float>(), again.Weight(p.name).ToArray<float>()));
+        Assert.All(model.NamedParameters, p => Assert.Equal(p.Value.HostArray<float>(), again.Weight(p.Name).HostArray<float>()));
         Assert.Equal(norm == "token", Config().ContainsKey("rwkv_norm"));
         Assert.Equal(norm, again.Plan.Config["rwkv_norm"]!.GetValue<string>());
         Assert.Equal((tokenizer.Sha256, tokenizer.Sha256), (read.Sha256, VuafFolder.TokenizerSha256(Folder)));
@@ -57,7 +57,7 @@ public sealed class Check01_FolderTests : IDisposable
 
         Assert.Equal(("femto", 2_460_629L), (loaded.Plan.Size, loaded.Plan.Parameters));
         Assert.Equal("sequence", loaded.Plan.Config["rwkv_norm"]!.GetValue<string>());
-        Assert.All(femto.named_parameters(), p => Assert.Equal(p.parameter.ToArray<float>(), loaded.Weight(p.name).ToArray<float>()));
+        Assert.All(femto.NamedParameters, p => Assert.Equal(p.Value.HostArray<float>(), loaded.Weight(p.Name).HostArray<float>()));
     }
 
     [Theory]

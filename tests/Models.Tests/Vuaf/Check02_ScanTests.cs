@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Xunit;
 using static TorchSharp.torch;
@@ -103,7 +104,7 @@ public sealed class Check02_ScanTests : IDisposable
     {
         foreach (var (a, b) in Gradients(inputs, expected).Zip(Gradients(inputs, got)))
         {
-            double scale = 1 + a.ToArray<double>().Max(Math.Abs);
+            double scale = 1 + a.HostArray<double>().Max(Math.Abs);
             Assert.InRange(Small.Difference(a, b) / scale, 0, within);
         }
     }

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -31,7 +32,7 @@ public sealed class Check03_DecodingTests : IDisposable
         var cached = cat(parts, 1);
 
         Assert.InRange(Small.Difference(full, cached), 0, 1e-9);
-        Assert.Equal(full.argmax(-1).ToArray<long>(), cached.argmax(-1).ToArray<long>());
+        Assert.Equal(full.argmax(-1).HostArray<long>(), cached.argmax(-1).HostArray<long>());
     }
 
     [Theory]
@@ -44,9 +45,9 @@ public sealed class Check03_DecodingTests : IDisposable
         var weights = VuafSmall.Weights(config.Tensors("m"));
         var x_BTD = empty([1, time, width], float64).normal_();
 
-        double[] got = config.Build(name => weights[name], "m").Forward(x_BTD, VuafSmall.Context, null).ToArray<double>();
+        double[] got = config.Build(name => weights[name], "m").Forward(x_BTD, VuafSmall.Context, null).HostArray<double>();
 
-        double[][] expected = new PlainRwkv(name => weights["m." + name].ToArray<double>(), width, head).Forward([.. x_BTD.ToArray<double>().Chunk(width)], sequence);
+        double[][] expected = new PlainRwkv(name => weights["m." + name].HostArray<double>(), width, head).Forward([.. x_BTD.HostArray<double>().Chunk(width)], sequence);
         Assert.All(expected.SelectMany(row => row).Zip(got), pair => Assert.Equal(pair.First, pair.Second, 1e-11));
     }
 

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -29,7 +30,7 @@ public sealed class Check05_LossTests : IDisposable
         Assert.InRange(kl, loops == 1 ? -1e-12 : 1e-3, double.MaxValue);
         Assert.Equal(ce, Mean(model, loss, totals, "ce"), 1e-9);
         Assert.Equal(kl, Mean(model, loss, totals, "kl"), 1e-9);
-        Assert.Equal(ce + (0.3 * kl) + (0.2 * aux), loss.Total.item<double>(), 1e-9);
+        Assert.Equal(ce + (0.3 * kl) + (0.2 * aux), loss.Total.Number(), 1e-9);
         Assert.Equal(1, Enumerable.Range(1, loops).Sum(r => Mean(model, loss, totals, $"p.{r}")), 1e-12);
         Assert.Equal(aux, Mean(model, loss, totals, "aux"), 1e-12);
     }
@@ -56,7 +57,7 @@ public sealed class Check05_LossTests : IDisposable
         total.backward();
 
         Assert.InRange(Small.Difference(each, got), 0, 1e-12);
-        Assert.Equal((each * weights).sum().item<double>(), total.item<double>(), 1e-9);
+        Assert.Equal((each * weights).sum().Number(), total.Number(), 1e-9);
         Assert.All(expected.Zip([x, head, weights]), pair => Assert.InRange(Small.Difference(pair.First, pair.Second.grad!), 0, 1e-11));
     }
 
@@ -68,16 +69,16 @@ public sealed class Check05_LossTests : IDisposable
         var ids = Small.Ids(4, 12, 40);
         var totals = Count(model, ids);
         model.Loss(ids, ids, totals).Total.backward();
-        Tensor[] expected = [.. model.parameters().Select(p => p.grad!.clone())];
-        model.zero_grad();
+        Tensor[] expected = [.. model.Parameters.Select(p => p.grad!.clone())];
+        model.ClearGradients();
         for (int half = 0; half < 2; half++)
         {
             var part = ids.narrow(0, 2 * half, 2);
             model.Loss(part, part, totals with { MicroBatches = 2 }).Total.backward();
         }
 
-        Assert.All(expected.Zip(model.parameters()), pair => Assert.InRange(
-            Small.Difference(pair.First, pair.Second.grad!) / (1 + pair.First.pow(2).sum().sqrt().item<double>()), 0, 1e-8));
+        Assert.All(expected.Zip(model.Parameters), pair => Assert.InRange(
+            Small.Difference(pair.First, pair.Second.grad!) / (1 + pair.First.pow(2).sum().sqrt().Number()), 0, 1e-8));
     }
 
     [Fact]
@@ -93,13 +94,13 @@ public sealed class Check05_LossTests : IDisposable
         double even = Enumerable.Range(1, 4).Average(r => Mean(model, warm, totals, $"ce.{r}"));
         var halt = model.Weight("halt_head.proj.weight");
 
-        Assert.Equal(even, warm.Total.item<double>(), 1e-9);
-        Assert.True(halt.grad is null || halt.grad.pow(2).sum().item<double>() == 0);
-        Assert.Equal(0.0, warm.Terms.Single(t => t.Name == "kl").Weight.item<double>());
+        Assert.Equal(even, warm.Total.Number(), 1e-9);
+        Assert.True(halt.grad is null || halt.grad.pow(2).sum().Number() == 0);
+        Assert.Equal(0.0, warm.Terms.Single(t => t.Name == "kl").Weight.Number());
         var after = At(30);
         after.Total.backward();
-        Assert.NotEqual(0.0, halt.grad!.pow(2).sum().item<double>());
-        Assert.Equal(0.3, after.Terms.Single(t => t.Name == "kl").Weight.item<double>());
+        Assert.NotEqual(0.0, halt.grad!.pow(2).sum().Number());
+        Assert.Equal(0.3, after.Terms.Single(t => t.Name == "kl").Weight.Number());
     }
 
     [Fact]
@@ -111,14 +112,14 @@ public sealed class Check05_LossTests : IDisposable
         var loss = model.Loss(ids, labels, totals);
         loss.Total.backward();
 
-        var trained = model.named_parameters().Where(p => p.parameter.grad is not null).Select(p => p.name);
+        var trained = model.NamedParameters.Where(p => p.Value.grad is not null).Select(p => p.Name);
         Assert.Equal(["halt_head.proj.weight", "halt_head.proj.bias"], trained);
         var steps = model.Steps(ids.narrow(1, 0, 11), 4);
         double[][] ce = [.. steps.Select(s => Losses(s.Logits_BTV, labels))];
         double sum = 0;
         foreach (int r in Enumerable.Range(0, 3))
         {
-            double[] halt = steps[r].Halt_BT!.flatten().ToArray<double>();
+            double[] halt = steps[r].Halt_BT!.flatten().HostArray<double>();
             for (int n = 0; n < halt.Length; n++)
             {
                 double target = Sigmoid((50 * (ce[r + 1][n] - ce[r][n])) + 0.25), stop = Sigmoid(halt[n]);
@@ -126,23 +127,23 @@ public sealed class Check05_LossTests : IDisposable
             }
         }
 
-        Assert.Equal(sum / (3 * totals.Counts[0]), loss.Total.item<double>(), 1e-8);
+        Assert.Equal(sum / (3 * totals.Counts[0]), loss.Total.Number(), 1e-8);
     }
 
     private static (Tensor Ids, Tensor Labels) Rows()
     {
         var ids = Small.Ids(3, 12, 40);
-        long[] labels = ids.ToArray<long>();
+        long[] labels = ids.HostArray<long>();
         (labels[4], labels[20], labels[35]) = (-100, -100, -100);
         return (ids, tensor(labels, 3, 12));
     }
 
-    private static LossTotals Count(VuafModel model, Tensor labels) => model.Count(Array.ConvertAll(labels.ToArray<long>(), l => (int)l), 12);
+    private static LossTotals Count(VuafModel model, Tensor labels) => model.Count(Array.ConvertAll(labels.HostArray<long>(), l => (int)l), 12);
 
     private static double Mean(VuafModel model, LossResult loss, LossTotals totals, string term)
     {
         int at = model.Terms.ToList().IndexOf(term);
-        return loss.Terms[at].Sum.item<double>() / totals.Counts[at];
+        return loss.Terms[at].Sum.Number() / totals.Counts[at];
     }
 
     private static (double Ce, double Kl, List<double[]> Masses) ByHand(VuafModel model, Tensor ids, Tensor labels, string prior, int loops)
@@ -150,7 +151,7 @@ public sealed class Check05_LossTests : IDisposable
         using var quiet = no_grad();
         var steps = model.Steps(ids.narrow(1, 0, 11), loops);
         double[][] ce = [.. steps.Select(s => Losses(s.Logits_BTV, labels))];
-        double[]?[] halt = [.. steps.Select(s => s.Halt_BT?.flatten().ToArray<double>())];
+        double[]?[] halt = [.. steps.Select(s => s.Halt_BT?.flatten().HostArray<double>())];
         double[] q = [.. Enumerable.Range(1, loops).Select(r => prior == "uniform" ? 1.0 / loops : r < loops ? 0.2 * Math.Pow(0.8, r - 1) : Math.Pow(0.8, loops - 1))];
         var masses = new List<double[]>();
         double sum = 0, divergence = 0;
@@ -185,14 +186,14 @@ public sealed class Check05_LossTests : IDisposable
         }
 
         Assert.Equal(3 * loops, losses.Count);
-        return losses.Sum(l => l.item<double>()) / loops;
+        return losses.Sum(l => l.Number()) / loops;
     }
 
     // CE of each row, NaN where it is not counted.
     private static double[] Losses(Tensor logits_BTV, Tensor labels)
     {
-        double[][] logits = [.. logits_BTV.ToArray<double>().Chunk(40)];
-        long[] targets = labels.narrow(1, 1, 11).contiguous().ToArray<long>();
+        double[][] logits = [.. logits_BTV.HostArray<double>().Chunk(40)];
+        long[] targets = labels.narrow(1, 1, 11).contiguous().HostArray<long>();
         return [.. logits.Zip(targets, (z, y) => y < 0 ? double.NaN : Math.Log(z.Sum(v => Math.Exp(v - z.Max()))) + z.Max() - z[y])];
     }
 

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -39,7 +40,7 @@ public sealed class Check06_CausalityTests : IDisposable
         var weights = VuafSmall.Weights(config.Tensors("m"));
         var mixture = config.Build(name => weights[name], "m");
         var x_BTD = empty([1, 9, 16], float64).normal_();
-        long[] Chosen(Tensor x) => Experts.Route(nn.functional.linear(x.view(-1, 16), weights["m.router.weight"]), 1).Experts_NK.ToArray<long>();
+        long[] Chosen(Tensor x) => Experts.Route(nn.functional.linear(x.view(-1, 16), weights["m.router.weight"]), 1).Experts_NK.HostArray<long>();
         long[] chosen = Chosen(x_BTD);
         var outputs = mixture.Forward(x_BTD, VuafSmall.Context);
         var changed = x_BTD.clone();

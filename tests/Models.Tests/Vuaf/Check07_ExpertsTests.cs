@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -57,8 +58,8 @@ public sealed class Check07_ExpertsTests : IDisposable
         var f_E = Experts.Shares(Experts.Route(nn.functional.linear(_x_BTD.view(-1, Width), _weights["m.router.weight"]), 1));
 
         Assert.True(shares.Count(f => f > 0) > 1);
-        Assert.Equal(1, f_E.sum().item<double>(), 1e-14);
-        Assert.All(shares.Zip(f_E.ToArray<double>()), pair => Assert.Equal(pair.First, pair.Second, 1e-14));
+        Assert.Equal(1, f_E.sum().Number(), 1e-14);
+        Assert.All(shares.Zip(f_E.HostArray<double>()), pair => Assert.Equal(pair.First, pair.Second, 1e-14));
         Assert.Equal(expected, Balance(), 1e-12);
     }
 
@@ -74,8 +75,8 @@ public sealed class Check07_ExpertsTests : IDisposable
     {
         var balance = new List<Tensor>();
         _mixture.Forward(_x_BTD, VuafSmall.Context with { Balance = balance });
-        return Assert.Single(balance).item<double>();
+        return Assert.Single(balance).Number();
     }
 
-    private double[][] Probabilities() => [.. nn.functional.linear(_x_BTD.view(-1, Width), _weights["m.router.weight"]).softmax(-1).ToArray<double>().Chunk(Count)];
+    private double[][] Probabilities() => [.. nn.functional.linear(_x_BTD.view(-1, Width), _weights["m.router.weight"]).softmax(-1).HostArray<double>().Chunk(Count)];
 }

@@ -78,7 +78,7 @@ public sealed class Check08_LoopTests : IDisposable
         for (int step = 0; step < 3; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var ids = Small.Ids(2, 12, 40, step);
             model.Loss(ids, ids, model.Count(new int[24], 12)).Total.backward();
             optimizer.ClipGradNorm(1);

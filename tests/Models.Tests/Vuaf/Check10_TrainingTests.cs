@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
@@ -47,8 +48,8 @@ public sealed class Check10_TrainingTests : IDisposable
         // Easy is what gains least by the second step, and it is what stops.
         double[] stopped = [.. after.Gains.Where((_, n) => after.Early[n] == 1)], went = [.. after.Gains.Where((_, n) => after.Early[n] == 0)];
         Assert.InRange(stopped.Average(), double.MinValue, went.Average() - 0.01);
-        Assert.All(model.named_parameters().Where(p => !p.name.StartsWith("halt_head", StringComparison.Ordinal)), p =>
-            Assert.Equal(p.parameter.ToArray<float>(), gate.Weight(p.name).ToArray<float>()));
+        Assert.All(model.NamedParameters.Where(p => !p.Name.StartsWith("halt_head", StringComparison.Ordinal)), p =>
+            Assert.Equal(p.Value.HostArray<float>(), gate.Weight(p.Name).HostArray<float>()));
     }
 
     private static void Halves(long seed)
@@ -67,13 +68,13 @@ public sealed class Check10_TrainingTests : IDisposable
         for (int i = 0; i < steps; i++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var ids = Batch(i);
             var totals = model.Count(new int[Rows * Length], Length);
             var input = new LossInput(ids, ids, totals);
             var loss = model.Loss(warm ? model.Prepare(input, new TrainingStep(1, i, steps, 1, 0)) : input);
             loss.Total.backward();
-            losses[i] = loss.Terms[0].Sum.item<double>() / totals.Counts[0];
+            losses[i] = loss.Terms[0].Sum.Number() / totals.Counts[0];
             optimizer.ClipGradNorm(1);
             optimizer.Step(Math.Min(1, (i + 1.0) / WarmUp));
         }
@@ -92,7 +93,7 @@ public sealed class Check10_TrainingTests : IDisposable
         Tensor Loss(int r) => both[r].Logits_BTV.flatten(0, 1).log_softmax(-1).gather(1, targets).view(-1) * -1.0;
         var p = both[0].Halt_BT!.flatten().sigmoid();
         var early = p.ge(0.5);
-        return new Exits(p.mean().item<double>(), early.to(float64).ToArray<double>(), (Loss(0) - Loss(1)).ToArray<double>(), where(early, Loss(0), Loss(1)).mean().item<double>());
+        return new Exits(p.mean().Number(), early.to(float64).HostArray<double>(), (Loss(0) - Loss(1)).HostArray<double>(), where(early, Loss(0), Loss(1)).mean().Number());
     }
 
     private static Tensor Batch(int step)

@@ -1,6 +1,6 @@
 using Hearth.Models;
 using Hearth.Models.Vuaf;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Hearth.Training.Parity;
 using Xunit;
 using static TorchSharp.torch;
@@ -63,7 +63,7 @@ public sealed class OtherConfigTests : IDisposable
         var model = (VuafModel)VuafSmall.Plan(drawn.Fields).Build(float64, CPU, drawn.Seed);
         using var quiet = no_grad();
         manual_seed(drawn.Seed);
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             // A case's weights are of single precision.
             weight.copy_((weight + empty(weight.shape).normal_(0, 0.1).to(float64)).to(float32).to(float64));
@@ -108,12 +108,12 @@ public sealed class OtherConfigTests : IDisposable
 
         // A case's last position has no target but is run: its experts count. Ours needs a column behind it for that.
         var (rows, labels) = (cat([ids, ids.narrow(1, 0, 1)], 1), cat([ids, none], 1));
-        var totals = model.Count(Array.ConvertAll(labels.ToArray<long>(), id => (int)id), Length + 1);
+        var totals = model.Count(Array.ConvertAll(labels.HostArray<long>(), id => (int)id), Length + 1);
         var loss = model.Loss(rows, labels, totals);
         loss.Total.backward();
         expected.AddRange(loss.Terms.Select((term, k) => ($"expect.loss.{term.Name}", term.Sum / (double)totals.Counts[k])));
         expected.Add(("expect.loss.total", loss.Total.detach()));
-        expected.AddRange(model.named_parameters().Select(p => ($"expect.grad_norm.{p.name}", p.parameter.grad is { } g ? g.pow(2).sum().sqrt() : zeros([], float64))));
+        expected.AddRange(model.NamedParameters.Select(p => ($"expect.grad_norm.{p.Name}", p.Value.grad is { } g ? g.pow(2).sum().sqrt() : zeros([], float64))));
         using (no_grad())
         {
             expected.AddRange(model.Steps(ids, drawn.Loops).Index().Select(s => ($"expect.logits.{s.Index}", s.Item.Logits_BTV)));
@@ -122,7 +122,7 @@ public sealed class OtherConfigTests : IDisposable
         }
 
         expected.Add(("expect.train.adamw.loss", stack([loss.Total.detach(), loss.Total.detach()])));
-        expected.AddRange(model.named_parameters().Select(p => (p.name, p.parameter.detach().to(float32))));
+        expected.AddRange(model.NamedParameters.Select(p => (p.Name, p.Value.detach().to(float32))));
         const string how = """
             "train": {"adamw": {"kind": "adamw", "betas": [0.9, 0.95], "clip": 1.0, "eps": 1e-8, "lr": 0, "weight_decay": 0.1}},
             "tolerance": {"fp64": 1e-6, "fp32": {"logits": 0.03}}
@@ -134,7 +134,7 @@ public sealed class OtherConfigTests : IDisposable
 
     private static Tensor Exits(VuafModel model, Tensor ids)
     {
-        var halts = model.Steps(ids, model.LoopSteps).Select(s => s.Halt_BT).OfType<Tensor>().Select(h => h.sigmoid().ToArray<double>()).ToArray();
+        var halts = model.Steps(ids, model.LoopSteps).Select(s => s.Halt_BT).OfType<Tensor>().Select(h => h.sigmoid().HostArray<double>()).ToArray();
         int[] steps = [.. Enumerable.Range(0, Rows * Length).Select(n => Array.FindIndex(halts, h => h[n] >= 0.5) is var at && at < 0 ? halts.Length : at)];
         return tensor(steps, Rows, Length);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
@@ -41,7 +42,7 @@ internal static class VuafSmall
         var model = (VuafModel)Plan(all).Build(dtype, CPU, 1);
         using var quiet = no_grad();
         manual_seed(5);
-        foreach (var weight in model.parameters())
+        foreach (var weight in model.Parameters)
         {
             weight.add_(empty(weight.shape).normal_(0, stir).to(dtype));
         }
@@ -70,7 +71,7 @@ internal static class VuafSmall
     /// <summary>Ids with one of them changed.</summary>
     internal static Tensor Changed(Tensor ids, int at)
     {
-        long[] other = ids.ToArray<long>();
+        long[] other = ids.HostArray<long>();
         other[at] = (other[at] + 1) % 40;
         return tensor(other, ids.shape);
     }
@@ -103,7 +104,7 @@ internal static class VuafSmall
 
         var other = (VuafModel)Plan(all, model.Plan.Size).Build(dtype ?? model.Dtype, CPU, 1);
         using var quiet = no_grad();
-        foreach (var (name, weight) in other.named_parameters())
+        foreach (var (name, weight) in other.NamedParameters)
         {
             weight.copy_(model.Weight(name));
         }

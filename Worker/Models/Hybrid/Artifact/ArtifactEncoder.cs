@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // R rows, C columns.
@@ -38,7 +39,7 @@ public sealed class ArtifactEncoder
         foreach (var entry in _layout.Entries)
         {
             var value = weight(entry.Name).detach().to(float32);
-            float[] values = value.ToArray<float>();
+            float[] values = value.HostArray<float>();
             if (!Array.TrueForAll(values, float.IsFinite))
             {
                 throw new ArtifactException($"{entry.Name} has a value that is not finite.");
@@ -93,11 +94,11 @@ public sealed class ArtifactEncoder
             {
                 var (codes_RC, scales_R) = Int6.Encode(weight, clip_R!, kappa);
                 codes_RC.contiguous().data<byte>().CopyTo(body.AsSpan(entry.Offset));
-                Halves(entry.Name, scales_R.to(float32).ToArray<float>(), body.AsSpan(scaleOffset));
+                Halves(entry.Name, scales_R.to(float32).HostArray<float>(), body.AsSpan(scaleOffset));
             }
             else
             {
-                Halves(entry.Name, weight.ToArray<float>(), body.AsSpan(entry.Offset));
+                Halves(entry.Name, weight.HostArray<float>(), body.AsSpan(entry.Offset));
             }
         }
 

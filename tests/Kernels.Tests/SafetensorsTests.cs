@@ -1,5 +1,5 @@
 using System.Text;
-using Hearth.Torch;
+using Hearth.Kernels;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -25,9 +25,9 @@ public sealed class SafetensorsTests : IDisposable
 
         using var reader = SafetensorsReader.Open(_path);
 
-        Assert.Equal(a.ToArray<double>(), reader.Read("a.weight").ToArray<double>());
+        Assert.Equal(a.HostArray<double>(), reader.Read("a.weight").HostArray<double>());
         Assert.Equal([3L, 5L], reader.Read("a.weight").shape);
-        Assert.Equal([1, 2, 3], reader.Read("b").ToArray<int>());
+        Assert.Equal([1, 2, 3], reader.Read("b").HostArray<int>());
         Assert.Equal([0L, 4L], reader.Read("none").shape);
         Assert.Equal("{\"x\":1}", reader.Metadata["case"]);
     }
