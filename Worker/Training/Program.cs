@@ -1,9 +1,16 @@
+using Hearth.Kernels;
 using Hearth.Training;
 using Hearth.Training.Commands;
 
 // The last lines of defence: every command says what went wrong in one line on standard error and in its exit code.
 try
 {
+    // What only reads specs and texts starts without libtorch.
+    if (args is not ([] or ["help" or "--help" or "-h" or "models" or "recipe" or "prepare", ..]))
+    {
+        Libtorch.Load();
+    }
+
     return args switch
     {
         ["run", .. var rest] => RunCommand.Run(rest),

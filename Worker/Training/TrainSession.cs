@@ -229,7 +229,7 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>Bytes of the device in use; of the process on a CPU.</summary>
-    public long MemoryBytes() => DeviceMemory.Held(Device);
+    public long MemoryBytes() => DeviceMemory.Use(Device).Allocated;
 
     public void Dispose()
     {

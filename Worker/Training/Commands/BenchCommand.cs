@@ -143,8 +143,9 @@ internal static class BenchCommand
                 return new PhaseSeconds(passes, Stopwatch.GetElapsedTime(began).TotalSeconds - passes);
             }
 
+            DeviceMemory.RestartPeak(on);
             double seconds = Median(() => Host = Once(() => { }));
-            PeakBytes = DeviceMemory.Peak(on);
+            PeakBytes = DeviceMemory.Use(on).PeakReserved;
             Phases = Once(Wait);
             if (recorder.Refusal is { } refusal)
             {
