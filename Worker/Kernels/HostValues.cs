@@ -55,6 +55,7 @@ public static unsafe class HostValues
         TypeCode.Int32 => ScalarType.Int32,
         TypeCode.Int16 => ScalarType.Int16,
         TypeCode.Byte => ScalarType.Byte,
+        TypeCode.SByte => ScalarType.Int8,
         TypeCode.Boolean => ScalarType.Bool,
         _ => throw new NotSupportedException($"{typeof(T)} is no element type"),
     };

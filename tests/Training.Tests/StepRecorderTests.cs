@@ -151,7 +151,7 @@ public sealed class StepRecorderTests : IDisposable
             foreach (int count in parts)
             {
                 using var micro = NewDisposeScope();
-                var ids_BT = tensor<int>(ids.AsSpan(first * Length, count * Length), count, Length).to(int64);
+                var ids_BT = HostValues.TensorOf<int>(ids.AsSpan(first * Length, count * Length), count, Length).to(int64);
                 var at = new TrainingStep(1, step, Steps, 1, first) { Quantize = step >= 8 };
                 sums.Add(recorder.Run(model.Prepare(new LossInput(ids_BT, ids_BT, totals) { Tape = new BlockTape(recompute) }, at)));
                 first += count;

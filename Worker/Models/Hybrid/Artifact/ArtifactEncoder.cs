@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Hearth.Kernels;
 using static TorchSharp.torch;
 
@@ -93,7 +94,7 @@ public sealed class ArtifactEncoder
             if (entry.ScaleOffset is { } scaleOffset)
             {
                 var (codes_RC, scales_R) = Int6.Encode(weight, clip_R!, kappa);
-                codes_RC.contiguous().data<byte>().CopyTo(body.AsSpan(entry.Offset));
+                MemoryMarshal.AsBytes<sbyte>(codes_RC.HostArray<sbyte>()).CopyTo(body.AsSpan(entry.Offset));
                 Halves(entry.Name, scales_R.to(float32).HostArray<float>(), body.AsSpan(scaleOffset));
             }
             else
