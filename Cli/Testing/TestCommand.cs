@@ -12,29 +12,42 @@ namespace Hearth.Cli.Testing;
 /// </summary>
 internal static class TestCommand
 {
+    // Those whose bounds depend on how products and sums are rounded.
+    private static readonly string[] NumericalSuites = ["Kernels.Tests", "Models.Tests"];
+
     public static Command Create()
     {
         var all = new Option<bool>("--all") { Description = "Slow suites too." };
         var gpu = new Option<bool>("--gpu") { Description = "Suites that need a GPU too." };
-        var command = new Command("test", "Run the tests.") { all, gpu };
-        command.SetAction((parsed, stop) => RunAsync(parsed.GetValue(all), parsed.GetValue(gpu), stop));
+        var processors = new Option<bool>("--processors") { Description = "Only the numerical suites, under every instruction set that this machine can stand for." };
+        var command = new Command("test", "Run the tests.") { all, gpu, processors };
+        command.SetAction((parsed, stop) => parsed.GetValue(processors) ? ProcessorsAsync(stop) : RunAsync(parsed.GetValue(all), parsed.GetValue(gpu), stop));
         return command;
+    }
+
+    private static async Task<int> ProcessorsAsync(CancellationToken stop)
+    {
+        string results = FreshResults();
+        var total = default(Tally);
+        foreach (var set in InstructionSets.Here())
+        {
+            total += await UnderAsync(set, results, stop);
+        }
+
+        return Close(total);
     }
 
     private static async Task<int> RunAsync(bool all, bool gpu, CancellationToken stop)
     {
-        string results = Path.Combine(Repository.Root, ".build", "tests");
-        if (Directory.Exists(results))
-        {
-            Directory.Delete(results, recursive: true);
-        }
-
+        string results = FreshResults();
         string[] filters = [.. all ? [] : new[] { "Category!=Slow" }, .. gpu ? [] : new[] { "Category!=Gpu" }];
         var total = default(Tally);
         foreach (string project in Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
-            total += await DotnetAsync(project, results, string.Join('&', filters), stop);
+            total += await DotnetAsync(project, results, string.Join('&', filters), null, stop);
         }
+
+        total += await UnderAsync(InstructionSets.Other(), results, stop);
 
         if (File.Exists(Path.Combine(Repository.Root, "Dashboard", "package.json")))
         {
@@ -46,16 +59,44 @@ internal static class TestCommand
             total += await DeviceAsync(stop);
         }
 
+        return Close(total);
+    }
+
+    private static string FreshResults()
+    {
+        string results = Path.Combine(Repository.Root, ".build", "tests");
+        if (Directory.Exists(results))
+        {
+            Directory.Delete(results, recursive: true);
+        }
+
+        return results;
+    }
+
+    private static int Close(Tally total)
+    {
         Console.WriteLine(total.Skipped > 0 ? $"{total.Passed} passed, {total.Failed} failed, {total.Skipped} skipped" : $"{total.Passed} passed, {total.Failed} failed");
         return total.Failed == 0 && total.Passed > 0 ? 0 : 1;
     }
 
-    private static async Task<Tally> DotnetAsync(string project, string results, string filter, CancellationToken stop)
+    private static async Task<Tally> UnderAsync(InstructionSet set, string results, CancellationToken stop)
     {
-        string name = Path.GetFileNameWithoutExtension(project);
+        var total = default(Tally);
+        foreach (string suite in NumericalSuites)
+        {
+            string project = Path.Combine(Repository.Root, "tests", suite, suite + ".csproj");
+            total += await DotnetAsync(project, results, "Category!=Slow&Category!=Gpu", set, stop);
+        }
+
+        return total;
+    }
+
+    private static async Task<Tally> DotnetAsync(string project, string results, string filter, InstructionSet? under, CancellationToken stop)
+    {
+        string name = Path.GetFileNameWithoutExtension(project) + (under is null ? "" : $" {under.Name}");
         string trx = Path.Combine(results, name + ".trx");
         string[] arguments = ["test", project, "-c", Repository.Configuration, "--no-build", "--nologo", "--results-directory", results, "--logger", $"trx;LogFileName={name}.trx"];
-        var (code, output, seconds) = await CaptureAsync("dotnet", filter.Length > 0 ? [.. arguments, "--filter", filter] : arguments, Repository.Root, stop);
+        var (code, output, seconds) = await CaptureAsync("dotnet", filter.Length > 0 ? [.. arguments, "--filter", filter] : arguments, Repository.Root, stop, under?.Environment);
         return Report(name, code, output, seconds, File.Exists(trx) ? ReadTrx(trx) : default);
     }
 
@@ -82,7 +123,7 @@ internal static class TestCommand
             tally = tally with { Failed = 1 };
         }
 
-        Console.WriteLine($"{name,-22} {tally.Passed,5} passed {tally.Failed,4} failed {seconds,7:0.0} s");
+        Console.WriteLine($"{name,-32} {tally.Passed,5} passed {tally.Failed,4} failed {seconds,7:0.0} s");
         if (tally.Failed > 0)
         {
             Console.WriteLine(output);
@@ -105,10 +146,16 @@ internal static class TestCommand
         return new Tally((int)root.Attribute("tests")! - failed, failed, 0);
     }
 
-    private static async Task<(int Code, string Output, double Seconds)> CaptureAsync(string program, string[] arguments, string folder, CancellationToken stop)
+    private static async Task<(int Code, string Output, double Seconds)> CaptureAsync(string program, string[] arguments, string folder, CancellationToken stop, IReadOnlyDictionary<string, string>? environment = null)
     {
         long began = Stopwatch.GetTimestamp();
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(stop);
         var errors = process.StandardError.ReadToEndAsync(stop);
         string text = await output + await errors;
