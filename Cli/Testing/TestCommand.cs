@@ -111,8 +111,15 @@ internal static class TestCommand
 
     private static async Task<Tally> DashboardAsync(string results, CancellationToken stop)
     {
+        string folder = Path.Combine(Repository.Root, "Dashboard");
+        var types = await CaptureAsync("npx", ["tsc", "--noEmit"], folder, stop);
+        if (types.Code != 0)
+        {
+            return Report("Dashboard", types.Code, types.Output, types.Seconds, default);
+        }
+
         string junit = Path.Combine(results, "dashboard.xml");
-        var (code, output, seconds) = await CaptureAsync("npx", ["vitest", "run", "--reporter=junit", $"--outputFile={junit}"], Path.Combine(Repository.Root, "Dashboard"), stop);
+        var (code, output, seconds) = await CaptureAsync("npx", ["vitest", "run", "--reporter=junit", $"--outputFile={junit}"], folder, stop);
         return Report("Dashboard", code, output, seconds, File.Exists(junit) ? ReadJUnit(junit) : default);
     }
 
