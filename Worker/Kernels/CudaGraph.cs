@@ -39,12 +39,13 @@ public sealed class CudaGraph : IDisposable
             throw new KernelException("no stream is free to be recorded");
         }
 
+        using var least = zeros([1], ScalarType.Float32, device);
         TorchStreams.MakeCurrent(_device, stream);
         try
         {
             _graph = TorchGraph.Create();
             TorchGraph.Begin(_graph);
-            Record(stream, work);
+            Record(stream, work, least);
         }
         finally
         {
@@ -78,7 +79,7 @@ public sealed class CudaGraph : IDisposable
         _graph = 0;
     }
 
-    private void Record(nint stream, Action work)
+    private void Record(nint stream, Action work, Tensor least)
     {
         Exception? failure = null;
         try
@@ -106,9 +107,11 @@ public sealed class CudaGraph : IDisposable
             return;
         }
 
-        // libtorch ends the process over a broken capture. An empty one in its place lets it put its allocator and generators back.
+        // libtorch ends the process over a broken capture, and warns of one without work. The least work in its place lets it put its
+        // allocator and generators back.
         CudaDriver.DropCapture(stream);
         CudaDriver.BeginCapture(stream);
+        least.zero_();
         TorchGraph.End(_graph);
         TorchGraph.Destroy(_graph);
         _graph = 0;

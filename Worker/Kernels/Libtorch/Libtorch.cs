@@ -18,18 +18,6 @@ public static class Libtorch
     /// <exception cref="LibtorchException">None can be used here; the message says what is missing.</exception>
     public static LibtorchInfo Load() => Loaded.Value;
 
-    /// <summary>
-    /// The full path of a library that came with this libtorch, such as NVRTC or NCCL, else null: then the system's loader may know it.
-    /// </summary>
-    /// <param name="start">How the file's name starts, such as <c>libnvrtc.so</c>. Of several versions the last by name.</param>
-    public static string? FindLibrary(string start)
-    {
-        Load();
-        return _found!.Folders.Where(Directory.Exists)
-            .SelectMany(f => Directory.EnumerateFiles(f, start + "*"))
-            .OrderBy(Path.GetFileName, StringComparer.Ordinal).LastOrDefault();
-    }
-
     /// <summary>The file of one of this libtorch's own libraries, such as <c>torch_cuda</c>; null where it has none of that name.</summary>
     internal static string? OwnLibrary(string name)
     {
