@@ -19,7 +19,7 @@ public abstract class LanguageModel
         Device = device;
         Dtype = dtype;
         Compute = compute ?? dtype;
-        manual_seed(seed);
+        Generators.Seed(seed);
         foreach (var spec in plan.Tensors)
         {
             _weights.Add(spec.Name, WeightInit.Make(spec, spec.Narrow ? Compute : dtype, device));

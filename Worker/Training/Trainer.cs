@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -81,7 +82,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         double lr = _spec.Optimizer.Lr * factor;
 
         // Every random number of a step comes from (seed, step): nothing that runs between steps can shift it.
-        torch.manual_seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
+        Generators.Seed(SeedMix.Of(state.Seed, RandomStream.Step, state.Step));
         session.Optimizer.ClearGradients();
         using var sums = new LossSums();
         var shape = session.ShapeAt(state.Step);

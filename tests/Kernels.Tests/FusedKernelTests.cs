@@ -40,10 +40,10 @@ public sealed class FusedKernelTests
         manual_seed(3);
         var q = empty([1, 2, 5, 4], float64).normal_();
         var v = empty([1, 2, 5, 4], float64).normal_();
-        double[] before = Operators.Attention(q, q, v, causal: true).HostArray<double>();
+        double[] before = Attention.Of(q, q, v, causal: true).HostArray<double>();
         v.select(2, 4).fill_(100);
 
-        double[] after = Operators.Attention(q, q, v, causal: true).HostArray<double>();
+        double[] after = Attention.Of(q, q, v, causal: true).HostArray<double>();
 
         Assert.Equal(before[..16], after[..16]);
         Assert.NotEqual(before[16..20], after[16..20]);

@@ -27,6 +27,21 @@ internal static class Comparison
         return [.. outputs.Select(y => y.detach()), .. leaves.Select(leaf => leaf.grad ?? zeros_like(leaf))];
     }
 
+    /// <summary>What a function gives while only exact algorithms are allowed.</summary>
+    internal static double Strictly(Func<double> function)
+    {
+        bool before = Determinism.IsStrict;
+        Determinism.Set(strict: true);
+        try
+        {
+            return function();
+        }
+        finally
+        {
+            Determinism.Set(before);
+        }
+    }
+
     /// <summary>The largest |a − b| / (1 + |b|); infinite where one of them is no number.</summary>
     internal static double Largest(Tensor[] found, Tensor[] expected) => found.Zip(expected, (a, b) =>
     {

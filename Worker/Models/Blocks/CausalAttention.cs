@@ -18,16 +18,7 @@ public static class CausalAttention
         long heads = q_BHTN.size(1), time = q_BHTN.size(2), keys = k_BKSN.size(2);
         bool shifted = keys > time;
         var mask = mask_B1TS?.to(q_BHTN.dtype) ?? (shifted && time > 1 ? Mask(time, keys, q_BHTN) : null);
-        return Operators.Attention(q_BHTN, k_BKSN, v_BKSN, mask, causal: mask is null && !shifted && time > 1);
-    }
-
-    /// <summary>Each head for as many query heads as read it: [B,K,S,N] to [B,H,S,N].</summary>
-    public static Tensor Repeat(Tensor x_BKSN, long heads)
-    {
-        long[] shape = x_BKSN.shape;
-        return heads == shape[1]
-            ? x_BKSN
-            : x_BKSN.unsqueeze(2).expand(shape[0], shape[1], heads / shape[1], shape[2], shape[3]).reshape(shape[0], heads, shape[2], shape[3]);
+        return Attention.Of(q_BHTN, k_BKSN, v_BKSN, mask, causal: mask is null && !shifted && time > 1);
     }
 
     /// <summary>0 where a row may look, −∞ where it may not: [T,S].</summary>

@@ -74,7 +74,7 @@ public static class DeltaScan
     private static (Tensor Y_BHCN, Tensor State_BHNN) Chunk(DeltaInputs x, Tensor state_BHNN)
     {
         long steps = x.R.size(2);
-        var sum_BHCN = x.LogW.cumsum(2);
+        var sum_BHCN = RunningSum.Along(x.LogW, 2);
         var before_BHCN = sum_BHCN - x.LogW;
         var strict_CC1 = ones([steps, steps], ScalarType.Bool, x.R.device).triu().unsqueeze(2);
         var future_CC1 = ones([steps, steps], ScalarType.Bool, x.R.device).triu(1).unsqueeze(2);

@@ -59,7 +59,7 @@ public static class SsdScan
             long steps = Math.Min(chunk, time - first);
             Tensor Cut(Tensor x) => x.narrow(1, first, steps);
             var x_BHCP = Cut(inputs.X).transpose(1, 2);
-            var sum_BHC = Cut(inputs.LogA).transpose(1, 2).cumsum(2);
+            var sum_BHC = RunningSum.Along(Cut(inputs.LogA).transpose(1, 2), 2);
             var b_B1CN = Cut(inputs.B).unsqueeze(1);
             var c_B1CN = Cut(inputs.C).unsqueeze(1);
             var future_CC = ones([steps, steps], ScalarType.Bool, inputs.X.device).triu(1);

@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, S keys, H heads, N head width, M blocks of W rows.
@@ -16,7 +17,7 @@ public static class WindowScores
         long time = q_BHTN.size(2), keys = k_BHSN.size(2), shift = keys - time;
         var mask_TS = full([time, keys], double.NegativeInfinity, q_BHTN.dtype, q_BHTN.device);
         mask_TS = window is { } w ? mask_TS.triu(shift + 1) + mask_TS.tril(shift - w - 1) : mask_TS.triu(shift + 1);
-        return nn.functional.scaled_dot_product_attention(q_BHTN, k_BHSN, v_BHSN, mask_TS);
+        return Attention.Of(q_BHTN, k_BHSN, v_BHSN, mask_TS);
     }
 
     /// <summary>The same over blocks of <paramref name="window"/> rows, each with its own keys and those of the block before.</summary>

@@ -66,7 +66,7 @@ internal static class MetricScores
 
         key = Expand(Pad(key, padded), heads);
         value = Expand(Pad(value, padded), heads);
-        return Operators.Attention(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
+        return Attention.Of(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
     }
 
     /// <summary>0 where row t may see key s (s − (S − T) ≤ t), −∞ elsewhere.</summary>

@@ -1,4 +1,5 @@
 using Hearth.Models.Blocks;
+using Hearth.Kernels;
 using static TorchSharp.torch;
 
 // B batch, T time, S keys, D model width, H query heads, K key/value heads, N head width, P its part without positions.
@@ -39,7 +40,7 @@ internal sealed class LatentAttention(PositronicConfig config, Func<string, Tens
         var y_BHTN = config.UseDerf ? Derf(q_BHTN, k_BKSN, v_BKSN) : CausalAttention.Attend(q_BHTN, k_BKSN, v_BKSN);
         if (config.UseXsa)
         {
-            y_BHTN = WithoutOwnValue(y_BHTN, CausalAttention.Repeat(own_BKTN, config.NHead));
+            y_BHTN = WithoutOwnValue(y_BHTN, Attention.Repeat(own_BKTN, config.NHead));
         }
 
         var rows = y_BHTN.transpose(1, 2).reshape(batch, time, config.NHead * config.HeadDim);
@@ -60,12 +61,12 @@ internal sealed class LatentAttention(PositronicConfig config, Func<string, Tens
     private Tensor Derf(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN)
     {
         long time = q_BHTN.size(2), keys = k_BKSN.size(2);
-        var k_BHSN = CausalAttention.Repeat(k_BKSN, config.NHead);
+        var k_BHSN = Attention.Repeat(k_BKSN, config.NHead);
         var scores_BHTS = (q_BHTN * (1 / Math.Sqrt(config.HeadDim))).matmul(k_BHSN.transpose(-2, -1)).to(_alpha_H!.dtype);
         var weights_BHTS = PerHead(_gamma_H!) * Gates.Derf((PerHead(_alpha_H) * scores_BHTS) + PerHead(_beta_H!));
         weights_BHTS = weights_BHTS.tril(keys - time);
         weights_BHTS = weights_BHTS / (weights_BHTS.sum(-1, true) + 1e-8);
-        return weights_BHTS.to(v_BKSN.dtype).matmul(CausalAttention.Repeat(v_BKSN, config.NHead));
+        return weights_BHTS.to(v_BKSN.dtype).matmul(Attention.Repeat(v_BKSN, config.NHead));
     }
 
     private static Tensor PerHead(Tensor x_H) => x_H.view(-1, 1, 1);

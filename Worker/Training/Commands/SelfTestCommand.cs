@@ -1,9 +1,12 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Runs;
 using Hearth.Kernels;
+using Hearth.Kernels.Checks;
 using Hearth.Training.Optim;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Hearth.Training.Commands;
@@ -26,6 +29,7 @@ internal static class SelfTestCommand
         string[] cases = arguments.Text("--cases") is { } folder ? SelfTestCases.Find(folder) : [];
         Determinism.Set(strict: true);
         Kernels(on);
+        OfTheCard(on);
         if (on.index >= 0)
         {
             foreach (var family in Families.All)
@@ -77,6 +81,24 @@ internal static class SelfTestCommand
             var coded = decoupled with { Name = "adamw8bit" };
             Guard($"adamw8bit with weights in {type}", () => OptimizerTwins(on, coded, type), 1e-6);
             Guard($"the same with coupled decay in {type}", () => OptimizerTwins(on, coded with { AdamDecay = "coupled" }, type), 1e-6);
+        }
+    }
+
+    // What the kernels' own assembly knows of a card: each kernel against plain operators, recordings, memory, exact attention.
+    private static void OfTheCard(Device on)
+    {
+        foreach (var check in KernelChecks.Of(on))
+        {
+            Guard(check.Name, () =>
+            {
+                using var scope = NewDisposeScope();
+                return check.Difference();
+            }, check.Allowed);
+        }
+
+        foreach (var time in on.type == DeviceType.CUDA ? ExactnessChecks.Times(on) : [])
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"time   {time.Name}: {time.Milliseconds:0.00} ms"));
         }
     }
 
@@ -236,7 +258,7 @@ internal static class SelfTestCommand
             good = found <= allowed;
             line = string.Create(CultureInfo.InvariantCulture, $"largest difference {found:0.0e+00}, allowed {allowed:0.0e+00}");
         }
-        catch (Exception e) when (e is KernelException or InvalidOperationException)
+        catch (Exception e) when (e is KernelException or InvalidOperationException or ExternalException)
         {
             line = e.Message.Split('\n')[0];
         }
