@@ -69,6 +69,15 @@ public static class FusedKernels
         OnCpu(x_BHTN, cos_HTP) ? Cpu.Rotation.Apply(x_BHTN, cos_HTP, sin_HTP) : null;
 
     /// <summary>
+    /// softmax(q kᵀ) v, unscaled, where row t sees keys 0..t, [B,H,T,N] with values of any width; null where only the naive form exists, as above.
+    /// </summary>
+    public static Tensor? CausalAttention(Tensor q_BHTN, Tensor k_BHTN, Tensor v_BHTM) =>
+        HasCausalAttention(q_BHTN) ? Cpu.CausalAttention.Apply(q_BHTN, k_BHTN, v_BHTM) : null;
+
+    /// <summary>Whether <see cref="CausalAttention"/> has a kernel for queries of this type there.</summary>
+    public static bool HasCausalAttention(Tensor q_BHTN) => OnCpu(q_BHTN, q_BHTN);
+
+    /// <summary>
     /// Euler steps of coupled oscillators that keep only their inputs for the backward pass: phases, and with controllers their last
     /// observation and fast weights (empty before the second observation). Made of operators that every device has; null when the naive twin is wanted.
     /// </summary>
