@@ -39,6 +39,7 @@ public sealed record TrainerJob
 [JsonDerivedType(typeof(PreparedEvent), "prepared")]
 [JsonDerivedType(typeof(StartedEvent), "started")]
 [JsonDerivedType(typeof(StepEvent), "step")]
+[JsonDerivedType(typeof(SkippedEvent), "skipped")]
 [JsonDerivedType(typeof(EvalEvent), "eval")]
 [JsonDerivedType(typeof(SampleEvent), "sample")]
 [JsonDerivedType(typeof(CheckpointEvent), "checkpoint")]
@@ -74,6 +75,11 @@ public sealed record StepEvent(
     long? MemoryBytes,
     string Trace) : TrainerEvent;
 
+/// <summary>A step whose loss or gradient was not finite: it counts, its rows are read, and the weights stay as they were.</summary>
+/// <param name="Skipped">Such steps since the run's start.</param>
+/// <param name="What">The step's numbers, a sentence.</param>
+public sealed record SkippedEvent(long Step, long Skipped, string What, string Trace) : TrainerEvent;
+
 /// <summary>Validation loss in nats per token over fixed rows.</summary>
 public sealed record EvalEvent(long Step, double Loss, double Seconds) : TrainerEvent
 {
@@ -93,7 +99,11 @@ public sealed record CheckpointFailedEvent(long Step, string Reason) : TrainerEv
 public sealed record LogEvent(LogLevel Level, string Text) : TrainerEvent;
 
 /// <summary>All steps done, last checkpoint written.</summary>
-public sealed record DoneEvent(long Step, string Trace, double? FinalLoss, double? ValidationLoss) : TrainerEvent;
+public sealed record DoneEvent(long Step, string Trace, double? FinalLoss, double? ValidationLoss) : TrainerEvent
+{
+    /// <summary>Steps of the run that were skipped.</summary>
+    public long Skipped { get; init; }
+}
 
 /// <summary>Obeyed <c>stop</c>: the checkpoint of <see cref="Step"/> is on disk, or there was none to write.</summary>
 public sealed record StoppedEvent(long Step, string Trace) : TrainerEvent;

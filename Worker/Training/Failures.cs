@@ -22,7 +22,7 @@ public sealed class BadInputException(string message) : Exception(message);
 /// <summary>A checkpoint's file is missing or is not what its manifest says; the message names the file.</summary>
 public sealed class CorruptCheckpointException(string message) : Exception(message);
 
-/// <summary>A loss or gradient was not finite and the one rollback was used up.</summary>
+/// <summary>Loss or gradient was not finite in more steps in a row than are skipped.</summary>
 public sealed class NotFiniteException(string message) : Exception(message);
 
 /// <summary>Turns an exception into what the protocol calls it.</summary>

@@ -26,6 +26,7 @@ public sealed class ShardData : ITrainingData
     private ShardData(string folder, TrainerJob job)
     {
         Tokenizer = TokenizerFile.LoadFrom(folder);
+        Key = PreparedDataset.KeyOf(folder);
         _train = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
         _validation = Shard.Open(Path.Combine(folder, PreparedDataset.ValidationName));
         _longest = job.Spec.Data.SeqLen;
@@ -56,6 +57,8 @@ public sealed class ShardData : ITrainingData
     }
 
     public ITokenizer Tokenizer { get; }
+
+    public string Key { get; }
 
     /// <summary>Whether any training document has a class for a decision head.</summary>
     public bool Decides => _train.Rows?.Any(r => r.Decides) ?? false;
@@ -132,8 +135,7 @@ public sealed class ShardData : ITrainingData
                 }
             },
             control.StopToken);
-        string key = Path.GetFileName(folder)["prepared-".Length..];
-        sink.Emit(new PreparedEvent(folder, key));
+        sink.Emit(new PreparedEvent(folder, PreparedDataset.KeyOf(folder)));
         return folder;
     }
 }

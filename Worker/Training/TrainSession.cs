@@ -6,7 +6,6 @@ using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Kernels;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Data;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
 using Hearth.Training.Tokenizers;
@@ -32,7 +31,7 @@ public sealed class TrainSession : IDisposable
         bool wide = job.Spec.Train.Precision == "fp64";
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
-        Optimizer = Optimizer.Create(Model, job.Spec.Optimizer);
+Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         Recorder = new StepRecorder(Model, RecordingMark.Of(job));
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
         int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
@@ -108,7 +107,10 @@ public sealed class TrainSession : IDisposable
         Threads = Threads,
         MicroBatch = MicroRows,
         Device = Job.Device,
+        DeviceModel = DeviceFacts.Model(Device),
+        Libtorch = DeviceFacts.Libtorch,
         Precision = Spec.Train.Precision,
+        Dataset = Data.Key,
     };
 
     /// <summary>Some of a batch's rows on the device: ids and labels [B,T], int64.</summary>
@@ -194,20 +196,26 @@ public sealed class TrainSession : IDisposable
 
         TensorFile.Load(Path.Combine(path, CheckpointFolder.WeightsName), [.. Model.NamedParameters]);
         TensorFile.Load(Path.Combine(path, CheckpointFolder.OptimizerName), Optimizer.State);
-        Optimizer.Steps = then.Step;
+        Optimizer.Steps = then.Step - then.Skipped;
         LoadAverage(path, manifest);
         var now = NewState();
-        foreach (string difference in then.DifferencesTo(now))
+
+        // Before the first step nothing has been decided under what was.
+        foreach (var difference in then.Step == 0 ? [] : ResumeDifference.Between((config.Run, then), (Spec, now)))
         {
-            sink.Emit(new LogEvent(LogLevel.Warning, $"The checkpoint's {difference}: the trace may differ in last bits from there on."));
+            sink.Emit(new LogEvent(LogLevel.Warning, difference.ToString()));
         }
 
-        foreach (string difference in then.Step == 0 ? [] : DataOrder.Differences(config.Run, Spec))
+        return then with
         {
-            sink.Emit(new LogEvent(LogLevel.Warning, $"The checkpoint's {difference}: the run goes on with other rows than it would have read."));
-        }
-
-        return then with { Threads = now.Threads, MicroBatch = now.MicroBatch, Device = now.Device, Precision = now.Precision };
+            Threads = now.Threads,
+            MicroBatch = now.MicroBatch,
+            Device = now.Device,
+            DeviceModel = now.DeviceModel,
+            Libtorch = now.Libtorch,
+            Precision = now.Precision,
+            Dataset = now.Dataset,
+        };
     }
 
     private Tensor Rows(int[] tokens, int length, int first, int rows) =>
@@ -256,6 +264,9 @@ public sealed record ValidationMeans(double Loss, IReadOnlyDictionary<string, do
 public interface ITrainingData : IDisposable
 {
     ITokenizer Tokenizer { get; }
+
+    /// <summary>Names its content: equal keys, equal rows.</summary>
+    string Key { get; }
 
     /// <summary>The batch of a step, in rows of its stage's length: a pure function of (seed, step).</summary>
     TrainingRows Batch(long step);

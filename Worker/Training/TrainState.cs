@@ -40,30 +40,28 @@ public sealed record TrainState
     /// <summary>Quantised training has begun; it never ends again.</summary>
     public bool Quantizing { get; init; }
 
+    /// <summary>Steps that were left out because loss or gradient was not finite: among <see cref="Step"/>, but none of the optimizer's.</summary>
+    public long Skipped { get; init; }
+
+    /// <summary>Of those, how many were the last ones, without a good step since.</summary>
+    public int SkippedInARow { get; init; }
+
     /// <summary>Compute threads: another number splits sums differently, so the trace may differ in last bits.</summary>
     public int Threads { get; init; }
 
     /// <summary>Rows per micro-batch: as <see cref="Threads"/>.</summary>
     public int MicroBatch { get; init; }
+
+    /// <summary>Where it was on its host, <c>cpu</c> or <c>cuda:N</c>; decides nothing.</summary>
     public string Device { get; init; } = "cpu";
+
+    /// <summary>As <see cref="DeviceFacts.Model"/> names it.</summary>
+    public string DeviceModel { get; init; } = "unknown";
+
+    /// <summary>Version of libtorch.</summary>
+    public string Libtorch { get; init; } = "unknown";
     public string Precision { get; init; } = "fp32";
 
-    /// <summary>What makes another host or build able to give other last bits, in words; empty when nothing differs.</summary>
-    public IReadOnlyList<string> DifferencesTo(TrainState now)
-    {
-        List<string> found = [];
-        Compare("threads", Threads, now.Threads);
-        Compare("micro_batch", MicroBatch, now.MicroBatch);
-        Compare("device", Device, now.Device);
-        Compare("precision", Precision, now.Precision);
-        return found;
-
-        void Compare<T>(string what, T then, T here)
-        {
-            if (!EqualityComparer<T>.Default.Equals(then, here))
-            {
-                found.Add($"{what} was {then} and is {here}");
-            }
-        }
-    }
+    /// <summary>Content key of the prepared dataset.</summary>
+    public string Dataset { get; init; } = "unknown";
 }

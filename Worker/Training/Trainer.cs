@@ -16,13 +16,15 @@ namespace Hearth.Training;
 /// </summary>
 public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, IEventSink sink, TrainerControl control, TimeProvider clock)
 {
+    // A batch may be at fault; so many in a row, and the weights are.
+    private const int MostSkippedInARow = 10;
+
     private readonly RunSpec _spec = session.Spec;
-    private bool _rolledBack;
     private bool _refused;
 
     /// <summary>Trains to the last step or to a stop; the last complete step is on disk when it returns.</summary>
     /// <returns>True when all steps are done, false when it was stopped.</returns>
-    /// <exception cref="NotFiniteException">Loss or gradient was not finite, again after the one rollback.</exception>
+    /// <exception cref="NotFiniteException">Loss or gradient was not finite in more steps in a row than are skipped.</exception>
     public bool Run(TrainState state)
     {
         int total = _spec.Train.Steps;
@@ -66,10 +68,6 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             {
                 return Stop(state);
             }
-            catch (NotFiniteException e) when (!_rolledBack)
-            {
-                state = RollBack(e);
-            }
         }
     }
 
@@ -104,38 +102,48 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         control.ThrowIfStopped();
         var (total, main) = sums.Read(totals);
         double norm = session.Optimizer.ClipGradNorm(_spec.Optimizer.GradClip);
-        if (!double.IsFinite(total) || !double.IsFinite(norm))
-        {
-            throw NotFinite(state, (total, main), norm, lr);
-        }
-
         if (session.Recorder.Refusal is { } refusal && !_refused)
         {
             _refused = true;
             sink.Emit(new LogEvent(LogLevel.Warning, $"The step's work cannot be recorded, so that every kernel is launched by itself: {refusal}"));
         }
 
-        session.Optimizer.Step(factor);
-        session.Average?.Update(state.Step, _spec.Train.Steps);
+        bool finite = double.IsFinite(total) && double.IsFinite(norm);
+        if (finite)
+        {
+            session.Optimizer.Step(factor);
+            session.Average?.Update(state.Step, _spec.Train.Steps);
+        }
+
         if (quantize && !state.Quantizing)
         {
             sink.Emit(new LogEvent(LogLevel.Info, $"Training with quantised weights from step {state.Step + 1} on."));
         }
 
-        state = state with
+        var next = After(state, shape, quantize, finite ? (total, main) : null);
+        if (!finite)
         {
-            Step = state.Step + 1,
-            Stage = shape.Stage,
-            Quantizing = quantize,
-            Tokens = state.Tokens + _spec.Train.BatchTokens,
-            Trace = TraceHash.Parse(state.Trace).Fold(total).ToString(),
-            LastLoss = main,
-        };
+            SaySkipped(next, NotFinite(state, (total, main), norm, lr));
+            return next;
+        }
+
         double seconds = clock.GetElapsedTime(began).TotalSeconds;
         sink.Emit(new StepEvent(
-            state.Step, main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, state.Tokens, session.MemoryBytes(), state.Trace));
-        return state;
+            next.Step, main, lr, norm, _spec.Train.BatchTokens / Math.Max(seconds, 1e-9), seconds, next.Tokens, session.MemoryBytes(), next.Trace));
+        return next;
     }
+
+    private TrainState After(TrainState state, BatchShape shape, bool quantize, (double Total, double Main)? loss) => state with
+    {
+        Step = state.Step + 1,
+        Stage = shape.Stage,
+        Quantizing = quantize,
+        Tokens = state.Tokens + _spec.Train.BatchTokens,
+        Trace = TraceHash.Parse(state.Trace).Fold(loss?.Total ?? double.NaN).ToString(),
+        LastLoss = loss?.Main ?? state.LastLoss,
+        Skipped = loss is null ? state.Skipped + 1 : state.Skipped,
+        SkippedInARow = loss is null ? state.SkippedInARow + 1 : 0,
+    };
 
     private void Announce(BatchShape shape, TrainState state)
     {
@@ -211,7 +219,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             throw new IOException($"All {state.Step} steps are done, but their checkpoint could not be written.");
         }
 
-        sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss));
+        sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss) { Skipped = state.Skipped });
         return true;
     }
 
@@ -235,16 +243,18 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         }
     }
 
-    private TrainState RollBack(NotFiniteException e)
+    // Skipped and counted, whatever was accumulated dropped: the same data and numbers would give the same again.
+    private void SaySkipped(TrainState next, string what)
     {
-        checkpoints.Wait();
-        var last = checkpoints.Last ?? throw new NotFiniteException(e.Message + " There is no checkpoint to roll back to.");
-        _rolledBack = true;
-        sink.Emit(new LogEvent(LogLevel.Warning, $"{e.Message} Rolling back to the checkpoint of step {last.Step}, once."));
-        return session.Load(last.Path, sink);
+        if (next.SkippedInARow > MostSkippedInARow)
+        {
+            throw new NotFiniteException($"{what} So were the {MostSkippedInARow} steps before it, which were skipped; {next.Skipped} of the run in all.");
+        }
+
+        sink.Emit(new SkippedEvent(next.Step, next.Skipped, what, next.Trace));
     }
 
-    private static NotFiniteException NotFinite(TrainState state, (double Total, double Main) loss, double norm, double lr) => new(string.Create(
+    private static string NotFinite(TrainState state, (double Total, double Main) loss, double norm, double lr) => string.Create(
         CultureInfo.InvariantCulture,
-        $"Step {state.Step + 1} is not finite: loss {loss.Total}, next-token loss {loss.Main}, gradient norm {norm}, learning rate {lr:E3}, after {state.Tokens} tokens, last loss {state.LastLoss}."));
+        $"Step {state.Step + 1} is not finite: loss {loss.Total}, next-token loss {loss.Main}, gradient norm {norm}, learning rate {lr:E3}, after {state.Tokens} tokens, last loss {state.LastLoss}.");
 }

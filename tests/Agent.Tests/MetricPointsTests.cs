@@ -20,6 +20,7 @@ public sealed class MetricPointsTests
                 ["step_seconds"] = (3, 0.25f), ["tokens"] = (3, 384), ["memory_bytes"] = (3, 4096),
             },
             points);
+        Assert.Equal(("skipped_steps", 4L, 2f), MetricPoints.Of(new SkippedEvent(4, 2, "", "aa")).Select(p => (p.Key, p.Step, p.Value)).Single());
         Assert.Equal("validation_loss", Assert.Single(MetricPoints.Of(new EvalEvent(3, 2, 1))).Key);
         var depths = MetricPoints.Of(new EvalEvent(3, 2, 1) { Terms = new Dictionary<string, double> { ["ce.2"] = 2.5, ["p.2"] = 0.25 } });
         Assert.Equal([("validation_loss", 2f), ("validation_ce.2", 2.5f), ("validation_p.2", 0.25f)], depths.Select(p => (p.Key, p.Value)));

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text.Json;
 using Hearth.Protocol;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Tokenizers;
@@ -80,52 +78,15 @@ public sealed class FaultTests(StraightRun straight) : IClassFixture<StraightRun
     {
         string copy = Copy("other-tokenizer");
         string tokenizer = Path.Combine(copy, TokenizerFile.JsonName);
-        string before = Hash(tokenizer);
+        string before = SealedCopy.Hash(tokenizer);
         File.AppendAllText(tokenizer, "\n");
-        Seal(copy);
+        SealedCopy.Seal(copy);
 
         var failed = Assert.IsType<FailedEvent>(straight.Run("other-tokenizer-run", copy, new TrainerControl()).All[^1]);
 
         Assert.Equal(FailureCodes.BadInput, failed.Code);
         Assert.Contains(before, failed.Message, StringComparison.Ordinal);
-        Assert.Contains(Hash(tokenizer), failed.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_loss_that_is_not_finite_rolls_back_once_and_then_fails_with_the_steps_numbers()
-    {
-        string copy = Copy("poisoned");
-        string weights = Path.Combine(copy, CheckpointFolder.WeightsName);
-        byte[] bytes = File.ReadAllBytes(weights);
-        int header = 8 + (int)BitConverter.ToInt64(bytes);
-        for (int i = header; i + 4 <= bytes.Length; i += 4)
-        {
-            BitConverter.TryWriteBytes(bytes.AsSpan(i), float.NaN);
-        }
-
-        File.WriteAllBytes(weights, bytes);
-        Seal(copy);
-
-        var sink = straight.Run("poisoned-run", copy, new TrainerControl());
-
-        Assert.Single(sink.Of<LogEvent>(), e => e.Text.Contains("Rolling back to the checkpoint of step 8, once", StringComparison.Ordinal));
-        var failed = Assert.IsType<FailedEvent>(sink.All[^1]);
-        Assert.Equal(FailureCodes.NotFinite, failed.Code);
-        Assert.Contains("Step 9 is not finite: loss NaN", failed.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_resume_with_other_threads_or_micro_batch_says_so()
-    {
-        var sink = new ListSink();
-        using var control = new TrainerControl();
-        var job = TinyRun.Job(straight.Folder, "threads", resume: straight.Checkpoint(8)) with { Threads = 2, MicroBatch = 8 };
-
-        new JobRunner(sink, control, TimeProvider.System).Run(job);
-
-        Assert.Contains(sink.Of<LogEvent>(), e => e.Level == LogLevel.Warning && e.Text.Contains("threads was 1 and is 2", StringComparison.Ordinal));
-        Assert.Contains(sink.Of<LogEvent>(), e => e.Text.Contains("micro_batch was 4 and is 8", StringComparison.Ordinal));
-        Assert.IsType<DoneEvent>(sink.All[^1]);
+        Assert.Contains(SealedCopy.Hash(tokenizer), failed.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -150,26 +111,5 @@ public sealed class FaultTests(StraightRun straight) : IClassFixture<StraightRun
         Assert.Equal(expected[0].GradNorm, actual[0].GradNorm, 1e-4);
     }
 
-    private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
-
-    // Makes the manifest agree with changed files, as if they had been written so.
-    private static void Seal(string path)
-    {
-        var manifest = CheckpointFolder.ReadJson<CheckpointManifest>(path, CheckpointFolder.ManifestName);
-        var files = manifest.Files.Select(f => new FileRef(f.Name, Hash(Path.Combine(path, f.Name)), new FileInfo(Path.Combine(path, f.Name)).Length)).ToList();
-        var sealedManifest = manifest with { Files = files, TokenizerSha256 = files.Single(f => f.Name == TokenizerFile.JsonName).Sha256 };
-        File.WriteAllText(Path.Combine(path, CheckpointFolder.ManifestName), JsonSerializer.Serialize(sealedManifest, Json.Pretty));
-    }
-
-    private string Copy(string name)
-    {
-        string copy = straight.Folder.At(name);
-        Directory.CreateDirectory(copy);
-        foreach (string file in Directory.GetFiles(straight.Checkpoint(8)))
-        {
-            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
-        }
-
-        return copy;
-    }
+    private string Copy(string name) => SealedCopy.Of(straight.Checkpoint(8), straight.Folder.At(name));
 }

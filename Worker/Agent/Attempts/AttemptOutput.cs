@@ -58,6 +58,9 @@ public sealed class AttemptOutput
             case LogEvent e:
                 Log(e.Level, e.Text, e.At);
                 break;
+            case SkippedEvent e:
+                Log(LogLevel.Warning, $"{e.What} Skipped; {e.Skipped} so far.", e.At);
+                break;
             case FailedEvent e:
                 Log(LogLevel.Error, e.Message, e.At);
                 break;

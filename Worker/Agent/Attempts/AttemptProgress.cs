@@ -47,6 +47,9 @@ public sealed class AttemptProgress
                 (_step, _trace, _stepped) = (e.Step, e.Trace, true);
                 _tellsMemory |= e.MemoryBytes is not null;
                 break;
+            case SkippedEvent e:
+                (_step, _trace) = (e.Step, e.Trace);
+                break;
             case DoneEvent or StoppedEvent or FailedEvent:
                 _lastWord = happened;
                 break;

@@ -29,6 +29,9 @@ public static class MetricPoints
                 }
 
                 break;
+            case SkippedEvent e:
+                yield return Point("skipped_steps", e.Step, e.Skipped);
+                break;
             case EvalEvent e:
                 yield return Point("validation_loss", e.Step, e.Loss);
                 foreach (var (term, value) in e.Terms ?? ImmutableDictionary<string, double>.Empty)

@@ -63,6 +63,7 @@ public sealed class HumanSink(TextWriter output, TimeProvider clock) : IEventSin
         PreparedEvent p => $"tokenised into {p.Path}",
         StartedEvent s => Begin(s),
         StepEvent s => Progress(s),
+        SkippedEvent k => $"warning: {k.What} Skipped; {k.Skipped} so far.",
         EvalEvent v => $"step {v.Step}  validation loss {v.Loss:F4}{string.Concat(v.Terms?.Select(term => $"  {term.Key} {term.Value:F4}") ?? [])}  ({v.Seconds:F1} s)",
         SampleEvent s => $"step {s.Step}  sample: {s.Prompt}{s.Text}",
         CheckpointEvent c => $"step {c.Step}  checkpoint {c.Path}  (pause {c.PauseSeconds * 1000:F0} ms, write {c.WriteSeconds:F1} s)",
