@@ -32,6 +32,6 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
 };
 
 // A stop may take as long as the last checkpoint of every trainer; the commands see to it that it ends.
-var parsed = root.Parse(args);
+var parsed = root.Parse(HelpWords.Of(args));
 int code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(5) });
 return parsed.Errors.Count > 0 ? ExitCodes.BadInput : code;
