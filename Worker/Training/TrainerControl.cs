@@ -11,6 +11,8 @@ public class TrainerControl : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<TrainerCommand> _samples = new();
+    private readonly Lock _gate = new();
+    private bool _disposed;
     private int _checkpoint;
     private volatile string? _reason;
 
@@ -23,10 +25,18 @@ public class TrainerControl : IDisposable
     /// <summary>Why the stop came, for the log.</summary>
     public string StopReason => _reason ?? "";
 
+    /// <summary>Asks for a stop; nothing where the run is over.</summary>
     public void Stop(string reason)
     {
-        _reason ??= reason;
-        _stop.Cancel();
+        // The command reader's thread sees the end of its input whenever it comes, and that may be after the run.
+        lock (_gate)
+        {
+            if (!_disposed)
+            {
+                _reason ??= reason;
+                _stop.Cancel();
+            }
+        }
     }
 
     public void AskForCheckpoint() => Interlocked.Exchange(ref _checkpoint, 1);
@@ -49,7 +59,12 @@ public class TrainerControl : IDisposable
 
     public void Dispose()
     {
-        _stop.Dispose();
+        lock (_gate)
+        {
+            _disposed = true;
+            _stop.Dispose();
+        }
+
         GC.SuppressFinalize(this);
     }
 }

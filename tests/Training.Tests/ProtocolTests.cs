@@ -55,6 +55,17 @@ public sealed class ProtocolTests
     }
 
     [Fact]
+    public void The_end_of_standard_input_after_the_run_is_no_error()
+    {
+        var control = new TrainerControl();
+        control.Dispose();
+
+        new CommandReader(new StringReader("{\"command\":\"stop\"}"), control, new ListSink()).Read();
+
+        Assert.Equal("", control.StopReason);
+    }
+
+    [Fact]
     public void Commands_are_obeyed_and_unknown_ones_are_named()
     {
         using var control = new TrainerControl();

@@ -41,6 +41,48 @@ public sealed class WithoutMastersRunTests : IDisposable
         Assert.Equal(TorchSharp.torch.float32, TrainedModel.FromCheckpoint(last, TorchSharp.torch.CPU).Model.Weight("blocks.0.ffn.gate").dtype);
     }
 
+    [Fact]
+    public void A_run_goes_on_from_an_imported_folder()
+    {
+        Run("first", null);
+        string folder = _folder.At("published"), imported = _folder.At("imported");
+        using (TorchSharp.torch.NewDisposeScope())
+        {
+            PublishedFolder.Write(TrainedModel.FromCheckpoint(CheckpointFolder.PathOf(_folder.At("first", "checkpoints"), TinyRun.Steps), TorchSharp.torch.CPU), folder);
+            ImportedCheckpoint.Write(PublishedFolder.Read(folder, TorchSharp.torch.CPU), imported, TinyRun.Spec(Spec));
+        }
+
+        var sink = Run("second", imported);
+
+        Assert.True(sink.All[^1] is DoneEvent, string.Join('\n', sink.Of<FailedEvent>()));
+        Assert.True(sink.Of<StepEvent>()[0].Loss < 0.9 * Run("anew", null).Of<StepEvent>()[0].Loss);
+    }
+
+    [Fact]
+    public void Random_rounding_draws_by_the_runs_seed()
+    {
+        float[] one = AfterAStep(1), again = AfterAStep(1), other = AfterAStep(2);
+
+        Assert.Equal(one, again);
+        Assert.NotEqual(one, other);
+    }
+
+    private static float[] AfterAStep(long seed)
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var spec = TinyRun.Spec(Spec);
+        var plan = Models.Families.Plan(spec.Model, new List<FieldError>())!.Under(spec.Train, spec.Optimizer);
+        var model = plan.Build(TorchSharp.torch.float32, TorchSharp.torch.CPU, 1, TorchSharp.torch.bfloat16);
+        using var optimizer = Hearth.Training.Optim.Optimizer.Create(model, spec.Optimizer, seed);
+        foreach (var weight in model.Parameters)
+        {
+            weight.grad = TorchSharp.torch.ones(weight.shape, weight.dtype);
+        }
+
+        optimizer.Step(0.01);
+        return model.Weight("blocks.0.ffn.gate").detach().to(TorchSharp.torch.float32).HostArray<float>();
+    }
+
     private static RunSpec Spec(RunSpec spec) => spec with
     {
         Model = spec.Model with { Overrides = new(spec.Model.Overrides) { ["d_ff"] = System.Text.Json.JsonSerializer.SerializeToElement(160) } },

@@ -18,6 +18,11 @@ internal static class ImportCommand
         PublishedFolder.CheckEmpty(folder);
         using var scope = torch.NewDisposeScope();
         var trained = PublishedFolder.Read(source, torch.CPU, spec is null ? null : spec.Train.Precision == "fp64" ? torch.float64 : torch.float32);
+        if (ImportedCheckpoint.NotFinite(trained.Model) is { } warning)
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
         ImportedCheckpoint.Write(trained, folder, spec ?? ImportedCheckpoint.DefaultSpec(trained.Model));
         Console.WriteLine(folder);
         return ExitCodes.Done;

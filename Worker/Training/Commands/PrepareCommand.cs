@@ -22,7 +22,15 @@ internal static class PrepareCommand
         };
         using var control = new TrainerControl();
         using var signals = new StopSignals(control);
-        using var data = ShardData.Open(job, plan.VocabSize, new HumanSink(Console.Out, TimeProvider.System), control);
-        return ExitCodes.Done;
+        try
+        {
+            using var data = ShardData.Open(job, plan.VocabSize, new HumanSink(Console.Out, TimeProvider.System), control);
+            return ExitCodes.Done;
+        }
+        catch (OperationCanceledException) when (control.StopRequested)
+        {
+            Console.Error.WriteLine($"hearth-trainer: stopped ({control.StopReason}); nothing was prepared.");
+            return ExitCodes.Stopped;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Data;
@@ -47,6 +48,7 @@ public static class PreparedDataset
             return folder;
         }
 
+        RemoveAbandoned(cache);
         string temporary = $"{folder}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
         Directory.CreateDirectory(temporary);
         try
@@ -69,6 +71,37 @@ public static class PreparedDataset
         return folder;
     }
 
+    // A killed process leaves its half behind; its name says whose it was.
+    private static void RemoveAbandoned(string cache)
+    {
+        if (!Directory.Exists(cache))
+        {
+            return;
+        }
+
+        foreach (string left in Directory.GetDirectories(cache, "prepared-*.tmp"))
+        {
+            string owner = Path.GetFileName(left).Split('.', '-')[2];
+            if (int.TryParse(owner, out int process) && !IsRunning(process))
+            {
+                Directory.Delete(left, recursive: true);
+            }
+        }
+    }
+
+    private static bool IsRunning(int id)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(id);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Checks every file against the manifest.</summary>
     public static DatasetManifest Verify(string folder)
     {
@@ -78,7 +111,7 @@ public static class PreparedDataset
             throw new DatasetException($"{folder} has no {ManifestName}: it is no prepared dataset.");
         }
 
-        var manifest = JsonSerializer.Deserialize<DatasetManifest>(File.ReadAllBytes(path), Json.Wire)!;
+        var manifest = Read(path);
         foreach (var file in manifest.Files)
         {
             string actual = Hash(Path.Combine(folder, file.Name));
@@ -90,6 +123,11 @@ public static class PreparedDataset
 
         return manifest;
     }
+
+    /// <summary>The content key of a prepared folder.</summary>
+    public static string KeyOf(string folder) => Read(Path.Combine(folder, ManifestName)).Key;
+
+    private static DatasetManifest Read(string path) => JsonSerializer.Deserialize<DatasetManifest>(File.ReadAllBytes(path), Json.Wire)!;
 
     private static IEnumerable<Document> Split(Document document)
     {

@@ -57,7 +57,7 @@ public static class ShardWriter
     }
 }
 
-/// <summary>A shard through a memory map: opening reads the header, reading copies only the tokens asked for.</summary>
+/// <summary>A shard through a memory map: opening reads header and offsets, reading copies only the tokens asked for.</summary>
 public sealed class Shard : IDisposable
 {
     private readonly MemoryMappedFile _map;
@@ -80,7 +80,7 @@ public sealed class Shard : IDisposable
     /// <summary>What is said of each document; null where the shard is one stream of tokens. Read whole, a few bytes a document.</summary>
     public IReadOnlyList<RowMetadata>? Rows { get; private init; }
 
-    /// <exception cref="DatasetException">The header does not fit the file; names field and value.</exception>
+    /// <exception cref="DatasetException">The header does not fit the file, or an offset its neighbours; names field and value.</exception>
     public static Shard Open(string path)
     {
         long length = new FileInfo(path).Length;
@@ -99,10 +99,12 @@ public sealed class Shard : IDisposable
             Require(tokens <= (ulong)length / width && documents <= (ulong)length / 8, path, "n_tokens", tokens, $"what {length} bytes hold");
             long need = ((ShardWriter.HeaderBytes + ((long)tokens * width) + 7) / 8 * 8) + ((long)documents * 8);
             Require(length >= need, path, "length", length, $"{need} bytes for {tokens} tokens and {documents} documents");
-            return new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)))
+            var shard = new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)))
             {
                 Rows = length > need ? ReadRows(path, need, (long)documents) : null,
             };
+            shard.CheckOffsets(path);
+            return shard;
         }
         catch
         {
@@ -169,6 +171,24 @@ public sealed class Shard : IDisposable
         }
 
         return low;
+    }
+
+    // Extents and the search for a token's document rest on it.
+    private void CheckOffsets(string path)
+    {
+        const int Piece = 1 << 13;
+        long[] offsets = new long[Piece];
+        long before = 0;
+        for (long first = 0; first < DocumentCount; first += Piece)
+        {
+            int count = _view.ReadArray(_offsets + (first * sizeof(long)), offsets, 0, (int)Math.Min(Piece, DocumentCount - first));
+            for (int i = 0; i < count; i++)
+            {
+                long most = first + i == 0 ? 0 : Tokens;
+                Require(offsets[i] >= before && offsets[i] <= most, path, $"the offset of document {first + i}", offsets[i], most == before ? $"{most}" : $"{before} to {most}");
+                before = offsets[i];
+            }
+        }
     }
 
     private long Offset(long document) => _view.ReadInt64(_offsets + (document * sizeof(long)));

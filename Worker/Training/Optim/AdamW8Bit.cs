@@ -51,7 +51,8 @@ internal sealed class AdamW8BitRule : UpdateRule
     public override void Step(UpdateStep step)
     {
         bool coupled = _spec.AdamDecay == "coupled";
-        var live = _slots.Select((slot, index) => new Live(slot, slot.Slice.Grad!, SeedMix.Of(index, RandomStream.Rounding, step.Step))).Where(l => l.Grad is not null);
+        long Key(int index) => SeedMix.Of(SeedMix.Of(step.Seed, RandomStream.Rounding, index), RandomStream.Rounding, step.Step);
+        var live = _slots.Select((slot, index) => new Live(slot, slot.Slice.Grad!, Key(index))).Where(l => l.Grad is not null);
         foreach (var group in live.GroupBy(l => (l.Slot.Slice.Rate, l.Slot.Slice.Decay, l.Slot.Slice.Weight.dtype)))
         {
             double decay = group.Key.Decay;

@@ -24,16 +24,19 @@ public abstract class Optimizer : IDisposable
     /// <summary>Steps taken so far; bias correction and momentum depend on it, so it is part of a checkpoint.</summary>
     public long Steps { get; set; }
 
+    /// <summary>The run's; random rounding draws by it.</summary>
+    public long Seed { get; init; }
+
     /// <summary>Moments and momenta by name, in a fixed order: what a checkpoint holds.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> State => [.. _rules.SelectMany(r => r.State)];
 
     /// <summary>The optimizer that a spec names.</summary>
     /// <exception cref="BadInputException">There is none of that name.</exception>
-    public static Optimizer Create(LanguageModel model, OptimizerSpec spec) => spec.Name switch
+    public static Optimizer Create(LanguageModel model, OptimizerSpec spec, long seed = 0) => spec.Name switch
     {
-        "adamw" => new AdamW(model, spec),
-        "adamw8bit" => new AdamW8Bit(model, spec),
-        "muon" => new MuonAdam(model, spec),
+        "adamw" => new AdamW(model, spec) { Seed = seed },
+        "adamw8bit" => new AdamW8Bit(model, spec) { Seed = seed },
+        "muon" => new MuonAdam(model, spec) { Seed = seed },
         _ => throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: adamw, adamw8bit, muon."),
     };
 
@@ -75,7 +78,7 @@ public abstract class Optimizer : IDisposable
         foreach (var rule in _rules)
         {
             using var scope = NewDisposeScope();
-            rule.Step(new UpdateStep(factor, Steps, _scale));
+            rule.Step(new UpdateStep(factor, Steps, _scale, Seed));
         }
 
         _scale = 1;
@@ -95,7 +98,8 @@ public abstract class Optimizer : IDisposable
 /// <param name="Factor">On the peak learning rates.</param>
 /// <param name="Step">Counts from 1.</param>
 /// <param name="Scale">On every gradient (clipping).</param>
-internal readonly record struct UpdateStep(double Factor, long Step, double Scale);
+/// <param name="Seed">Of the run.</param>
+internal readonly record struct UpdateStep(double Factor, long Step, double Scale, long Seed);
 
 /// <summary>An update rule over the parameters given to it.</summary>
 internal abstract class UpdateRule : IDisposable
