@@ -18,16 +18,24 @@ public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
     public static TrainedModel Load(string folder, Device device, ScalarType? dtype = null) =>
         PublishedFolder.Is(folder) ? PublishedFolder.Read(folder, device, dtype) : FromCheckpoint(folder, device, dtype);
 
-    /// <summary>Out of a run's checkpoint: the average of its weights where it kept one.</summary>
-    public static TrainedModel FromCheckpoint(string folder, Device device, ScalarType? dtype = null)
+    /// <summary>Out of a run's checkpoint: the average of its weights where it kept one, or, <paramref name="raw"/>, the weights themselves.</summary>
+    public static TrainedModel FromCheckpoint(string folder, Device device, ScalarType? dtype = null, bool raw = false)
     {
-        CheckpointFolder.VerifyForGenerating(folder);
+        if (raw)
+        {
+            CheckpointFolder.Verify(folder);
+        }
+        else
+        {
+            CheckpointFolder.VerifyForGenerating(folder);
+        }
+
         var config = CheckpointFolder.ReadJson<CheckpointConfig>(folder, CheckpointFolder.ConfigName);
         var errors = new List<Runs.FieldError>();
         var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         var tokenizer = CheckpointFolder.Tokenizer(folder);
         var model = plan.Build(dtype ?? (config.Run.Train.Precision == "fp64" ? float64 : float32), device, 0);
-        TensorFile.Load(CheckpointFolder.ExportPath(folder), [.. model.NamedParameters], convert: true);
+        TensorFile.Load(CheckpointFolder.ExportPath(folder, raw), [.. model.NamedParameters], convert: true);
         return new TrainedModel(model, tokenizer);
     }
 }

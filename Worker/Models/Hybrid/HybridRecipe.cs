@@ -23,6 +23,9 @@ internal static class HybridRecipe
             MuonMomentumStart = 0.92,
             MuonMomentum = 0.99,
             Ema = 0.997,
+
+            // With the constant decay a short run's average is mostly its start.
+            EmaSchedule = "warmup",
         };
         return size == Recipes.Nano
             ? Recipes.Of(
@@ -30,9 +33,7 @@ internal static class HybridRecipe
                 size,
                 new DataSpec { Dataset = "", SeqLen = Recipes.NanoLength, Tokenizer = TokenizerKinds.SentencePiece },
                 new TrainSpec { Steps = 300, BatchTokens = 1024 },
-
-                // With the constant decay a short run's average is mostly its start.
-                optimizer with { EmaSchedule = "warmup" },
+                optimizer,
                 ("vocab_size", NanoVocabulary))
             : Recipes.Of(
                 family,

@@ -9,7 +9,7 @@ internal static class PositronicRecipe
 
     public static RunSpec Of(PositronicFamily family, string size)
     {
-        var optimizer = new OptimizerSpec { Name = "muon", MatrixLr = 0.02, Lr = 3e-3, EmbedLr = 6e-4, WarmupSteps = 500, WeightDecay = 0.05, GradClip = 1, Ema = 0.999 };
+        var optimizer = new OptimizerSpec { Name = "muon", MatrixLr = 0.02, Lr = 3e-3, EmbedLr = 6e-4, WarmupSteps = 500, WeightDecay = 0.05, GradClip = 1, Ema = 0.999, EmaSchedule = "warmup" };
         return size == Recipes.Nano
             ? Recipes.Of(
                 family,
@@ -17,8 +17,8 @@ internal static class PositronicRecipe
                 new DataSpec { Dataset = "", SeqLen = Recipes.NanoLength, Tokenizer = TokenizerKinds.LengthMax },
                 new TrainSpec { Steps = 200, BatchTokens = 1024 },
 
-                // Orthogonalising costs a small model more than its products do, and a short run's average must not be its start.
-                optimizer with { EmbedLr = 3e-3, WarmupSteps = 10, MuonIterations = 3, Ema = 0.99, EmaSchedule = "warmup" })
+                // Orthogonalising costs a small model more than its products do.
+                optimizer with { EmbedLr = 3e-3, WarmupSteps = 10, MuonIterations = 3, Ema = 0.99 })
             : Recipes.Of(
                 family,
                 size,

@@ -174,11 +174,11 @@ public static class CheckpointFolder
             : throw new CorruptCheckpointException($"The checkpoint {path} was trained with the tokenizer {trained}; its {tokenizer.FileName} is {tokenizer.Sha256}. Allowed: the same tokenizer.");
     }
 
-    /// <summary>The file with the weights to use: the average where the run kept one.</summary>
-    public static string ExportPath(string path)
+    /// <summary>The file with the weights to use: the average where the run kept one, unless the weights themselves are asked for.</summary>
+    public static string ExportPath(string path, bool raw = false)
     {
         string average = Path.Combine(path, AverageName);
-        return File.Exists(average) ? average : Path.Combine(path, WeightsName);
+        return !raw && File.Exists(average) ? average : Path.Combine(path, WeightsName);
     }
 
     /// <summary>Reads one JSON file of a checkpoint.</summary>

@@ -18,7 +18,7 @@ internal static class ArtifactCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--checkpoint", "--out", "--kappa", "--code-bytes", "--text", "--stride", "--threads"], []);
+        var arguments = Arguments.Parse(args, ["--checkpoint", "--out", "--kappa", "--code-bytes", "--text", "--stride", "--threads", ExportCommand.Weights], []);
         int threads = arguments.Integer("--threads", 0, 0, 1024);
         if (threads > 0)
         {
@@ -40,7 +40,7 @@ internal static class ArtifactCommand
         string folder = arguments.Required("--checkpoint"), output = arguments.Required("--out");
         double kappa = arguments.Number("--kappa", 0, 0, ArtifactEncoder.LargestKappa);
         int code = arguments.Integer("--code-bytes", ArtifactEncoder.DefaultCodeBytes, 0, ArtifactEncoder.ByteLimit);
-        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU);
+        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU, raw: ExportCommand.WantsRaw(arguments));
         if (model.Plan is not HybridPlan plan)
         {
             throw new BadInputException($"{folder} is of the family {model.Plan.Family}. Allowed: hybrid.");
@@ -74,7 +74,7 @@ internal static class ArtifactCommand
     private static int Evaluate(Arguments arguments)
     {
         string folder = arguments.Required("--checkpoint");
-        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU);
+        var (model, tokenizer) = TrainedModel.FromCheckpoint(folder, torch.CPU, raw: ExportCommand.WantsRaw(arguments));
         Print($"{Score(model, tokenizer, folder, arguments.Required("--text"), arguments)}");
         return ExitCodes.Done;
     }

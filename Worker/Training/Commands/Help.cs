@@ -24,7 +24,9 @@ internal static class Help
           chat CHECKPOINT [--system TEXT] [--category NAME] [--think] [--max-tokens N] [--temperature X] [--top-k N] [--top-p X] [--seed N]
                    [--halt-threshold X] [--exit-rule threshold|cumulative] [--lazy-prefill]
                                          one turn a line of standard input, each answer as it comes; the template is the tokenizer's
-          export CHECKPOINT OUTDIR       a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
+          export CHECKPOINT OUTDIR [--weights average|raw]
+                                         a checkpoint's model to give away: safetensors, config, tokenizer; generate and logits read it too
+                                         weights: the average, where the run kept one, or the weights themselves
           import DIR OUTDIR [--spec FILE]
                                          such a folder, or a published VUAF one, as a checkpoint that the spec's run goes on from
           logits CHECKPOINT --ids 1,2,3 [--out FILE.safetensors] [--top N] [--dtype fp32|fp64] [--device D] [--threads N]
@@ -40,9 +42,9 @@ internal static class Help
                                          every parity case of a folder in fp64 and fp32
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
-          artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N]
+          artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N] [--weights average|raw]
           artifact unpack FILE.hyb6 --out FILE.safetensors
-          artifact bpb --checkpoint DIR --text FILE [--stride N]
+          artifact bpb --checkpoint DIR --text FILE [--stride N] [--weights average|raw]
                                          the 16 MB file of a Hybrid checkpoint, and bits per byte
           bench step [--family F] [--size S] [--optimizer adamw|adamw8bit|muon] [--master fp32|none] [--precision fp32|bf16]
                      [--recompute none|block] [--rows N] [--seq-len N] [--steps N] [--device D] [--threads N] [--peak-tflops X]
