@@ -12,7 +12,7 @@ namespace Hearth.Coordinator.Hosting;
 public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions options)
 {
     // A spec never changes, and a forecast costs more than a row: both are kept while the run is in the queue or live.
-    private Dictionary<Guid, (int? Limit, RunNeeds Needs)> _needs = [];
+    private Dictionary<Guid, (int? Limit, bool Recompute, RunNeeds Needs)> _needs = [];
 
     public async Task<(Snapshot World, DateTimeOffset Now)> ReadAsync(bool lossesKnown, CancellationToken stop)
     {
@@ -21,7 +21,7 @@ public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions
         var now = await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition("select now()", transaction: transaction, cancellationToken: stop));
         var runs = (await connection.QueryAsync<Row>(new CommandDefinition(
             """
-            select id, name, state, version, priority, queued_at, not_before, spec -> 'run' ->> 'devices' as devices, micro_batch_limit
+            select id, name, state, version, priority, queued_at, not_before, spec -> 'run' ->> 'devices' as devices, micro_batch_limit, recompute
             from runs r where state not in ('paused', 'succeeded', 'failed', 'cancelled')
                 or exists (select 1 from attempts a where a.run_id = r.id and a.ended_at is null)
             """,
@@ -47,24 +47,25 @@ public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions
 
     private async Task LearnAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, List<Row> runs, CancellationToken stop)
     {
-        bool Known(Row run) => _needs.TryGetValue(run.Id, out var needs) && needs.Limit == run.MicroBatchLimit;
+        bool Known(Row run) => _needs.TryGetValue(run.Id, out var needs) && (needs.Limit, needs.Recompute) == (run.MicroBatchLimit, run.Recompute);
         var unknown = runs.Where(r => !Known(r)).ToDictionary(r => r.Id);
         var specs = await connection.QueryAsync<(Guid Id, string Spec)>(new CommandDefinition(
             "select id, spec::text from runs where id = any(@ids)", new { ids = unknown.Keys.ToArray() }, transaction, cancellationToken: stop));
-        var learned = specs.ToDictionary(s => s.Id, s => Forecast(JsonSerializer.Deserialize<RunSpec>(s.Spec, Json.Wire)!, unknown[s.Id].MicroBatchLimit));
-        _needs = runs.ToDictionary(r => r.Id, r => learned.TryGetValue(r.Id, out var needs) ? (r.MicroBatchLimit, needs) : _needs[r.Id]);
+        var learned = specs.ToDictionary(s => s.Id, s => Forecast(JsonSerializer.Deserialize<RunSpec>(s.Spec, Json.Wire)!, unknown[s.Id]));
+        _needs = runs.ToDictionary(r => r.Id, r => learned.TryGetValue(r.Id, out var needs) ? (r.MicroBatchLimit, r.Recompute, needs) : _needs[r.Id]);
     }
 
     // A run of an older or newer version waits with its reason; it must not stop the queue.
-    private static RunNeeds Forecast(RunSpec spec, int? limit)
+    private static RunNeeds Forecast(RunSpec spec, Row run)
     {
+        spec = run.Recompute ? spec.Recomputing() : spec;
         var errors = new List<FieldError>();
         return Families.Plan(spec.Model, errors) is { } plan
-            ? new ModelNeeds(plan.Under(spec.Train, spec.Optimizer), spec, limit)
+            ? new ModelNeeds(plan.Under(spec.Train, spec.Optimizer), spec, run.MicroBatchLimit)
             : new Unbuildable($"This version cannot build its model: {string.Join(' ', errors.Select(e => e.Message))}");
     }
 
-    private sealed record Row(Guid Id, string Name, RunState State, long Version, int Priority, DateTimeOffset QueuedAt, DateTimeOffset? NotBefore, string? Devices, int? MicroBatchLimit);
+    private sealed record Row(Guid Id, string Name, RunState State, long Version, int Priority, DateTimeOffset QueuedAt, DateTimeOffset? NotBefore, string? Devices, int? MicroBatchLimit, bool Recompute);
 
     private sealed record LiveRow(Guid Id, Guid RunId, long Epoch, Guid WorkerId, int DeviceIndex, int Priority, bool StopRequested, long StepsAtRisk, DateTimeOffset LeaseEndsAt);
 }

@@ -1,3 +1,4 @@
+using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -10,6 +11,7 @@ namespace Hearth.Coordinator.Runs;
 /// <param name="MaxRestarts">Own failures that are tried again.</param>
 /// <param name="BatchRows">Rows of the global batch.</param>
 /// <param name="MicroBatch">Rows of the attempt's micro-batch.</param>
+/// <param name="Recomputes">Whether it recomputed blocks.</param>
 /// <param name="FirstStep">Where the attempt began.</param>
 /// <param name="Resumed">Whether it began from a checkpoint.</param>
 /// <param name="Device">For messages, <c>worker/index</c>.</param>
@@ -20,6 +22,7 @@ public sealed record EndedAttempt(
     int MaxRestarts,
     int BatchRows,
     int MicroBatch,
+    bool Recomputes,
     long FirstStep,
     bool Resumed,
     string Device);
@@ -27,7 +30,7 @@ public sealed record EndedAttempt(
 /// <summary>What becomes of the run.</summary>
 /// <param name="Next">Its state; the same when the run was over before.</param>
 /// <param name="BackOff">How long it waits before it is placed again.</param>
-/// <param name="MicroBatchLimit">A new limit after running out of memory, else null.</param>
+/// <param name="Smaller">How it goes on after running out of memory, else null.</param>
 /// <param name="Reason">Why it failed; null otherwise.</param>
 /// <param name="NoteKind">Kind of the note, null for none.</param>
 /// <param name="Note">One sentence for the run's story.</param>
@@ -36,7 +39,7 @@ public sealed record EndDecision(
     int Losses,
     int Errors,
     TimeSpan BackOff,
-    int? MicroBatchLimit,
+    SmallerSteps? Smaller,
     string? Reason,
     string? NoteKind,
     string? Note);
@@ -72,20 +75,6 @@ public static class AttemptEnds
     public static TimeSpan BackOff(int losses) =>
         losses <= 1 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, Math.Min(losses - 1, 16))));
 
-    /// <summary>The largest divisor of the batch that is at most half the micro-batch; null when there is none.</summary>
-    public static int? Halve(int batchRows, int microBatch)
-    {
-        for (int rows = microBatch / 2; rows > 0; rows--)
-        {
-            if (batchRows % rows == 0)
-            {
-                return rows;
-            }
-        }
-
-        return null;
-    }
-
     private static EndDecision Stopped(EndedAttempt run, AttemptEnd end, EndDecision kept) => run.State switch
     {
         RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused at step {Words.Number(end.Step)}." },
@@ -106,14 +95,15 @@ public static class AttemptEnds
         switch (end.FailureCode)
         {
             case FailureCodes.BadInput:
+            case FailureCodes.OutOfMemory when SmallerSteps.After(run.BatchRows, run.MicroBatch, run.Recomputes) is null:
                 return kept with { Next = RunState.Failed, Errors = run.Errors + 1, Reason = message, NoteKind = "failed", Note = message };
-            case FailureCodes.OutOfMemory when Halve(run.BatchRows, run.MicroBatch) is { } rows:
+            case FailureCodes.OutOfMemory when SmallerSteps.After(run.BatchRows, run.MicroBatch, run.Recomputes) is { } smaller:
                 return kept with
                 {
                     Next = Requeued(run),
-                    MicroBatchLimit = rows,
+                    Smaller = smaller,
                     NoteKind = "out_of_memory",
-                    Note = $"{run.Device} ran out of memory at {run.MicroBatch} rows; it goes on with {rows} at a time. Batch and data order stay.",
+                    Note = $"{run.Device} ran out of memory at {Rows(run.MicroBatch)}; {smaller}",
                 };
             case FailureCodes.CorruptCheckpoint when run.Resumed:
                 return kept with { Next = Requeued(run), NoteKind = "corrupt", Note = $"{message} It goes on from the one before." };
@@ -124,6 +114,8 @@ public static class AttemptEnds
             ? kept with { Next = RunState.Failed, Errors = errors, Reason = message, NoteKind = "failed", Note = message }
             : kept with { Next = Requeued(run), Errors = errors, BackOff = BackOff(errors), NoteKind = "retry", Note = $"{message} Tried again ({errors} of {run.MaxRestarts})." };
     }
+
+    private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
 
     // Who paused a run wants it paused, however its attempt ended.
     private static RunState Requeued(EndedAttempt run) => run.State == RunState.Pausing ? RunState.Paused : RunState.Queued;

@@ -7,7 +7,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Runs;
 
 /// <summary>A run whose row is locked.</summary>
-public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows);
+public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes);
 
 /// <summary>The attempt of a locked run that is not over.</summary>
 public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known);
@@ -41,7 +41,8 @@ public sealed class RunChange : IAsyncDisposable
             var row = await connection.QuerySingleOrDefaultAsync<LockedRun>(new CommandDefinition(
                 $"""
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
-                    (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows
+                    (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows,
+                    recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes
                 from runs r where {RunRef.Is} for update
                 """,
                 new { id = run.Id, number = run.Number },
@@ -154,7 +155,7 @@ public sealed class RunChange : IAsyncDisposable
         }
 
         var facts = new EndedAttempt(
-            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, attempt.FirstStep, attempt.CheckpointId is not null, attempt.Device);
+            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, attempt.Device);
         await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
         Attempt = null;
         return true;
@@ -199,11 +200,11 @@ public sealed class RunChange : IAsyncDisposable
     {
         await ExecuteAsync(
             """
-            update runs set losses = @Losses, errors = @Errors, micro_batch_limit = coalesce(@MicroBatchLimit, micro_batch_limit), trace = coalesce(@trace, trace),
+            update runs set losses = @Losses, errors = @Errors, micro_batch_limit = coalesce(@rows, micro_batch_limit), recompute = recompute or @recompute, trace = coalesce(@trace, trace),
                 step = @step, not_before = case when @seconds > 0 then now() + make_interval(secs => @seconds) end
             where id = @Id
             """,
-            new { Run.Id, decision.Losses, decision.Errors, decision.MicroBatchLimit, trace, step, seconds = decision.BackOff.TotalSeconds });
+            new { Run.Id, decision.Losses, decision.Errors, rows = decision.Smaller?.MicroBatch, recompute = decision.Smaller is { Recomputes: true }, trace, step, seconds = decision.BackOff.TotalSeconds });
         if (decision.Next != Run.State)
         {
             await MoveAsync(decision.Next, decision.Reason);

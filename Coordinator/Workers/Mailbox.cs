@@ -51,7 +51,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
         var reported = request.Attempts.ToDictionary(a => a.Lease.AttemptId, a => a.State);
         var placed = (await connection.QueryAsync<Placed>(new CommandDefinition(
             """
-            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, a.device_index, a.micro_batch, a.sent_in
+            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.sent_in
             from attempts a join runs r on r.id = a.run_id
             where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested
             """,
@@ -129,7 +129,8 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
     /// <summary>The assignment with fresh addresses; null when its dataset is gone, which fails the run.</summary>
     private async Task<Assignment?> AssignAsync(Placed placed, CancellationToken stop)
     {
-        var spec = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
+        var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
+        var spec = placed.Recompute ? given.Recomputing() : given;
         var lease = new Lease(placed.Id, placed.Epoch);
         if (await inputs.FindDataAsync(spec, stop) is not { } data)
         {
@@ -162,7 +163,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
 
     private sealed record Mail(IReadOnlyList<Placed> Placed, IReadOnlyList<Told> Commands, GenerationLetters Letters, bool IsNew);
 
-    private sealed record Placed(Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, int DeviceIndex, int MicroBatch, long? SentIn);
+    private sealed record Placed(Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, long? SentIn);
 
     private sealed record Told(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt, int? MaxTokens, double? Temperature, long? SentIn);
 

@@ -26,7 +26,7 @@ public sealed record TrainerJob
     /// <summary><c>cpu</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>Rows per micro-batch chosen for this device; 0 = the spec's, or the whole batch.</summary>
+    /// <summary>Rows per micro-batch chosen for this device; 0 = the spec's, else the checkpoint's, else as many as the device's free memory holds.</summary>
     public int MicroBatch { get; init; }
 
     /// <summary>Compute threads; 0 = libtorch's default. Part of what makes a CPU trace bit-equal.</summary>
@@ -83,7 +83,10 @@ public sealed record SkippedEvent(long Step, long Skipped, string What, string T
 /// <summary>Validation loss in nats per token over fixed rows.</summary>
 public sealed record EvalEvent(long Step, double Loss, double Seconds) : TrainerEvent
 {
-    /// <summary>Means over the same rows that the model's family reports beside the loss, by name; absent where it has none.</summary>
+    /// <summary>
+    /// Means over the same rows that the model's family reports beside the loss, by name, and <c>raw</c>: the loss of the weights
+    /// themselves where the run keeps an average of them. Absent where there is none.
+    /// </summary>
     public IReadOnlyDictionary<string, double>? Terms { get; init; }
 }
 
@@ -103,6 +106,12 @@ public sealed record DoneEvent(long Step, string Trace, double? FinalLoss, doubl
 {
     /// <summary>Steps of the run that were skipped.</summary>
     public long Skipped { get; init; }
+
+    /// <summary>From the attempt's first step, or its resume, to here.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>The most of its device's memory that the attempt held; null = not known.</summary>
+    public long? PeakMemoryBytes { get; init; }
 }
 
 /// <summary>Obeyed <c>stop</c>: the checkpoint of <see cref="Step"/> is on disk, or there was none to write.</summary>

@@ -19,6 +19,9 @@ public sealed record RunSpec
     public SampleSpec Sample { get; init; } = new();
     public CheckpointSpec Checkpoint { get; init; } = new();
     public PlacementSpec Run { get; init; } = new();
+
+    /// <summary>The same run with each block run again in the backward pass.</summary>
+    public RunSpec Recomputing() => this with { Train = Train with { Recompute = "block" } };
 }
 
 /// <summary>A family, one of its sizes, and fields of the family's config that override the size's.</summary>

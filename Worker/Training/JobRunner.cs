@@ -1,5 +1,8 @@
+using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
 
 namespace Hearth.Training;
@@ -9,12 +12,19 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
 {
     private long _step;
     private string _trace = TraceHash.Empty.ToString();
+    private (MemoryFit Fit, int Rows)? _memory;
 
     /// <summary>Complete checkpoints to keep; 0 leaves pruning to the agent.</summary>
     public int KeepLast { get; init; }
 
     /// <summary>Opens checkpoint files; null = on disk.</summary>
     public Func<string, Stream>? Open { get; init; }
+
+    /// <summary>Free memory of a device; null = as the device says. Tests give a small one.</summary>
+    public Func<TorchSharp.torch.Device, long>? FreeBytes { get; init; }
+
+    /// <summary>How the run can go on after <see cref="ExitCodes.OutOfMemory"/>; null where nothing is left to try.</summary>
+    public SmallerSteps? Smaller { get; private set; }
 
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public int Run(TrainerJob job)
@@ -37,7 +47,15 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
                 sink.Emit(new LogEvent(LogLevel.Error, e.ToString()));
             }
 
-            sink.Emit(new FailedEvent(code, e.Message, _step));
+            string message = e.Message;
+            if (exit == ExitCodes.OutOfMemory && _memory is { } memory)
+            {
+                DeviceMemory.GiveBack(TorchSharp.torch.device(job.Device));
+                message = memory.Fit.RanOut(memory.Rows, message);
+                Smaller = SmallerSteps.After(memory.Fit.BatchRows, memory.Rows, memory.Fit.Spec.Train.Recompute == "block");
+            }
+
+            sink.Emit(new FailedEvent(code, message, _step));
             return exit;
         }
     }
@@ -53,7 +71,8 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
             (_step, _trace) = (manifest.Step, manifest.Trace);
         }
 
-        using var session = TrainSession.Open(job, sink, control);
+        using var session = TrainSession.Open(job, sink, control, FreeBytes);
+        _memory = (session.Fit, session.MicroRows);
         var checkpoints = new CheckpointWriter(root, sink, clock, Open) { KeepLast = KeepLast };
         try
         {
@@ -68,7 +87,8 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
             control.ThrowIfStopped();
             sink.Emit(new StartedEvent(
                 state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.ShapeAt(state.Step).MicroBatches));
-            if (state.Step == 0 && session.Model.TrainingNotice is { } notice)
+            string?[] notices = state.Step > 0 ? [] : [session.Model.TrainingNotice, AverageNotice.Of(job.Spec)];
+            foreach (string notice in notices.OfType<string>())
             {
                 sink.Emit(new LogEvent(LogLevel.Warning, notice));
             }

@@ -22,27 +22,30 @@ public sealed class TrainSession : IDisposable
     private readonly HostTensors _hostAverage = new();
     private readonly byte[] _config;
 
-    private TrainSession(TrainerJob job, ModelPlan plan, ITrainingData data)
+    private TrainSession(TrainerJob job, MemoryFit fit, ITrainingData data, int rows)
     {
+        var plan = fit.Plan;
         Job = job;
-        Plan = plan;
+        Fit = fit;
         Data = data;
+        MicroRows = rows;
         Device = torch.device(job.Device);
         bool wide = job.Spec.Train.Precision == "fp64";
         var dtype = wide ? torch.float64 : torch.float32;
         Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
-Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
+        Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         Recorder = new StepRecorder(Model, RecordingMark.Of(job));
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
-        int asked = job.MicroBatch > 0 ? job.MicroBatch : job.Spec.Train.MicroBatch, rows = job.Spec.Train.BatchTokens / job.Spec.Data.SeqLen;
-        MicroRows = asked > 0 ? Math.Min(asked, rows) : rows;
         Threads = torch.get_num_threads();
         _config = JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = plan.Config, Run = job.Spec }, Json.Pretty);
     }
 
     public TrainerJob Job { get; }
     public RunSpec Spec => Job.Spec;
-    public ModelPlan Plan { get; }
+    public ModelPlan Plan => Fit.Plan;
+
+    /// <summary>Against the memory of <see cref="Device"/>.</summary>
+    public MemoryFit Fit { get; }
     public ITrainingData Data { get; }
     public LanguageModel Model { get; }
     public Optimizer Optimizer { get; }
@@ -59,9 +62,13 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
     public int Threads { get; }
 
     /// <summary>Checks the job, prepares its data where that was not done before, builds the model with the seed's weights.</summary>
+    /// <param name="job">The attempt.</param>
+    /// <param name="sink">Hears of progress.</param>
+    /// <param name="control">Stops it.</param>
+    /// <param name="freeBytes">Memory of a device; null = as the device says.</param>
     /// <exception cref="BadInputException">The spec or the dataset is wrong; every error in words.</exception>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
-    public static TrainSession Open(TrainerJob job, IEventSink sink, TrainerControl control)
+    public static TrainSession Open(TrainerJob job, IEventSink sink, TrainerControl control, Func<Device, long>? freeBytes = null)
     {
         if (job.Threads > 0)
         {
@@ -85,7 +92,8 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
-        var session = new TrainSession(job, run.Plan, data);
+        var fit = new MemoryFit(run.Plan, run.Spec, job.Device, (freeBytes ?? DeviceFacts.FreeBytes)(torch.device(job.Device)));
+        var session = new TrainSession(job, fit, data, ChooseRows(job, fit, sink));
         bool head = session.Model.Terms.Contains(DecisionHeadConfig.DecisionTerm);
         if (head != data.Decides)
         {
@@ -108,7 +116,7 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         MicroBatch = MicroRows,
         Device = Job.Device,
         DeviceModel = DeviceFacts.Model(Device),
-        Libtorch = DeviceFacts.Libtorch,
+        Libtorch = DeviceFacts.LibtorchVersion,
         Precision = Spec.Train.Precision,
         Dataset = Data.Key,
     };
@@ -121,18 +129,29 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
     public LossInput Input(TrainingRows rows, int first, int count, LossTotals totals) =>
         new(Rows(rows.Ids, rows.Length, first, count), Rows(rows.Labels, rows.Length, first, count), totals) { Extras = rows.Extras(first, count) };
 
-    /// <summary>Means over the fixed validation rows; null when there are none.</summary>
+    /// <summary>Means over the fixed validation rows, of the average where the run keeps one, and the weights' own beside; null when there are none.</summary>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
     public ValidationMeans? Evaluate(TrainerControl control)
     {
         using var quiet = torch.no_grad();
-        using var averaged = Average?.Use();
         var rows = Data.Validation(Spec.Eval.Rows);
         if (rows.Count == 0)
         {
             return null;
         }
 
+        var raw = Means(rows, control);
+        if (Average is null)
+        {
+            return raw;
+        }
+
+        using var averaged = Average.Use();
+        return Means(rows, control) with { RawLoss = raw.Loss };
+    }
+
+    private ValidationMeans Means(TrainingRows rows, TrainerControl control)
+    {
         var totals = Model.Count(rows);
         var names = Model.Terms.ToList();
         int[] terms = [0, .. Model.EvaluationTerms.Select(name => names.IndexOf(name))];
@@ -218,6 +237,24 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         };
     }
 
+    // What job, spec or checkpoint says comes first: other rows than before would be other bits.
+    private static int ChooseRows(TrainerJob job, MemoryFit fit, IEventSink sink)
+    {
+        int before = job.ResumePath is { } path ? CheckpointFolder.ReadJson<TrainState>(path, CheckpointFolder.StateName).MicroBatch : 0;
+        if (new[] { job.MicroBatch, job.Spec.Train.MicroBatch, before }.FirstOrDefault(r => r > 0) is > 0 and var asked)
+        {
+            return Math.Min(asked, fit.BatchRows);
+        }
+
+        var (rows, warning) = fit.Choose();
+        if (warning is not null)
+        {
+            sink.Emit(new LogEvent(LogLevel.Warning, warning));
+        }
+
+        return rows;
+    }
+
     private Tensor Rows(int[] tokens, int length, int first, int rows) =>
         HostValues.TensorOf<int>(tokens.AsSpan(first * length, rows * length), rows, length).to(torch.int64).to(Device);
 
@@ -258,7 +295,16 @@ Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
 /// <summary>What an evaluation found.</summary>
 /// <param name="Loss">Mean next-token loss in nats.</param>
 /// <param name="Terms">Of <see cref="LanguageModel.EvaluationTerms"/>.</param>
-public sealed record ValidationMeans(double Loss, IReadOnlyDictionary<string, double> Terms);
+public sealed record ValidationMeans(double Loss, IReadOnlyDictionary<string, double> Terms)
+{
+    /// <summary>The loss of the weights themselves, where <see cref="Loss"/> is their average's.</summary>
+    public double? RawLoss { get; init; }
+
+    /// <summary>What is reported beside the loss, by name; null where there is nothing.</summary>
+    public IReadOnlyDictionary<string, double>? Beside => RawLoss is { } raw ? new Dictionary<string, double>(Terms, StringComparer.Ordinal) { ["raw"] = raw }
+        : Terms.Count > 0 ? Terms
+        : null;
+}
 
 /// <summary>What the loop needs of a dataset.</summary>
 public interface ITrainingData : IDisposable

@@ -20,6 +20,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private const int MostSkippedInARow = 10;
 
     private readonly RunSpec _spec = session.Spec;
+    private readonly long _began = clock.GetTimestamp();
     private bool _refused;
 
     /// <summary>Trains to the last step or to a stop; the last complete step is on disk when it returns.</summary>
@@ -167,7 +168,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             return state;
         }
 
-        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds) { Terms = means.Terms.Count > 0 ? means.Terms : null });
+        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds) { Terms = means.Beside });
         bool best = state.BestEvalLoss is not { } before || value < before;
         return state with
         {
@@ -219,7 +220,12 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             throw new IOException($"All {state.Step} steps are done, but their checkpoint could not be written.");
         }
 
-        sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss) { Skipped = state.Skipped });
+        sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss)
+        {
+            Skipped = state.Skipped,
+            Seconds = clock.GetElapsedTime(_began).TotalSeconds,
+            PeakMemoryBytes = DeviceFacts.PeakBytes(session.Device),
+        });
         return true;
     }
 

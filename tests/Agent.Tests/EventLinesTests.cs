@@ -29,7 +29,9 @@ public sealed class EventLinesTests
             EventLines.Of(new EvalEvent(50, 3.664, 6.2) { Terms = new Dictionary<string, double> { ["ce.1"] = 3.7, ["p.1"] = 0.25 } }));
         Assert.Equal("step 50  checkpoint written in 2.80 s behind training, paused 20 ms, trace aa", EventLines.Of(new CheckpointEvent(50, "", "aa", 0.02, 2.8)));
         Assert.Equal("stopped at step 50, trace aa", EventLines.Of(new StoppedEvent(50, "aa")));
-        Assert.Equal("done at step 50, trace aa", EventLines.Of(new DoneEvent(50, "aa", 1, 1)));
+        Assert.Equal(
+            "done at step 50, trace aa; took 27:46:40, at most 1.50 GB, 2 steps skipped",
+            EventLines.Of(new DoneEvent(50, "aa", 1, 1) { Seconds = 100_000, PeakMemoryBytes = 3L << 29, Skipped = 2 }));
         Assert.Null(EventLines.Of(new SampleEvent(50, "a", "b")));
     }
 }

@@ -211,6 +211,27 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Out_of_memory_at_one_row_recomputes_blocks_and_then_ends_with_the_trainers_sentence()
+    {
+        await using var worker = await FakeWorker.JoinAsync(_service, "studio");
+        var run = await _service.SubmitAsync(Pool.Spec(maxRestarts: 9));
+        var attempt = await worker.AttemptAsync();
+        List<int> rows = [];
+        while (attempt.Assignment.Spec.Train.Recompute == "none")
+        {
+            rows.Add(attempt.Assignment.MicroBatch);
+            worker.End(attempt, AttemptState.Failed, 0, FailureCodes.OutOfMemory, "Out of memory.");
+            attempt = await worker.AttemptAsync();
+        }
+
+        worker.End(attempt, AttemptState.Failed, 0, FailureCodes.OutOfMemory, "One row needs 9.0 GB; 8.0 GB are free.");
+
+        var failed = await _service.WaitAsync(run, RunState.Failed);
+        Assert.Equal("One row needs 9.0 GB; 8.0 GB are free.", failed.Summary.Reason);
+        Assert.Equal([16, 8, 4, 2, 1, 1], rows.Append(attempt.Assignment.MicroBatch));
+    }
+
+    [Fact]
     public async Task A_drained_worker_takes_nothing_and_a_removed_ones_run_goes_on_elsewhere()
     {
         await using var attic = await FakeWorker.JoinAsync(_service, "attic");

@@ -59,11 +59,11 @@ public sealed class ResumeNoteTests(StraightRun straight) : IClassFixture<Straig
         Assert.Equal(
             [
                 $"The checkpoint's device was NVIDIA H200 and is {here}: from here on not bit-equal.",
-                $"The checkpoint's libtorch was 2.4.0 and is {DeviceFacts.Libtorch}: from here on not bit-equal.",
+                $"The checkpoint's libtorch was 2.4.0 and is {DeviceFacts.LibtorchVersion}: from here on not bit-equal.",
             ],
             Notes("card-run", Spec, copy));
         Assert.StartsWith("CPU with ", here, StringComparison.Ordinal);
-        Assert.Matches(@"^\d+\.\d+", DeviceFacts.Libtorch);
+        Assert.Matches(@"^\d+\.\d+", DeviceFacts.LibtorchVersion);
     }
 
     [Fact]

@@ -37,19 +37,19 @@ public sealed class SkippedStepTests(StraightRun straight) : IClassFixture<Strai
     public void A_skipped_step_leaves_weights_moments_and_their_count_alone_and_reads_its_rows()
     {
         var (checkpoint, bad) = WithOneBadWord("alone");
-        string Folder(long step) => CheckpointFolder.PathOf(straight.Folder.At("alone-run", "checkpoints"), step);
+        string Folder(string work, long step) => CheckpointFolder.PathOf(straight.Folder.At(work, "checkpoints"), step);
+        Run("alone-run", Every(bad[0]), checkpoint);
+        Run("alone-before", Every(bad[0] - 1), checkpoint);
 
-        Run("alone-run", Untied with { Checkpoint = new CheckpointSpec { EverySteps = 1, KeepLast = 100 } }, checkpoint);
-
-        string before = bad[0] == 5 ? checkpoint : Folder(bad[0] - 1);
+        string before = bad[0] == 5 ? checkpoint : Folder("alone-before", bad[0] - 1);
         foreach (string name in (string[])[CheckpointFolder.WeightsName, CheckpointFolder.OptimizerName])
         {
-            Assert.Equal(File.ReadAllBytes(Path.Combine(before, name)), File.ReadAllBytes(Path.Combine(Folder(bad[0]), name)));
+            Assert.Equal(File.ReadAllBytes(Path.Combine(before, name)), File.ReadAllBytes(Path.Combine(Folder("alone-run", bad[0]), name)));
         }
 
-        var state = CheckpointFolder.ReadJson<TrainState>(Folder(bad[0]), CheckpointFolder.StateName);
+        var state = CheckpointFolder.ReadJson<TrainState>(Folder("alone-run", bad[0]), CheckpointFolder.StateName);
         Assert.Equal((bad[0], 1L, 1, bad[0] * 128), (state.Step, state.Skipped, state.SkippedInARow, state.Tokens));
-        var later = CheckpointFolder.ReadJson<TrainState>(Folder(60), CheckpointFolder.StateName);
+        var later = CheckpointFolder.ReadJson<TrainState>(Folder("alone-run", 60), CheckpointFolder.StateName);
         Assert.Equal((bad.Length, 0), (later.Skipped, later.SkippedInARow));
     }
 
@@ -57,13 +57,14 @@ public sealed class SkippedStepTests(StraightRun straight) : IClassFixture<Strai
     public void Resuming_after_a_skipped_step_ends_with_the_same_trace_and_bytes()
     {
         var (checkpoint, bad) = WithOneBadWord("exact");
-        var spec = Untied with { Checkpoint = new CheckpointSpec { EverySteps = 1, KeepLast = 100 } };
+        var spec = Every(bad[0]);
         var whole = Run("exact-run", spec, checkpoint);
         string root = straight.Folder.At("exact-run", "checkpoints");
 
         var resumed = Run("exact-resumed", spec, CheckpointFolder.PathOf(root, bad[0]));
 
-        Assert.Equal(whole.Of<DoneEvent>()[0] with { At = default }, resumed.Of<DoneEvent>()[0] with { At = default });
+        var (straightEnd, resumedEnd) = (whole.Of<DoneEvent>()[0], resumed.Of<DoneEvent>()[0]);
+        Assert.Equal((straightEnd.Step, straightEnd.Trace, straightEnd.FinalLoss, straightEnd.Skipped), (resumedEnd.Step, resumedEnd.Trace, resumedEnd.FinalLoss, resumedEnd.Skipped));
         foreach (string name in (string[])[CheckpointFolder.WeightsName, CheckpointFolder.OptimizerName])
         {
             Assert.Equal(
@@ -100,9 +101,13 @@ public sealed class SkippedStepTests(StraightRun straight) : IClassFixture<Strai
         return (SealedCopy.Poisoned(start, straight.Folder.At($"{work}-bad"), from + (word * row), from + ((word + 1) * row)), [.. read.Where(r => r.Ids.Contains(word)).Select(r => r.Step)]);
     }
 
+    private static RunSpec Every(long steps) => Untied with { Checkpoint = new CheckpointSpec { EverySteps = (int)steps, KeepLast = 100 } };
+
     private ListSink Run(string work, RunSpec spec, string? resume)
     {
         using var control = new TrainerControl();
-        return straight.Run(work, resume, control, spec);
+        var sink = straight.Run(work, resume, control, spec);
+        Assert.True(sink.All[^1] is DoneEvent, string.Join('\n', sink.Of<FailedEvent>()));
+        return sink;
     }
 }

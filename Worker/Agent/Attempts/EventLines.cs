@@ -19,7 +19,7 @@ public static class EventLines
         EvalEvent e => Say($"step {Words.Number(e.Step)}  validation loss {e.Loss:0.0000} nats/token in {e.Seconds:0.0} s{Terms(e)}"),
         CheckpointEvent e => Say($"step {Words.Number(e.Step)}  checkpoint written in {e.WriteSeconds:0.00} s behind training, paused {e.PauseSeconds * 1000:0} ms, trace {e.Trace}"),
         StoppedEvent e => Say($"stopped at step {Words.Number(e.Step)}, trace {e.Trace}"),
-        DoneEvent e => Say($"done at step {Words.Number(e.Step)}, trace {e.Trace}"),
+        DoneEvent e => Say($"done at step {Words.Number(e.Step)}, trace {e.Trace}; {DoneWords.Of(e)}"),
         _ => null,
     };
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hearth.Hardware;
 using Hearth.Protocol;
 using Hearth.Runs;
 

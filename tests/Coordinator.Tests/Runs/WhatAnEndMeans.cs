@@ -1,4 +1,5 @@
 using Hearth.Coordinator.Runs;
+using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Xunit;
@@ -8,7 +9,7 @@ namespace Hearth.Tests.Runs;
 public sealed class WhatAnEndMeans
 {
     private static readonly Lease Lease = new(Guid.Empty, 1);
-    private static readonly EndedAttempt Training = new(RunState.Running, Losses: 0, Errors: 0, MaxRestarts: 2, BatchRows: 48, MicroBatch: 16, FirstStep: 100, Resumed: true, "studio/0");
+    private static readonly EndedAttempt Training = new(RunState.Running, Losses: 0, Errors: 0, MaxRestarts: 2, BatchRows: 48, MicroBatch: 16, Recomputes: false, FirstStep: 100, Resumed: true, "studio/0");
 
     [Theory]
     [InlineData(RunState.Running, AttemptState.Succeeded, RunState.Succeeded)]
@@ -64,16 +65,22 @@ public sealed class WhatAnEndMeans
     [InlineData(45, 15, 5)]
     [InlineData(7, 7, 1)]
     [InlineData(7, 1, null)]
-    public void A_halved_micro_batch_still_divides_the_batch(int batch, int micro, int? halved) => Assert.Equal(halved, AttemptEnds.Halve(batch, micro));
+    public void A_halved_micro_batch_still_divides_the_batch(int batch, int micro, int? halved) => Assert.Equal(halved, SmallerSteps.Halve(batch, micro));
 
     [Fact]
-    public void Out_of_memory_costs_no_retry_while_the_micro_batch_can_shrink()
+    public void Out_of_memory_takes_fewer_rows_then_recomputes_then_ends_and_costs_no_retry()
     {
         var halved = Decide(Training with { Errors = 2 }, AttemptState.Failed, FailureCodes.OutOfMemory);
-        var smallest = Decide(Training with { Errors = 2, MicroBatch = 1 }, AttemptState.Failed, FailureCodes.OutOfMemory);
+        var recomputed = Decide(Training with { Errors = 2, MicroBatch = 1 }, AttemptState.Failed, FailureCodes.OutOfMemory);
+        var ended = Decide(Training with { MicroBatch = 1, Recomputes = true }, AttemptState.Failed, FailureCodes.OutOfMemory);
 
-        Assert.Equal((RunState.Queued, 8, 2), (halved.Next, halved.MicroBatchLimit, halved.Errors));
-        Assert.Equal((RunState.Failed, null), (smallest.Next, smallest.MicroBatchLimit));
+        Assert.Equal((RunState.Queued, new SmallerSteps(8, false), 2), (halved.Next, halved.Smaller, halved.Errors));
+        Assert.Equal("studio/0 ran out of memory at 16 rows; it goes on with 8 rows at a time. Batch and data order stay.", halved.Note);
+        Assert.Equal((RunState.Queued, new SmallerSteps(1, true), 2), (recomputed.Next, recomputed.Smaller, recomputed.Errors));
+        Assert.Equal(
+            "studio/0 ran out of memory at one row; it goes on with one row at a time and recomputed blocks (train.recompute: block). Batch and data order stay.",
+            recomputed.Note);
+        Assert.Equal((RunState.Failed, null, "Why."), (ended.Next, ended.Smaller, ended.Reason));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hearth.Agent;
+namespace Hearth.Hardware;
 
 /// <summary>The host's memory as its kernel counts it.</summary>
 /// <param name="TotalBytes">All of it.</param>
