@@ -32,6 +32,11 @@ try
         _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, serve, chat, export, import, logits, models, recipe, parity, selftest, artifact, bench, help."),
     };
 }
+catch (LibtorchException e)
+{
+    Console.Error.WriteLine($"hearth-trainer: {e.Message}");
+    return ExitCodes.Crashed;
+}
 catch (Exception e)
 {
     var (code, exit) = Failures.Classify(e);

@@ -27,6 +27,7 @@ internal static class SelfTestCommand
         var arguments = Arguments.Parse(args, ["--device", "--cases"], []);
         var on = device(arguments.Text("--device") ?? (cuda.is_available() ? "cuda:0" : "cpu"));
         string[] cases = arguments.Text("--cases") is { } folder ? SelfTestCases.Find(folder) : [];
+        Console.WriteLine(Libtorch.Load());
         Determinism.Set(strict: true);
         Kernels(on);
         OfTheCard(on);
