@@ -19,10 +19,9 @@ public static class Attention
     /// <param name="k_BKSN">Keys; query head h reads head h / (H/K).</param>
     /// <param name="v_BKSN">Values.</param>
     /// <param name="mask">Added to the scores, or true where a row may look; null with <paramref name="causal"/>.</param>
-    /// <param name="dropout">Share of weights dropped.</param>
     /// <param name="causal">Row t sees keys 0..t.</param>
     /// <param name="scale">1/√N where null.</param>
-    public static Tensor Of(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN, Tensor? mask = null, double dropout = 0, bool causal = false, double? scale = null)
+    public static Tensor Of(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN, Tensor? mask = null, bool causal = false, double? scale = null)
     {
         bool grouped = q_BHTN.size(1) != k_BKSN.size(1);
         if (grouped && q_BHTN.device_type == DeviceType.CUDA && (mask is not null || q_BHTN.dtype == ScalarType.Float32))
@@ -31,7 +30,7 @@ public static class Attention
             (k_BKSN, v_BKSN, grouped) = (Repeat(k_BKSN, q_BHTN.size(1)), Repeat(v_BKSN, q_BHTN.size(1)), false);
         }
 
-        return s_attention.One(q_BHTN, k_BKSN, v_BKSN, Slot.Optional(mask), dropout, causal, Slot.Optional(scale), grouped);
+        return s_attention.One(q_BHTN, k_BKSN, v_BKSN, Slot.Optional(mask), 0.0, causal, Slot.Optional(scale), grouped);
     }
 
     /// <summary>Each head for as many query heads as read it: [B,K,S,N] to [B,H,S,N].</summary>

@@ -6,11 +6,11 @@ namespace Hearth.Models;
 /// <summary>
 /// Runs the blocks of one micro-batch's forward pass. With recomputation (Chen et al., arXiv 1604.06174) nothing inside a block
 /// outlives its forward: only what crosses between blocks is kept, and <see cref="Backward"/> runs each block again, last one first,
-/// on the same inputs and random numbers. Without it a block is simply run. Values are the same bits either way.
+/// on the same inputs. Without it a block is simply run. Values are the same bits either way.
 /// </summary>
 /// <remarks>
 /// A block's forward is called twice. It reads what carries a gradient, parameters apart, through its inputs alone, gives all
-/// that is used of it as outputs, and leaves nothing else behind.
+/// that is used of it as outputs, draws from no generator (<see cref="KeyedDropout"/>), and leaves nothing else behind.
 /// </remarks>
 /// <param name="recompute">Whether blocks run again in the backward pass.</param>
 public sealed class BlockTape(bool recompute)
@@ -38,14 +38,12 @@ public sealed class BlockTape(bool recompute)
         }
 
         Tensor[] entered = [.. inputs.Select(Enter)];
-        var device = inputs[0].device;
-        var random = Generators.State(device);
 
         // With a graph, though it is dropped: values and kernels are then those of the second run, and an output says by itself
         // whether it carries a gradient.
         Tensor[] outputs = Inside(() => [.. block(entered).Select(Leave)]);
         _leaves.UnionWith(outputs.Where(o => o.requires_grad));
-        _entries.Add(new Block(entered, outputs, block, random, device));
+        _entries.Add(new Block(entered, outputs, block));
         return outputs;
     }
 
@@ -59,15 +57,12 @@ public sealed class BlockTape(bool recompute)
         }
 
         using var scope = NewDisposeScope();
-        var device = total.device;
-        var after = Generators.State(device);
         for (int i = _entries.Count - 1; i >= 0; i--)
         {
             using var inner = NewDisposeScope();
             _entries[i].Backward();
         }
 
-        Generators.Restore(device, after);
         _entries.Clear();
         _leaves.Clear();
         _standIns.Clear();
@@ -122,7 +117,7 @@ public sealed class BlockTape(bool recompute)
         }
     }
 
-    private sealed record Block(Tensor[] Inputs, Tensor[] Outputs, Func<Tensor[], Tensor[]> Forward, Tensor Random, Device Device) : Entry
+    private sealed record Block(Tensor[] Inputs, Tensor[] Outputs, Func<Tensor[], Tensor[]> Forward) : Entry
     {
         internal override void Backward()
         {
@@ -132,7 +127,6 @@ public sealed class BlockTape(bool recompute)
                 return;
             }
 
-            Generators.Restore(Device, Random);
             Tensor[] again = Inside(() =>
             {
                 Tensor[] all = Forward(Inputs);

@@ -28,6 +28,7 @@ public sealed class StepRecorderTests : IDisposable
         { "moa", """{"router_topk":2,"router_soft_steps":6,"ti_weight":0}""", [4], false, 2 },
         { "moa", """{"router_topk":2,"router_soft_steps":6,"ti_weight":0.5,"ti_ramp_steps":9}""", [2, 2], true, 2 },
         { "moa", """{"ti_weight":0.5,"ti_ramp_steps":9}""", [2, 2, 1], false, 1 },
+        { "moa", """{"attn_dropout":0.2,"proj_dropout":0.1}""", [2, 2], true, 1 },
         { "vuaf", """{"entropy_reg_coef":0,"halt_warm_start":0.5}""", [4], false, 2 },
         { "vuaf", """{"halt_warm_start":0.5}""", [2, 2], true, 2 },
         { "positronic", "{}", [4], false, 2 },

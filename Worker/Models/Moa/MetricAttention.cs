@@ -59,11 +59,10 @@ internal sealed class MetricAttention
 
         var mask = Mask(near_BHT, query_BHTN, key_BHSN.size(2), pass, cache);
         bool causal = mask is null && time > 1;
-        var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Dropout(_config.AttnDropout));
+        var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Drops(_config.AttnDropout));
         var mixed_BHTN = pass.Form == AttentionForm.Explicit ? MetricScores.Explicit(inputs, Cosine) : MetricScores.Augmented(inputs, Cosine, pass.Compute);
         var z_BTD = Functions.Linear(mixed_BHTN.transpose(1, 2).reshape(batch, time, _config.Dim), _o, pass.Compute);
-        double dropout = pass.Dropout(_config.ProjDropout);
-        return dropout > 0 ? nn.functional.dropout(z_BTD, dropout) : z_BTD;
+        return pass.Drops(_config.ProjDropout)?.Invoke(z_BTD) ?? z_BTD;
     }
 
     // Scaled and turned keys of all rows so far, and by how much the new ones are inside their ball.

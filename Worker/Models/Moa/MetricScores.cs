@@ -11,8 +11,8 @@ namespace Hearth.Models.Moa;
 /// <param name="Alpha_H">Sharpness.</param>
 /// <param name="Mask">Added to scores [B,H,T,S]; null with <paramref name="Causal"/>, or when a single row sees every key.</param>
 /// <param name="Causal">Row t sees keys 0..t.</param>
-/// <param name="Dropout">Share of weights dropped.</param>
-internal sealed record MetricInputs(Tensor Query_BHTN, Tensor Key_BKSN, Tensor Value_BKSN, Tensor Alpha_H, Tensor? Mask, bool Causal, double Dropout);
+/// <param name="Drop">What is done to the weights in training; null = nothing.</param>
+internal sealed record MetricInputs(Tensor Query_BHTN, Tensor Key_BKSN, Tensor Value_BKSN, Tensor Alpha_H, Tensor? Mask, bool Causal, Func<Tensor, Tensor>? Drop);
 
 /// <summary>
 /// Attention by distance, softmax over −α‖q − k‖²/√N, or by angle, α√N·q̂·k̂. <see cref="Explicit"/> is the definition.
@@ -28,7 +28,7 @@ internal static class MetricScores
         var scores_BHTS = Scores(x, cosine);
         var mask = x.Mask ?? (x.Causal ? CausalMask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
         var weights_BHTS = (mask is null ? scores_BHTS : scores_BHTS + mask).softmax(-1);
-        return Drop(weights_BHTS, x.Dropout).matmul(x.Value_BKSN);
+        return (x.Drop?.Invoke(weights_BHTS) ?? weights_BHTS).matmul(x.Value_BKSN);
     }
 
     /// <summary>Unmasked scores [B,H,T,S]; under a distance the difference is formed first.</summary>
@@ -66,7 +66,8 @@ internal static class MetricScores
 
         key = Expand(Pad(key, padded), heads);
         value = Expand(Pad(value, padded), heads);
-        return Attention.Of(Pad(query, padded), key, value, x.Mask, x.Dropout, x.Causal).narrow(-1, 0, width);
+        query = Pad(query, padded);
+        return (x.Drop is null ? Attention.Of(query, key, value, x.Mask, x.Causal) : Dropped(query, key, value, x)).narrow(-1, 0, width);
     }
 
     /// <summary>0 where row t may see key s (s − (S − T) ≤ t), −∞ elsewhere.</summary>
@@ -115,5 +116,13 @@ internal static class MetricScores
         return x_BKSW.size(1) == heads ? x_BKSW : x_BKSW.expand(shape);
     }
 
-    private static Tensor Drop(Tensor weights, double share) => share > 0 ? nn.functional.dropout(weights, share) : weights;
+    // No kernel drops weights by numbers of ours, so they are written out, scores in at least fp32.
+    private static Tensor Dropped(Tensor query, Tensor key, Tensor value, MetricInputs x)
+    {
+        var type = query.dtype == float64 ? float64 : float32;
+        var scores_BHTS = query.to(type).matmul(key.to(type).transpose(-2, -1)) / Math.Sqrt(query.size(-1));
+        var mask = x.Mask ?? (x.Causal ? CausalMask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
+        var weights_BHTS = (mask is null ? scores_BHTS : scores_BHTS + mask).softmax(-1);
+        return x.Drop!(weights_BHTS).to(value.dtype).matmul(value);
+    }
 }

@@ -8,6 +8,7 @@ namespace Hearth.Models.Moa;
 internal sealed class MoaModel : LanguageModel
 {
     private const string TriangleWeight = "triangle.weight";
+    private const string DropoutKey = "dropout.key";
     private readonly MoaConfig _config;
     private readonly ScalarType _compute;
     private readonly MoaBlock[] _blocks;
@@ -46,13 +47,14 @@ internal sealed class MoaModel : LanguageModel
     /// <summary>Every path ties at the start, so training routes softly at first.</summary>
     public override StepChoices Choose(TrainingStep step) => new MoaChoices(KeepsTwo: _config.RouterTopk == 2 && step.Step >= _config.RouterSoftSteps);
 
-    /// <summary>Triples are drawn on the host, and the triangle term's weight rises there.</summary>
+    /// <summary>Triples are drawn on the host; the triangle term's weight and the key of dropout change with the step.</summary>
     protected override IEnumerable<(string Name, Tensor Value)> Make(LossInput input, TrainingStep step)
     {
         long batch = input.Ids_BT.size(0), time = input.Labels_BT.size(1) - 1;
         return
         [
             (TriangleWeight, full([], _config.TriangleWeight(step.Step), float64, Device)),
+            .. _config.AttnDropout + _config.ProjDropout > 0 ? [(DropoutKey, KeyedDropout.Key(step, Device))] : Array.Empty<(string, Tensor)>(),
             .. Enumerable.Range(0, _blocks.Length).SelectMany(layer => TriangleTerm.Draw(step, layer, _config.TiSamples, batch, Math.Max(1, time), Device)),
         ];
     }
@@ -71,7 +73,12 @@ internal sealed class MoaModel : LanguageModel
         }
 
         var training = input.Choices as MoaChoices;
-        var pass = Pass(0) with { Training = training, Triangle = training is null ? null : new TriangleTerm(input.Made, learned: _config.TiWeight > 0) };
+        var pass = Pass(0) with
+        {
+            Training = training,
+            Triangle = training is null ? null : new TriangleTerm(input.Made, learned: _config.TiWeight > 0),
+            DropoutKey_2 = input.Made.GetValueOrDefault(DropoutKey),
+        };
         var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null, tape: input.Tape));
         var head = new HeadLoss(_embedding_VD, _compute);
         var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);

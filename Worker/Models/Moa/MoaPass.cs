@@ -34,7 +34,13 @@ internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Fo
     internal Tensor[] Gathered => [.. Routes, .. Omegas, .. Triangle?.Means ?? []];
 
     /// <summary>The same pass in one block, with nothing gathered yet.</summary>
-    internal MoaPass In(int layer) => this with { Routes = [], Omegas = [], Triangle = Triangle?.In(layer) };
+    internal MoaPass In(int layer) => this with
+    {
+        Routes = [],
+        Omegas = [],
+        Triangle = Triangle?.In(layer),
+        Dropout = DropoutKey_2 is null ? null : new KeyedDropout(DropoutKey_2, layer),
+    };
 
     /// <summary>Adds what a block gathered.</summary>
     internal void Gather(Tensor[] block)
@@ -44,5 +50,12 @@ internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Fo
         Triangle?.Gather(block[2..]);
     }
 
-    internal double Dropout(double share) => Training is null ? 0 : share;
+    /// <summary>What drops elements in training; null where nothing does.</summary>
+    internal KeyedDropout? Dropout { get; private init; }
+
+    /// <summary>The step's numbers of <see cref="KeyedDropout"/>; null where nothing is dropped.</summary>
+    internal Tensor? DropoutKey_2 { get; init; }
+
+    /// <summary>Drops so large a share of what it is given; null where that is none.</summary>
+    internal Func<Tensor, Tensor>? Drops(double share) => Dropout is { } dropout && share > 0 ? x => dropout.Apply(x, share) : null;
 }

@@ -129,27 +129,13 @@ internal sealed class AdamW8BitRule : UpdateRule
 /// </summary>
 public static class RandomRounding
 {
-    private const long Word = 0xFFFFFFFF;
-
     /// <summary>fp32 values [N] as bf16 values, still in fp32.</summary>
     public static Tensor ToBfloat16(Tensor values_N, long key)
     {
-        Tensor Number(long value) => full([], value, int64, values_N.device);
-        Tensor Low(Tensor x_N) => x_N.bitwise_and(Number(Word));
-        Tensor Shifted(Tensor x_N, int bits) => x_N.bitwise_right_shift(Number(bits));
-
-        // MurmurHash3's finaliser on 32 bits within 64.
-        Tensor Mixed(Tensor x_N)
-        {
-            x_N = Low(x_N.bitwise_xor(Shifted(x_N, 16)) * 0x85EBCA6BL);
-            x_N = Low(x_N.bitwise_xor(Shifted(x_N, 13)) * 0xC2B2AE35L);
-            return x_N.bitwise_xor(Shifted(x_N, 16));
-        }
-
         var index_N = arange(0, values_N.numel(), int64).to(values_N.device);
-        var random_N = Mixed(Low(Mixed(index_N.bitwise_xor(Number(key & Word))) + (key >> 32)));
-        var bits_N = Operators.ViewAs(values_N, int32).to(int64) + Shifted(random_N, 16);
-        var rounded_N = Operators.ViewAs((Shifted(bits_N, 16) * 0x10000).to(int32), float32);
+        var random_N = Hash.Mix(Hash.Mix(index_N.bitwise_xor(full([], key & 0xFFFFFFFFL, int64, values_N.device))) + (key >> 32));
+        var bits_N = Operators.ViewAs(values_N, int32).to(int64) + Hash.Shifted(random_N, 16);
+        var rounded_N = Operators.ViewAs((Hash.Shifted(bits_N, 16) * 0x10000).to(int32), float32);
         return where(values_N.isfinite(), rounded_N, values_N);
     }
 }
