@@ -61,7 +61,11 @@ public sealed record StartingEvent(string What, double Fraction) : TrainerEvent;
 public sealed record PreparedEvent(string Path, string Key) : TrainerEvent;
 
 /// <summary>The model is built and the first step is next. <see cref="Trace"/> is the trace hash carried over.</summary>
-public sealed record StartedEvent(long Step, long TotalSteps, long Parameters, string Trace, string Device, int MicroBatch, int Accumulation) : TrainerEvent;
+public sealed record StartedEvent(long Step, long TotalSteps, long Parameters, string Trace, string Device, int MicroBatch, int Accumulation) : TrainerEvent
+{
+    /// <summary>Whether all steps, those before this start too, are ones that another run repeats to the bit.</summary>
+    public bool Exact { get; init; } = true;
+}
 
 /// <summary>One optimizer step. Loss in nats per token; <see cref="Tokens"/> counts from the run's start.</summary>
 public sealed record StepEvent(

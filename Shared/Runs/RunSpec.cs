@@ -85,6 +85,12 @@ public sealed record TrainSpec
     /// runs again in the backward pass (Chen et al., arXiv 1604.06174).
     /// </summary>
     public string Recompute { get; init; } = "none";
+
+    /// <summary>
+    /// The same run gives the same bits, straight or resumed, on cards of one model: algorithms that cannot promise it are refused. False
+    /// lets libtorch take the fastest, and the run is labelled "not exact".
+    /// </summary>
+    public bool Exact { get; init; } = true;
     public long Seed { get; init; } = 1337;
 }
 

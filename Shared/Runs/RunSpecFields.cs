@@ -63,6 +63,7 @@ public static class RunSpecFields
         new("train.precision", FieldKind.Choice, "Of the matrix products; masters stay fp32.", Choices: ["fp32", "bf16", "fp64"]),
         new("train.master", FieldKind.Choice, "Copies that steps add to; none keeps large weights in bf16 alone and rounds at random, for adamw8bit in bf16.", Choices: ["fp32", "none"]),
         new("train.recompute", FieldKind.Choice, "Block runs each block again in the backward pass: far less memory, up to a third more work.", Choices: ["none", "block"]),
+        new("train.exact", FieldKind.Flag, "The same run gives the same bits, on cards of one model; false may be faster, and the run is labelled not exact.", Choices: ["true", "false"]),
         new("train.seed", FieldKind.Integer, "Decides initial weights and data order.", 0, 9_007_199_254_740_991),
         new("optimizer.name", FieldKind.Choice, "Update rule; adamw8bit keeps large moments in one byte each.", Choices: ["adamw", "adamw8bit", "muon"]),
         new("optimizer.embed_state", FieldKind.Choice, "Moments of embedding tables under adamw8bit.", Choices: ["32bit", "8bit"]),

@@ -60,6 +60,16 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
         }
     }
 
+    private void WarnIfInexact(TrainState state, TrainerJob job)
+    {
+        if (!state.Exact)
+        {
+            sink.Emit(new LogEvent(LogLevel.Warning, job.Spec.Train.Exact
+                ? "Steps before this start were taken with train.exact false: the run is not exact, and another cannot repeat its trace."
+                : "train.exact is false: the run is not exact, and neither another run nor this one resumed repeats its bits."));
+        }
+    }
+
     private int RunChecked(TrainerJob job)
     {
         string root = Path.Combine(job.WorkPath, "checkpoints");
@@ -86,7 +96,8 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
 
             control.ThrowIfStopped();
             sink.Emit(new StartedEvent(
-                state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.ShapeAt(state.Step).MicroBatches));
+                state.Step, job.Spec.Train.Steps, session.Plan.Parameters, state.Trace, job.Device, session.MicroRows, session.ShapeAt(state.Step).MicroBatches) { Exact = state.Exact });
+            WarnIfInexact(state, job);
             string?[] notices = state.Step > 0 ? [] : [session.Model.TrainingNotice, AverageNotice.Of(job.Spec)];
             foreach (string notice in notices.OfType<string>())
             {

@@ -78,7 +78,7 @@ public sealed class TrainSession : IDisposable
         // Exact resume needs the same bits from the same step on the same card.
         if (torch.device(job.Device).index >= 0)
         {
-            Determinism.Set(strict: true);
+            Determinism.Set(strict: job.Spec.Train.Exact);
         }
 
         using var json = JsonSerializer.SerializeToDocument(job.Spec, Json.Wire);
@@ -112,6 +112,7 @@ public sealed class TrainSession : IDisposable
     public TrainState NewState() => new()
     {
         Seed = Spec.Train.Seed,
+        Exact = Spec.Train.Exact,
         Threads = Threads,
         MicroBatch = MicroRows,
         Device = Job.Device,
@@ -228,6 +229,7 @@ public sealed class TrainSession : IDisposable
 
         return then with
         {
+            Exact = then.Exact && now.Exact,
             Threads = now.Threads,
             MicroBatch = now.MicroBatch,
             Device = now.Device,

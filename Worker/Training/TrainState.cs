@@ -46,6 +46,9 @@ public sealed record TrainState
     /// <summary>Of those, how many were the last ones, without a good step since.</summary>
     public int SkippedInARow { get; init; }
 
+    /// <summary>Whether every step so far was taken under <c>train.exact</c>.</summary>
+    public bool Exact { get; init; } = true;
+
     /// <summary>Compute threads: another number splits sums differently, so the trace may differ in last bits.</summary>
     public int Threads { get; init; }
 

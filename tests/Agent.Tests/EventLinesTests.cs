@@ -21,6 +21,10 @@ public sealed class EventLinesTests
             EventLines.Of(new StartedEvent(4200, 20_000, 158_592, "9c41e07a55d203bf", "cpu", 8, 2)));
 
     [Fact]
+    public void A_run_that_is_not_exact_says_so_where_it_starts() =>
+        Assert.EndsWith(", to step 9, not exact", EventLines.Of(new StartedEvent(0, 9, 10, "00", "cuda:0", 1, 1) { Exact = false }), StringComparison.Ordinal);
+
+    [Fact]
     public void Evaluations_checkpoints_and_ends_are_lines_and_samples_are_not()
     {
         Assert.Equal("step 50  validation loss 3.6640 nats/token in 6.2 s", EventLines.Of(new EvalEvent(50, 3.664, 6.2)));

@@ -8,6 +8,8 @@ import { StatePill } from "./StatePill";
 
 interface Props {
   readonly run: RunSummary;
+  /** Whether another run repeats its bits. */
+  readonly exact: boolean;
   readonly off: string;
   readonly busy: RunVerb | null;
   readonly phone: boolean;
@@ -16,7 +18,7 @@ interface Props {
 }
 
 /** Name, state and what can be done now. */
-export function RunHead({ run, off, busy, phone, onVerb, onClone }: Props) {
+export function RunHead({ run, exact, off, busy, phone, onVerb, onClone }: Props) {
   const may = allowedVerbs(run.state);
   const button = (verb: RunVerb, words: string, doing: string, icon: React.ReactNode, danger = false) => may[verb] && (
     <Button leftSection={icon} className={danger ? "btn danger" : "btn"} disabled={off !== "" || busy !== null} title={off} onClick={() => onVerb(verb)}>{busy === verb ? doing : words}</Button>
@@ -26,6 +28,7 @@ export function RunHead({ run, off, busy, phone, onVerb, onClone }: Props) {
       <StateGlyph state={run.state} progress={progressOf(run)} />
       <h1>{run.name}</h1>
       <span aria-live="polite"><StatePill state={run.state} device={run.state === "running" || run.state === "starting" ? run.device : null} /></span>
+      {!exact && <span className="tag" title="train.exact is false: its trace and weights cannot be repeated to the bit.">not exact</span>}
       {run.tags.map((tag) => <span key={tag} className="tag">{tag}</span>)}
       <span className="small soft cut grow">r-{run.number}, {modelName(run)} on {run.dataset}, by {run.created_by}</span>
       <div className="actions">

@@ -13,6 +13,7 @@ import { ConfigView } from "../components/ConfigView";
 import { ConfirmCancel } from "../components/ConfirmCancel";
 import { offWords, Problem } from "../components/Notices";
 import { RunHead } from "../components/RunHead";
+import { getField } from "../model/specForm";
 import { useKeys } from "./keys";
 import { RunLogs } from "./RunLogs";
 import { RunOverview } from "./RunOverview";
@@ -59,7 +60,7 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
   const onVerb = (verb: RunVerb) => (verb === "cancel" ? setCancelling(true) : action.mutate({ id: summary.id, verb }));
   return (
     <>
-      <RunHead run={summary} off={offWords(connection)} busy={action.isPending ? action.variables.verb : null} phone={phone}
+      <RunHead run={summary} exact={getField(run.spec, "train.exact") !== false} off={offWords(connection)} busy={action.isPending ? action.variables.verb : null} phone={phone}
         onVerb={onVerb} onClone={() => void navigate(`/runs/new?from=${summary.id}`)} />
       {action.error && <Problem title="That was not done" words={action.error.message} />}
       <div className="tabs">

@@ -26,7 +26,7 @@ public static class EventLines
     private static string Started(StartedEvent e)
     {
         string start = e.Step == 0 ? "starts" : Say($"resumes at step {Words.Number(e.Step)}, trace {e.Trace}");
-        return Say($"{start}: {Words.Number(e.Parameters)} parameters on {e.Device}, micro-batch {e.MicroBatch} × {e.Accumulation}, to step {Words.Number(e.TotalSteps)}");
+        return Say($"{start}: {Words.Number(e.Parameters)} parameters on {e.Device}, micro-batch {e.MicroBatch} × {e.Accumulation}, to step {Words.Number(e.TotalSteps)}{(e.Exact ? "" : ", not exact")}");
     }
 
     private static string Step(StepEvent e)

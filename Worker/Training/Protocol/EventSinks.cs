@@ -81,7 +81,7 @@ public sealed class HumanSink(TextWriter output, TimeProvider clock) : IEventSin
         _firstStep = s.Step;
         _began = clock.GetTimestamp();
         _lastLine = 0;
-        return $"{s.Parameters:N0} parameters on {s.Device}, step {s.Step} of {s.TotalSteps}, {s.Accumulation} x {s.MicroBatch} rows a step, trace {s.Trace}";
+        return $"{s.Parameters:N0} parameters on {s.Device}, step {s.Step} of {s.TotalSteps}, {s.Accumulation} x {s.MicroBatch} rows a step, trace {s.Trace}{(s.Exact ? "" : ", not exact")}";
     }
 
     private string? Progress(StepEvent s)

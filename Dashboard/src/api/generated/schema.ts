@@ -3051,6 +3051,11 @@ export interface components {
              *             runs again in the backward pass (Chen et al., arXiv 1604.06174).
              */
             recompute?: string;
+            /**
+             * @description The same run gives the same bits, straight or resumed, on cards of one model: algorithms that cannot promise it are refused. False
+             *     lets libtorch take the fastest, and the run is labelled "not exact".
+             */
+            exact?: boolean;
             /** Format: int64 */
             seed?: number;
         };
