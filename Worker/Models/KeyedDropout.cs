@@ -37,7 +37,7 @@ internal sealed class KeyedDropout(Tensor key_2, int block)
         using (no_grad())
         {
             var key = Hash.Mix(key_2.select(0, 0) + (place * 0x9E3779B1L));
-            var index_N = arange(0, count, int64).to(x.device) + (key_2.select(0, 1) * (count / x.size(0)));
+            var index_N = arange(0, count, int64, x.device) + (key_2.select(0, 1) * (count / x.size(0)));
             var random_N = Hash.Mix(Hash.Mix(index_N.bitwise_xor(key)) + Hash.Shifted(index_N, 32));
             stays = (random_N.ge((long)Math.Round(share * (1L << 32))).to(x.dtype) * (1 / (1 - share))).view(x.shape);
         }
