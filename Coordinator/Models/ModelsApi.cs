@@ -15,7 +15,7 @@ public static class ModelsApi
 
     public static void MapModels(this RouteGroupBuilder api) => api.MapGet("/models", () => Response).WithSummary("Families, sizes, fields and presets: what a submit form needs.");
 
-    private static FamilyView Family(IFamily family) => new(
+    private static FamilyView Family(Family family) => new(
         family.Name,
         family.Title,
         family.Summary,
@@ -48,5 +48,5 @@ public static class ModelsApi
         let recipe = family.Recipe(size)
         select new PresetView(recipe.Name, Plan(family, size).Title, family.Summary, recipe);
 
-    private static ModelPlan Plan(IFamily family, string size) => family.Plan(size, new Dictionary<string, JsonElement>(), new List<FieldError>())!;
+    private static ModelPlan Plan(Family family, string size) => family.Plan(size, new Dictionary<string, JsonElement>(), new List<FieldError>())!;
 }

@@ -5,7 +5,7 @@ namespace Hearth.Models;
 /// <summary>Every family, one line each.</summary>
 public static class Families
 {
-    public static IReadOnlyList<IFamily> All { get; } =
+    public static IReadOnlyList<Family> All { get; } =
     [
         new Qovaryx.QovaryxFamily(),
         new Moa.MoaFamily(),
@@ -14,7 +14,7 @@ public static class Families
         new Vuaf.VuafFamily(),
     ];
 
-    public static IFamily? Find(string name) => All.FirstOrDefault(f => f.Name == name);
+    public static Family? Find(string name) => All.FirstOrDefault(f => f.Name == name);
 
     /// <summary>The plan of a spec's model; null when <paramref name="errors"/> got any.</summary>
     public static ModelPlan? Plan(ModelSpec model, IList<FieldError> errors)

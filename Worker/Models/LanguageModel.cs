@@ -122,15 +122,6 @@ public abstract class LanguageModel
     /// <param name="extras">As <see cref="LossInput.Extras"/>.</param>
     public virtual Tensor TrainingLogits(Tensor ids_BT, IReadOnlyDictionary<string, Tensor> extras) => Logits(ids_BT);
 
-    /// <summary><see cref="LossInput.Extras"/> that a parity case holds.</summary>
-    public virtual IReadOnlyDictionary<string, Tensor> CaseExtras(CaseInputs inputs) => new Dictionary<string, Tensor>(StringComparer.Ordinal);
-
-    /// <summary>
-    /// What a parity case's inputs give beyond losses, gradients and optimizer steps, under the case's names. Called without
-    /// a gradient.
-    /// </summary>
-    public virtual IEnumerable<CaseResult> Case(CaseInputs inputs) => [new CaseResult("logits", "expect.logits", Logits(inputs.Ids("input.ids")))];
-
     /// <summary>A cache for decoding a batch row by row; equal to <see cref="Logits"/> on the whole text.</summary>
     public abstract IDecodeSession StartDecode();
 

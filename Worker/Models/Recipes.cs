@@ -21,7 +21,7 @@ internal static class Recipes
     /// <param name="train">Length and batch.</param>
     /// <param name="optimizer">Everything about the update.</param>
     /// <param name="overrides">Fields of the family that the recipe sets apart from the size's.</param>
-    public static RunSpec Of(IFamily family, string size, DataSpec data, TrainSpec train, OptimizerSpec optimizer, params (string Field, object Value)[] overrides)
+    public static RunSpec Of(Family family, string size, DataSpec data, TrainSpec train, OptimizerSpec optimizer, params (string Field, object Value)[] overrides)
     {
         var spec = new RunSpec
         {

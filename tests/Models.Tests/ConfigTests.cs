@@ -2,6 +2,7 @@ using System.Text.Json;
 using Hearth.Hardware;
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Tests.Contract;
 using Xunit;
 
 namespace Hearth.Tests;
@@ -30,6 +31,22 @@ public sealed class ConfigTests
 
         Assert.Equal(plan.Tensors.Select(t => (t.Name, t.Count)), again.Tensors.Select(t => (t.Name, t.Count)));
         Assert.Equal(plan.Config.ToJsonString(), again.Config.ToJsonString());
+    }
+
+    [Theory]
+    [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
+    public void Every_field_of_a_family_has_help_and_a_range_that_holds_every_sizes_value(string name)
+    {
+        var family = Families.Find(name)!;
+
+        Assert.All(family.Fields, f => Assert.Matches(@"^[A-Z0-9].*\.$", f.Help));
+        Assert.All(family.Fields, f => Assert.True(f.Kind == ModelFieldKind.Flag || f.Choices is { Count: > 1 } || (double.IsFinite(f.Max) && f.Min < f.Max), f.Name));
+        Assert.All(family.Sizes, size =>
+        {
+            var config = JsonSerializer.SerializeToElement(family.Plan(size, new Dictionary<string, JsonElement>(), [])!.Config);
+            Assert.Equal(family.Fields.Select(f => f.Name), config.EnumerateObject().Select(p => p.Name));
+            Assert.All(family.Fields, f => Assert.True(f.Accepts(config.GetProperty(f.Name)), $"{size}: {f.Name}"));
+        });
     }
 
     [Theory]

@@ -11,9 +11,6 @@ namespace Hearth.Models.Blocks;
 /// </summary>
 public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
 {
-    private static readonly string[] Whole = ["has_image", "lengths", "decision_pos", "decision_label"];
-    private static readonly string[] Real = ["image", "class_weight"];
-
     public static RowExtras None { get; } = new(new Dictionary<string, Tensor>());
 
     /// <summary>Which of a row's documents each token is of, [B,T]; null where rows are read as one text.</summary>
@@ -23,12 +20,6 @@ public sealed class RowExtras(IReadOnlyDictionary<string, Tensor> values)
 
     /// <summary>Factors [C] on the decision's classes; null = 1 each.</summary>
     public double[]? ClassWeight => values.GetValueOrDefault("class_weight")?.HostArray<double>();
-
-    /// <summary>The inputs of a parity case that are extras, under their names here.</summary>
-    public static IReadOnlyDictionary<string, Tensor> OfCase(CaseInputs inputs) =>
-        Whole.Where(n => inputs.Contains("input." + n)).Select(n => (Name: n, Value: inputs.Ids("input." + n)))
-            .Concat(Real.Where(n => inputs.Contains("input." + n)).Select(n => (Name: n, Value: inputs.Real("input." + n))))
-            .ToDictionary(x => x.Name, x => x.Value, StringComparer.Ordinal);
 
     public bool[] HasImage(long batch) =>
         Image is null ? new bool[batch] : values.GetValueOrDefault("has_image")?.HostArray<long>().Select(v => v != 0).ToArray() ?? [.. Enumerable.Repeat(true, (int)batch)];

@@ -62,16 +62,8 @@ public sealed class HybridModel : LanguageModel
 
     public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Context(0, null), null).Last());
 
-    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
-    {
-        var ids_BT = inputs.Ids("input.ids");
-        yield return new CaseResult("logits", "expect.logits", Logits(ids_BT));
-        int i = 0;
-        foreach (var stream_BTD in Trunk(ids_BT.narrow(0, 0, 1), Context(0, null), null).SkipLast(1))
-        {
-            yield return new CaseResult("stream", $"expect.debug.stream.{i++}", stream_BTD);
-        }
-    }
+    /// <summary>The residual stream [B,T,D] before the first layer and after each.</summary>
+    public IReadOnlyList<Tensor> Stream(Tensor ids_BT) => [.. Trunk(ids_BT, Context(0, null), null).SkipLast(1)];
 
     public override IDecodeSession StartDecode() => new Session(this);
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Hearth.Models.Moa;
 
 /// <summary>Embedding, blocks, norm, tied head; the triangle and balance terms beside the cross entropy in training.</summary>
-internal sealed class MoaModel : LanguageModel
+public sealed class MoaModel : LanguageModel
 {
     private const string TriangleWeight = "triangle.weight";
     private const string DropoutKey = "dropout.key";
@@ -99,28 +99,15 @@ internal sealed class MoaModel : LanguageModel
 
     public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Pass(0), null));
 
-    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
+    /// <summary>Logits [B,T,V], and of each block its output [B,T,D] and its path weights ω [B,T,4].</summary>
+    public (Tensor Logits_BTV, IReadOnlyList<Tensor> Blocks, IReadOnlyList<Tensor> Omegas) Inside(Tensor ids_BT)
     {
         var pass = Pass(0);
-        var hidden = new List<Tensor>();
-        var logits = Head(Trunk(inputs.Ids("input.logits_ids"), pass, null, hidden));
-        return
-        [
-            new CaseResult("logits", "expect.logits", logits),
-            .. hidden.Select((x, i) => new CaseResult("debug", $"expect.debug.hidden.{i + 1}", x)),
-            .. pass.Omegas.Select((omega, i) => new CaseResult("debug", $"expect.debug.omega.{i}", omega)),
-        ];
+        var blocks = new List<Tensor>();
+        return (Head(Trunk(ids_BT, pass, null, blocks)), blocks, pass.Omegas);
     }
 
     public override IDecodeSession StartDecode() => new Session(this);
-
-    /// <summary>The path weights ω [B,T,4] of each block.</summary>
-    internal IReadOnlyList<Tensor> Omegas(Tensor ids_BT)
-    {
-        var pass = Pass(0);
-        Trunk(ids_BT, pass, null);
-        return pass.Omegas;
-    }
 
     private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
 

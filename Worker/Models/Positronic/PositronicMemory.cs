@@ -41,6 +41,14 @@ public sealed partial class PositronicModel : IRingMemory
         return logits_BTV;
     }
 
+    /// <summary>Both stores, [L,B,R,E,S], after a text that started empty; its last, unfinished chunk is not written, as in training.</summary>
+    public (Tensor In_LBRES, Tensor Out_LBRES) StoresAfter(Tensor ids_BT)
+    {
+        var pass = NewPass(ids_BT, 0, null, EmptyMemories(ids_BT.size(0)), writing: true);
+        Trunk(ids_BT, pass);
+        return (stack([.. pass.Memories.Select(m => m.In_BRES)]), stack([.. pass.Memories.Select(m => m.Out_BRES)]));
+    }
+
     /// <summary>Copies of both stores, [L,B,R,E,S]; null while they are empty or there are no specialists.</summary>
     public (Tensor In_LBRES, Tensor Out_LBRES)? RingStores() => _stores is not { Length: > 0 } stores
         ? null

@@ -55,6 +55,8 @@ public sealed partial class PositronicModel : LanguageModel
         return stack([.. Enumerable.Range(1, _mtp.Length).Select(k => Head(Further(hidden_BTD, k)))]);
     }
 
+    public override IDecodeSession StartDecode() => new PositronicSession(this, _config);
+
     /// <summary>Normed states of the trunk [B,T,D], and the experts' choices where there are experts.</summary>
     /// <remarks>With a tape the pass's memories stay as they were.</remarks>
     internal (Tensor Hidden_BTD, Routing? Routing) Trunk(Tensor ids_BT, Pass pass, BlockTape? tape = null)

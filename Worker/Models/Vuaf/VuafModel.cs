@@ -137,32 +137,6 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         }
     }
 
-    public override IEnumerable<CaseResult> Case(CaseInputs inputs)
-    {
-        const double threshold = 0.5;
-        var ids_BT = inputs.Ids("input.ids");
-        var steps = Steps(ids_BT, _config.LoopSteps);
-        var exit_BT = full(ids_BT.shape, steps.Count - 1, ScalarType.Int64, Device);
-        for (int r = 0; r < steps.Count; r++)
-        {
-            yield return new CaseResult("logits", $"expect.logits.{r}", steps[r].Logits_BTV);
-            if (steps[r].Halt_BT is { } halt_BT)
-            {
-                yield return new CaseResult("halt", $"expect.halt.{r}", halt_BT);
-                exit_BT = where(halt_BT.sigmoid().ge(threshold), exit_BT.clamp(max: r), exit_BT);
-            }
-        }
-
-        yield return new CaseResult("exit", "expect.exit", exit_BT);
-        for (int loops = 1; loops <= 8; loops++)
-        {
-            if (inputs.Contains($"expect.loops{loops}.logits"))
-            {
-                yield return new CaseResult("logits", $"expect.loops{loops}.logits", Logits(ids_BT, loops));
-            }
-        }
-    }
-
     public override IDecodeSession StartDecode() => StartDecode(new ExitOptions());
 
     public IExitSession StartDecode(ExitOptions exit) => SequenceNorm ? new RecomputeSession(this, exit) : new ExitSession(this, exit);

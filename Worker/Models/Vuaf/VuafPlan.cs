@@ -41,13 +41,13 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
 
     private static VuafLayerConfig Layer(VuafConfig c, int index) => new(
         c.DModel,
-        c.TokenMixPattern[index] switch
+        c.TokenMixPattern![index] switch
         {
             VuafConfig.Rwkv => new RwkvMixerConfig(c.DModel, c.RwkvHeadDim, c.RwkvLowrank, c.SequenceNorm, c.DecayInit == "spread"),
             VuafConfig.Mamba => new MambaMixerConfig(c.DModel, c.MambaExpand * c.DModel, c.MambaDHead, c.MambaDState, c.MambaChunkSize, c.SequenceNorm),
             _ => new VuafAttentionConfig(c.DModel, c.AttnHeadDim, c.AttnRopeBase),
         },
-        c.ChannelMixPattern[index] == VuafConfig.Moe
+        c.ChannelMixPattern![index] == VuafConfig.Moe
             ? new VuafMoeConfig(c.DModel, c.FfnHidden, c.MoeNExperts, c.MoeTopK)
             : new VuafSwiGluConfig(c.DModel, c.FfnHidden));
 }

@@ -200,7 +200,7 @@ internal static class SelfTestCommand
     }
 
     // A chaotic model drifts from itself when a last bit moves; ten times that drift is what another device may have.
-    private static void AgainstCpu(IFamily family, Device on)
+    private static void AgainstCpu(Family family, Device on)
     {
         double[] cpu = Losses(family, CPU, float32);
         double drift = on == CPU ? 0 : Furthest(cpu, Losses(family, CPU, float32, 1 + 2e-7));
@@ -209,19 +209,19 @@ internal static class SelfTestCommand
 
     private static double Furthest(double[] expected, double[] found) => expected.Zip(found, (a, b) => Math.Abs(a - b) / (1 + Math.Abs(a))).Max();
 
-    private static double Twice(IFamily family, Device on, ScalarType compute) => Apart(Losses(family, on, compute), Losses(family, on, compute));
+    private static double Twice(Family family, Device on, ScalarType compute) => Apart(Losses(family, on, compute), Losses(family, on, compute));
 
     // Above 0 where one bit differs.
     private static double Apart(double[] first, double[] second) =>
         first.Zip(second, (a, b) => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) ? 0.0 : Math.Abs(a - b) + double.Epsilon).Max();
 
-    private static double Recorded(IFamily family, Device on, ScalarType compute, Cut cut) =>
+    private static double Recorded(Family family, Device on, ScalarType compute, Cut cut) =>
         Apart(Losses(family, on, compute, cut: cut, record: false), Losses(family, on, compute, cut: cut));
 
     /// <summary>How a batch is run: in so many pieces, with blocks run again or not.</summary>
     private sealed record Cut(int Pieces, bool Recompute);
 
-    private static double[] Losses(IFamily family, Device on, ScalarType compute, double rate = 1, Cut? cut = null, bool record = true)
+    private static double[] Losses(Family family, Device on, ScalarType compute, double rate = 1, Cut? cut = null, bool record = true)
     {
         FusedKernels.NaiveOnly = false;
         using var scope = NewDisposeScope();
@@ -267,7 +267,7 @@ internal static class SelfTestCommand
         model.Logits(row.narrow(1, 0, Math.Min(row.size(1), model.Plan.MaxSeqLen)));
     }
 
-    private static ModelPlan Plan(IFamily family) => Families.Plan(new ModelSpec { Family = family.Name, Size = "nano" }, new List<FieldError>())!;
+    private static ModelPlan Plan(Family family) => Families.Plan(new ModelSpec { Family = family.Name, Size = "nano" }, new List<FieldError>())!;
 
     private static double Difference(Tensor a, Tensor b)
     {

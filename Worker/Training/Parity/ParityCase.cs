@@ -38,7 +38,7 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
 
     /// <summary>Plans under which the file may hold more results, by the name in front of them.</summary>
     public IEnumerable<(string Name, ModelPlan Plan)> Variants() =>
-        Families.Find(Plan.Family)!.CaseVariants.Select(v => (v.Key, MakePlan(Metadata, JsonSerializer.SerializeToElement(v.Value))));
+        FamilyCases.Of(Plan.Family).Variants.Select(v => (v.Key, MakePlan(Metadata, v.Value)));
 
     /// <summary>Step <paramref name="step"/> of the numbers that a page leaves to the run (<c>ti</c>), under a fixed factor.</summary>
     public TrainingStep StepAt(long step, double factor) => new(
@@ -52,14 +52,15 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
         string name = root.GetProperty("family").GetString()!;
         string size = root.GetProperty("size").GetString()!;
         var family = Families.Find(name) ?? throw new BadInputException($"family is {name}. Allowed: {string.Join(", ", Families.All.Select(f => f.Name))}.");
+        var cases = FamilyCases.Of(name);
         var errors = new List<FieldError>();
-        var overrides = new Dictionary<string, JsonElement>(family.CaseDefaults, StringComparer.Ordinal);
-        foreach (var (field, value) in Overrides(family, root.GetProperty("config")))
+        var overrides = new Dictionary<string, JsonElement>(cases.Defaults, StringComparer.Ordinal);
+        foreach (var (field, value) in Overrides(family, cases, root.GetProperty("config")))
         {
             overrides[field] = value;
         }
 
-        foreach (var (field, value) in changes is { } more ? Overrides(family, more) : [])
+        foreach (var (field, value) in changes is { } more ? Overrides(family, cases, more) : [])
         {
             overrides[field] = value;
         }
@@ -68,14 +69,14 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
     }
 
     // A part of the model that the family lacks may be named only to say that it is off.
-    private static Dictionary<string, JsonElement> Overrides(IFamily family, JsonElement config)
+    private static Dictionary<string, JsonElement> Overrides(Family family, FamilyCases cases, JsonElement config)
     {
         var overrides = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
-        foreach (var (name, value) in config.EnumerateObject().Select(p => (family.CaseNames.GetValueOrDefault(p.Name, p.Name), p.Value)))
+        foreach (var (name, value) in config.EnumerateObject().Select(p => (cases.Names.GetValueOrDefault(p.Name, p.Name), p.Value)))
         {
             if (family.Fields.Any(f => f.Name == name))
             {
-                overrides.Add(name, Spelled(family, value));
+                overrides.Add(name, Spelled(cases, value));
             }
             else if (name.Length > 0 && value.ValueKind != JsonValueKind.False)
             {
@@ -86,10 +87,10 @@ public sealed record ParityCase(ModelPlan Plan, IReadOnlyDictionary<string, Json
         return overrides;
     }
 
-    private static JsonElement Spelled(IFamily family, JsonElement value) => value.ValueKind != JsonValueKind.Array
+    private static JsonElement Spelled(FamilyCases cases, JsonElement value) => value.ValueKind != JsonValueKind.Array
         ? value
         : JsonSerializer.SerializeToElement(value.EnumerateArray().Select(
-            v => v.ValueKind == JsonValueKind.String && family.CaseWords.TryGetValue(v.GetString()!, out string? word) ? JsonSerializer.SerializeToElement(word) : v));
+            v => v.ValueKind == JsonValueKind.String && cases.WordsInLists.TryGetValue(v.GetString()!, out string? word) ? JsonSerializer.SerializeToElement(word) : v));
 
     /// <summary>Largest allowed difference, relative to 1 + |v|.</summary>
     public double Allowed(string dtype, string kind)

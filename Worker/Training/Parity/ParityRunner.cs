@@ -81,7 +81,7 @@ public sealed partial class ParityRunner : IDisposable
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var model = Load();
-        foreach (var result in model.Case(_inputs))
+        foreach (var result in FamilyCases.Of(_case.Plan.Family).Results(model, _inputs))
         {
             Compare(result.Kind, result.Name, result.Value);
         }
@@ -138,7 +138,7 @@ public sealed partial class ParityRunner : IDisposable
         labels_BT = cat([full([labels_BT.size(0), 1], -100, int64, labels_BT.device), labels_BT], 1);
         int[] labels = Array.ConvertAll(labels_BT.HostArray<long>(), l => (int)l);
         var totals = model.Count(labels, (int)labels_BT.size(1));
-        return (model.Loss(model.Prepare(new LossInput(ids_BT, labels_BT, totals) { Extras = model.CaseExtras(_inputs) }, step)), totals);
+        return (model.Loss(model.Prepare(new LossInput(ids_BT, labels_BT, totals) { Extras = FamilyCases.Of(_case.Plan.Family).Extras(_inputs) }, step)), totals);
     }
 
     private Tensor Ids(string name) => _file.Read(name).to(int64).to(_device);

@@ -125,7 +125,7 @@ public sealed partial class ParityRunner
             var model = Load(plan);
             using (no_grad())
             {
-                Compare("logits", $"expect.{name}.logits", model.TrainingLogits(Ids("input.ids"), model.CaseExtras(_inputs)));
+                Compare("logits", $"expect.{name}.logits", model.TrainingLogits(Ids("input.ids"), FamilyCases.Of(plan.Family).Extras(_inputs)));
                 Compare("loss", $"expect.{name}.total", Loss(model, Ids("input.ids"), Ids("input.labels"), _case.StepAt(_case.LossStep, 1)).Loss.Total);
             }
 

@@ -70,7 +70,7 @@ public sealed class SubmittingFamiliesTests(PostgresServer postgres) : IAsyncLif
         }
     }
 
-    private static JsonObject Spec(IFamily family, JsonObject own)
+    private static JsonObject Spec(Family family, JsonObject own)
     {
         var spec = JsonSerializer.SerializeToNode(family.Recipe("nano"), Json.Wire)!.AsObject();
         spec["data"]!["dataset"] = "docs";

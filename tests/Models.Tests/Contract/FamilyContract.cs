@@ -11,7 +11,7 @@ namespace Hearth.Tests.Contract;
 /// What every family keeps to at its size nano. A family is in by being in <see cref="Families.All"/>; what it cannot keep
 /// stands in <see cref="Of"/> with the reason.
 /// </summary>
-internal sealed record FamilyContract(IFamily Family)
+internal sealed record FamilyContract(Family Family)
 {
     /// <summary>Largest change of a logit by a later token, fp64. Bit-equal unless batch sizes depend on the tokens.</summary>
     public double Causality { get; init; }

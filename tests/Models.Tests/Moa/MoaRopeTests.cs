@@ -89,7 +89,7 @@ public sealed class MoaRopeTests : IDisposable
         var ids = Small.Ids(2, 12, 40);
         using var quiet = no_grad();
         var before = model.Logits(ids);
-        Assert.All(model.Omegas(ids), omega =>
+        Assert.All(model.Inside(ids).Omegas, omega =>
         {
             Assert.All(omega.HostArray<double>(), w => Assert.InRange(w, 0, 1));
             MoaSmall.Near(ones([2, 12], float64), omega.sum(-1), 1e-12);
@@ -100,7 +100,7 @@ public sealed class MoaRopeTests : IDisposable
             var bias = model.Weight("blocks.1.router.b2").narrow(0, path, 1);
             double open = bias.Number();
             bias.fill_(-1e9);
-            Assert.All(model.Omegas(ids)[1].select(-1, path).HostArray<double>(), w => Assert.Equal(0.0, w));
+            Assert.All(model.Inside(ids).Omegas[1].select(-1, path).HostArray<double>(), w => Assert.Equal(0.0, w));
             Assert.NotEqual(0.0, Small.Difference(before, model.Logits(ids)));
             bias.fill_(open);
         }
@@ -117,7 +117,7 @@ public sealed class MoaRopeTests : IDisposable
         Assert.All(expected.Zip(kept), p => Assert.Equal(p.First, p.Second, 1e-12));
         using var quiet = no_grad();
         var model = MoaSmall.Tiny(new { router_topk = 2 });
-        Assert.All(model.Omegas(Small.Ids(2, 12, 40)), omega => Assert.All(omega.ne(0).to(int64).sum(-1).HostArray<long>(), n => Assert.Equal(2, n)));
+        Assert.All(model.Inside(Small.Ids(2, 12, 40)).Omegas, omega => Assert.All(omega.ne(0).to(int64).sum(-1).HostArray<long>(), n => Assert.Equal(2, n)));
     }
 
     [Fact]

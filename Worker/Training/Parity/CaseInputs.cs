@@ -2,16 +2,16 @@ using System.Text.Json;
 using Hearth.Kernels;
 using static TorchSharp.torch;
 
-namespace Hearth.Models;
+namespace Hearth.Training.Parity;
 
 /// <summary>One result of a parity case.</summary>
 /// <param name="Kind">Under which its largest difference is reported; <c>greedy</c> and <c>drafts</c> must be equal.</param>
 /// <param name="Name">The tensor of the case file that it is compared with.</param>
-public sealed record CaseResult(string Kind, string Name, Tensor Value);
+internal sealed record CaseResult(string Kind, string Name, Tensor Value);
 
-/// <summary>A parity case file as a family reads it.</summary>
+/// <summary>A parity case file as a family's adapter reads it.</summary>
 /// <param name="metadata">The file's <c>case</c> description.</param>
-public sealed class CaseInputs(SafetensorsReader file, JsonElement metadata, ScalarType dtype, Device device)
+internal sealed class CaseInputs(SafetensorsReader file, JsonElement metadata, ScalarType dtype, Device device)
 {
     public JsonElement Metadata { get; } = metadata;
 
