@@ -100,7 +100,7 @@ public sealed record OptimizerSpec
     /// <c>adamw</c>; <c>adamw8bit</c>: the same with moments of large tensors in 8 bits; or <c>muon</c>: Muon for the family's matrices and
     /// Adam for the rest.
     /// </summary>
-    public string Name { get; init; } = "adamw";
+    public string Name { get; init; } = OptimizerKinds.AdamW;
 
     /// <summary><c>32bit</c> or <c>8bit</c>: moments of embedding tables under <c>adamw8bit</c>.</summary>
     public string EmbedState { get; init; } = "32bit";

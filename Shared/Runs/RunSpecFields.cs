@@ -65,7 +65,7 @@ public static class RunSpecFields
         new("train.recompute", FieldKind.Choice, "Block runs each block again in the backward pass: far less memory, up to a third more work.", Choices: ["none", "block"]),
         new("train.exact", FieldKind.Flag, "The same run gives the same bits, on cards of one model; false may be faster, and the run is labelled not exact.", Choices: ["true", "false"]),
         new("train.seed", FieldKind.Integer, "Decides initial weights and data order.", 0, 9_007_199_254_740_991),
-        new("optimizer.name", FieldKind.Choice, "Update rule; adamw8bit keeps large moments in one byte each.", Choices: ["adamw", "adamw8bit", "muon"]),
+        new("optimizer.name", FieldKind.Choice, "Update rule; adamw8bit keeps large moments in one byte each.", Choices: OptimizerKinds.Names),
         new("optimizer.embed_state", FieldKind.Choice, "Moments of embedding tables under adamw8bit.", Choices: ["32bit", "8bit"]),
         new("optimizer.lr", FieldKind.Number, "Peak learning rate, after warm-up.", 1e-9, 10),
         new("optimizer.matrix_lr", FieldKind.Number, "Peak rate of matrices; 0 is lr.", 0, 10),

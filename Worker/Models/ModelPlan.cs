@@ -67,12 +67,13 @@ public abstract class ModelPlan
 
     public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null);
 
-    /// <summary>The plan itself, with the weights that a run keeps without masters marked: matrices and heads with 8-bit moments.</summary>
+    /// <summary>The plan itself, with the weights that a run keeps without masters marked: matrices and heads with coded moments.</summary>
     public ModelPlan Under(TrainSpec train, OptimizerSpec optimizer)
     {
         if (train.Master == "none")
         {
-            _tensors = [.. Tensors.Select(t => t with { Narrow = t.Group != ParameterGroup.Vector && EightBitMoments.Hold(t, optimizer) })];
+            var kind = OptimizerKinds.Of(optimizer);
+            _tensors = [.. Tensors.Select(t => t with { Narrow = t.Group != ParameterGroup.Vector && kind.Codes(t.Parameter, optimizer) })];
         }
 
         return this;
@@ -163,12 +164,11 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             RuntimeBytes);
     }
 
-    // Two moments of Adam in full or in codes, one momentum of Muon, one average.
+    // What the optimizer keeps for each parameter, and one average.
     private static long StateBytes(ModelPlan plan, OptimizerSpec optimizer, long master)
     {
+        var kind = OptimizerKinds.Of(optimizer);
         long average = optimizer.Averages ? plan.Parameters * master : 0;
-        return average + plan.Tensors.Sum(t => EightBitMoments.Hold(t, optimizer)
-            ? EightBitMoments.Bytes(t.Count)
-            : ((2 * t.Count) - (optimizer.Name == "muon" ? t.MuonRows.Sum() * t.Shape[^1] : 0)) * master);
+        return average + plan.Tensors.Sum(t => kind.StateBytes(t.Parameter, optimizer, master));
     }
 }

@@ -114,14 +114,7 @@ public static class RunChecks
 
     private static void WithoutMasters(RunSpec spec, ModelPlan plan, List<FieldError> errors)
     {
-        string? reason = spec switch
-        {
-            { Train.Master: not "none" } => null,
-            { Train.Precision: not "bf16" } => $"train.precision is {spec.Train.Precision}, not bf16",
-            { Optimizer.Name: not "adamw8bit" } => $"optimizer.name is {spec.Optimizer.Name}, not adamw8bit",
-            { Optimizer.Averages: true } => "an average of the weights is kept in fp32",
-            _ => plan.MastersNeeded,
-        };
+        string? reason = spec.Train.Master == "none" ? OptimizerKinds.MastersNeeded(spec.Optimizer, spec.Train.Precision) ?? plan.MastersNeeded : null;
         if (reason is not null)
         {
             errors.Add(new FieldError("train.master", "none", "fp32", $"train.master is none, but {reason}. Allowed: fp32."));

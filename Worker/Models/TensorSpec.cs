@@ -1,3 +1,5 @@
+using Hearth.Runs;
+
 namespace Hearth.Models;
 
 /// <summary>Which update rule and decay a parameter takes (optimizers.md §10a of the family specs).</summary>
@@ -78,6 +80,9 @@ public sealed record TensorSpec(string Name, IReadOnlyList<long> Shape, Paramete
 
     /// <summary>Factor on the learning rate of its group.</summary>
     public double LrScale { get; init; } = 1;
+
+    /// <summary>What an optimizer's state depends on.</summary>
+    public ParameterShape Parameter => new(Count, MuonRows.Sum() * Shape[^1], LooksUp, SkipsEmptyRows);
 
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

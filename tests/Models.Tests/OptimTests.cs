@@ -13,6 +13,26 @@ public sealed class OptimTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
+    public static TheoryData<string> Kinds() => [.. OptimizerKinds.Names];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Every_optimizer_of_the_table_is_built_and_keeps_the_bytes_that_its_row_says(string name)
+    {
+        foreach (var family in Families.All)
+        {
+            using var scope = NewDisposeScope();
+            var model = Contract.FamilyContract.Of(family.Name).Build(float32);
+            var spec = new OptimizerSpec { Name = name };
+            using var optimizer = Optimizer.Create(model, spec);
+
+            long kept = optimizer.State.Sum(s => s.Value.numel() * (s.Value.dtype == uint8 ? 1 : 4));
+
+            Assert.Equal(model.Plan.Tensors.Sum(t => OptimizerKinds.Of(spec).StateBytes(t.Parameter, spec, 4)), kept);
+            Assert.Equal(kept, MemoryForecast.Of(model.Plan, 1, 16, "fp32", spec).Optimizer);
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

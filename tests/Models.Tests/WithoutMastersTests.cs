@@ -25,7 +25,7 @@ public sealed class WithoutMastersTests : IDisposable
 
         Assert.Contains(plan.Tensors, t => t.Narrow);
         Assert.All(plan.Tensors, t => Assert.Equal(t.Narrow ? ScalarType.BFloat16 : ScalarType.Float32, model.Weight(t.Name).dtype));
-        Assert.All(plan.Tensors.Where(t => t.Narrow), t => Assert.True(t.Group != ParameterGroup.Vector && EightBitMoments.Hold(t, Spec)));
+        Assert.All(plan.Tensors.Where(t => t.Narrow), t => Assert.True(t.Group != ParameterGroup.Vector && EightBitMoments.Hold(t.Parameter, Spec)));
         Assert.Equal(ScalarType.Float32, model.Weight("tok_emb").dtype);
     }
 

@@ -12,7 +12,7 @@ internal static class HybridRecipe
     {
         var optimizer = new OptimizerSpec
         {
-            Name = "muon",
+            Name = OptimizerKinds.Muon,
             Lr = 0.03,
             EmbedLr = 0.035,
             VectorLr = 0.025,

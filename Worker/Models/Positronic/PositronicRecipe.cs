@@ -9,7 +9,7 @@ internal static class PositronicRecipe
 
     public static RunSpec Of(PositronicFamily family, string size)
     {
-        var optimizer = new OptimizerSpec { Name = "muon", MatrixLr = 0.02, Lr = 3e-3, EmbedLr = 6e-4, WarmupSteps = 500, WeightDecay = 0.05, GradClip = 1, Ema = 0.999, EmaSchedule = "warmup" };
+        var optimizer = new OptimizerSpec { Name = OptimizerKinds.Muon, MatrixLr = 0.02, Lr = 3e-3, EmbedLr = 6e-4, WarmupSteps = 500, WeightDecay = 0.05, GradClip = 1, Ema = 0.999, EmaSchedule = "warmup" };
         return size == Recipes.Nano
             ? Recipes.Of(
                 family,

@@ -9,7 +9,7 @@ internal static class QovaryxRecipe
     private static readonly LengthCurriculum Lengths = new(
         [new(512, 1_000), new(1024, 3_000), new(2048, 10_000), new(LongestRow, LengthCurriculum.Forever)]);
 
-    private static readonly OptimizerSpec Optimizer = new() { Name = "adamw8bit", Lr = 2e-4, WarmupSteps = 500, WeightDecay = 0.1, GradClip = 1 };
+    private static readonly OptimizerSpec Optimizer = new() { Name = OptimizerKinds.AdamW8Bit, Lr = 2e-4, WarmupSteps = 500, WeightDecay = 0.1, GradClip = 1 };
 
     public static RunSpec Of(QovaryxFamily family, string size) => size switch
     {

@@ -31,7 +31,7 @@ internal static class VuafRecipe
         Recipes.Nano,
         new DataSpec { Dataset = "", SeqLen = Recipes.NanoLength, Tokenizer = TokenizerKinds.SentencePiece },
         new TrainSpec { Steps = 400, BatchTokens = 1024 },
-        new OptimizerSpec { Name = "muon", Lr = 0.01, WarmupSteps = 15, WeightDecay = 0.1, GradClip = 1 },
+        new OptimizerSpec { Name = OptimizerKinds.Muon, Lr = 0.01, WarmupSteps = 15, WeightDecay = 0.1, GradClip = 1 },
         Entropy,
         ("decay_init", "spread"));
 }

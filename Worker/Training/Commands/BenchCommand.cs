@@ -44,7 +44,7 @@ internal static class BenchCommand
         int length = Math.Min(plan.MaxSeqLen, arguments.Integer("--seq-len", 256, 8, 1 << 20));
         int rows = arguments.Integer("--rows", 8, 1, 1 << 16);
         int steps = arguments.Integer("--steps", 10, 1, 1 << 20);
-        var how = new OptimizerSpec { Name = arguments.Text("--optimizer") ?? "adamw", Lr = 1e-4 };
+        var how = new OptimizerSpec { Name = arguments.Text("--optimizer") ?? OptimizerKinds.AdamW, Lr = 1e-4 };
         string master = Master(arguments.Text("--master") ?? "fp32", plan, how);
         string precision = arguments.Text("--precision") ?? "fp32", recompute = Recompute(arguments.Text("--recompute") ?? "none");
         var on = device(arguments.Text("--device") ?? "cpu");
@@ -94,9 +94,9 @@ internal static class BenchCommand
 
     private static string Master(string master, ModelPlan plan, OptimizerSpec how)
     {
-        if (master is not ("fp32" or "none") || (master == "none" && (plan.MastersNeeded is not null || how.Name != "adamw8bit")))
+        if (master is not ("fp32" or "none") || (master == "none" && (plan.MastersNeeded is not null || OptimizerKinds.Find(how.Name) is not { WithoutMasters.Count: > 0 })))
         {
-            throw new BadInputException($"--master is {master}. Allowed: fp32; none with --optimizer adamw8bit, where the family trains so.");
+            throw new BadInputException($"--master is {master}. Allowed: fp32; none with --optimizer {string.Join(" or ", OptimizerKinds.All.Where(k => k.WithoutMasters.Count > 0).Select(k => k.Name))}, where the family trains so.");
         }
 
         plan.Under(new TrainSpec { Master = master }, how);

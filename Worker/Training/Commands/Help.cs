@@ -1,8 +1,10 @@
+using Hearth.Runs;
+
 namespace Hearth.Training.Commands;
 
 internal static class Help
 {
-    private const string Text = """
+    private static readonly string Text = $$"""
         hearth-trainer: trains one model on one device, from one file.
 
           run --job FILE                 obey a job file: events as JSON lines out, commands as JSON lines in
@@ -46,7 +48,7 @@ internal static class Help
           artifact unpack FILE.hyb6 --out FILE.safetensors
           artifact bpb --checkpoint DIR --text FILE [--stride N] [--weights average|raw]
                                          the 16 MB file of a Hybrid checkpoint, and bits per byte
-          bench step [--family F] [--size S] [--optimizer adamw|adamw8bit|muon] [--master fp32|none] [--precision fp32|bf16]
+          bench step [--family F] [--size S] [--optimizer {{string.Join('|', OptimizerKinds.Names)}}] [--master fp32|none] [--precision fp32|bf16]
                      [--recompute none|block] [--rows N] [--seq-len N] [--steps N] [--device D] [--threads N] [--peak-tflops X]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.

@@ -14,7 +14,6 @@ internal static class ModelsCommand
     private const string AsJson = "--json";
     private const int UsualLength = 1024;
     private static readonly string[] Precisions = ["fp32", "bf16"];
-    private static readonly string[] Optimizers = ["adamw", "adamw8bit", "muon"];
 
     public static int Run(ReadOnlySpan<string> args)
     {
@@ -84,7 +83,7 @@ internal static class ModelsCommand
         };
     }
 
-    private static IEnumerable<(string Precision, string Optimizer)> Forecasts() => Precisions.SelectMany(p => Optimizers.Select(o => (p, o)));
+    private static IEnumerable<(string Precision, string Optimizer)> Forecasts() => Precisions.SelectMany(p => OptimizerKinds.Names.Select(o => (p, o)));
 
     private static MemoryForecast Forecast(ModelPlan plan, int rows, int tokens, (string Precision, string Optimizer) how) =>
         MemoryForecast.Of(plan, rows, tokens, how.Precision, new OptimizerSpec { Name = how.Optimizer });

@@ -14,7 +14,7 @@ public sealed class AdamW8Bit(LanguageModel model, OptimizerSpec spec, bool naiv
     : Optimizer(model, new AdamW8BitRule(Slices(model, spec, true), spec, naive), new AdamWRule(Slices(model, spec, false), spec, naive))
 {
     private static IReadOnlyList<Slice> Slices(LanguageModel model, OptimizerSpec spec, bool coded) =>
-        [.. model.Plan.Tensors.Where(t => EightBitMoments.Hold(t, spec) == coded).Select(t => Slice.Whole(model, t, spec))];
+        [.. model.Plan.Tensors.Where(t => EightBitMoments.Hold(t.Parameter, spec) == coded).Select(t => Slice.Whole(model, t, spec))];
 }
 
 /// <summary>

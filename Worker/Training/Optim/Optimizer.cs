@@ -11,6 +11,14 @@ namespace Hearth.Training.Optim;
 /// </summary>
 public abstract class Optimizer : IDisposable
 {
+    private static readonly IReadOnlyDictionary<string, Func<LanguageModel, OptimizerSpec, long, Optimizer>> Builders =
+        new Dictionary<string, Func<LanguageModel, OptimizerSpec, long, Optimizer>>(StringComparer.Ordinal)
+        {
+            [OptimizerKinds.AdamW] = (model, spec, seed) => new AdamW(model, spec) { Seed = seed },
+            [OptimizerKinds.AdamW8Bit] = (model, spec, seed) => new AdamW8Bit(model, spec) { Seed = seed },
+            [OptimizerKinds.Muon] = (model, spec, seed) => new MuonAdam(model, spec) { Seed = seed },
+        };
+
     private readonly Tensor[] _weights;
     private readonly UpdateRule[] _rules;
     private double _scale = 1;
@@ -32,13 +40,9 @@ public abstract class Optimizer : IDisposable
 
     /// <summary>The optimizer that a spec names.</summary>
     /// <exception cref="BadInputException">There is none of that name.</exception>
-    public static Optimizer Create(LanguageModel model, OptimizerSpec spec, long seed = 0) => spec.Name switch
-    {
-        "adamw" => new AdamW(model, spec) { Seed = seed },
-        "adamw8bit" => new AdamW8Bit(model, spec) { Seed = seed },
-        "muon" => new MuonAdam(model, spec) { Seed = seed },
-        _ => throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: adamw, adamw8bit, muon."),
-    };
+    public static Optimizer Create(LanguageModel model, OptimizerSpec spec, long seed = 0) => Builders.TryGetValue(spec.Name, out var build)
+        ? build(model, spec, seed)
+        : throw new BadInputException($"optimizer.name is {spec.Name}. Allowed: {string.Join(", ", OptimizerKinds.Names)}.");
 
     public void ClearGradients()
     {

@@ -1,11 +1,6 @@
-using Hearth.Runs;
+namespace Hearth.Runs;
 
-namespace Hearth.Models;
-
-/// <summary>
-/// Which parameters of an <c>adamw8bit</c> run keep their moments as 8-bit codes, and in how many bytes. Pure: the memory forecast
-/// asks as well as the optimizer.
-/// </summary>
+/// <summary>Which parameters of an <c>adamw8bit</c> run keep their moments as 8-bit codes, and in how many bytes.</summary>
 public static class EightBitMoments
 {
     /// <summary>Neighbouring elements that share one scale.</summary>
@@ -20,11 +15,10 @@ public static class EightBitMoments
     /// True for large tensors, save embedding tables unless <see cref="OptimizerSpec.EmbedState"/> says so (stable embeddings,
     /// arXiv 2110.02861 §2.3), and save those whose untouched rows must keep their moments exactly.
     /// </summary>
-    public static bool Hold(TensorSpec tensor, OptimizerSpec optimizer) =>
-        optimizer.Name == "adamw8bit"
-        && tensor.Count >= LeastElements
-        && !tensor.SkipsEmptyRows
-        && (!tensor.LooksUp || optimizer.EmbedState == "8bit");
+    public static bool Hold(ParameterShape parameter, OptimizerSpec optimizer) =>
+        parameter.Elements >= LeastElements
+        && !parameter.SkipsEmptyRows
+        && (!parameter.LooksUp || optimizer.EmbedState == "8bit");
 
     public static long Blocks(long count) => (count + BlockSize - 1) / BlockSize;
 
