@@ -136,6 +136,9 @@ public abstract class LanguageModel
             parameter.grad = null;
         }
     }
+
+    /// <summary>The parameters for the modules that declare them.</summary>
+    protected Weights Declared => Weights.Of(Weight);
 }
 
 /// <summary>Incremental decoding: each call takes the next tokens and gives their logits.</summary>

@@ -27,7 +27,7 @@ public abstract class ModelPlan
 
     public abstract int MaxSeqLen { get; }
 
-    public IReadOnlyList<TensorSpec> Tensors => _tensors ??= [.. ListTensors()];
+    public IReadOnlyList<TensorSpec> Tensors => _tensors ??= Weights.Noted(Declare);
 
     /// <summary>Whether training can run on quantised weights (<see cref="TrainingStep.Quantize"/>).</summary>
     public virtual bool Quantizes => false;
@@ -79,7 +79,8 @@ public abstract class ModelPlan
         return this;
     }
 
-    protected abstract IEnumerable<TensorSpec> ListTensors();
+    /// <summary>Declares every parameter, by making the model's modules.</summary>
+    protected abstract void Declare(Weights weights);
 }
 
 /// <param name="Loops">Most loops that a looped model runs for a token (<see cref="IEarlyExit"/>); 1 = it has no loop.</param>

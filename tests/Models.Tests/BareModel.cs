@@ -38,6 +38,12 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
 
         public override LanguageModel Build(ScalarType dtype, Device device, long seed, ScalarType? compute = null) => throw new NotSupportedException();
 
-        protected override IEnumerable<TensorSpec> ListTensors() => _tensors;
+        protected override void Declare(Weights weights)
+        {
+            foreach (var tensor in _tensors)
+            {
+                weights.Take(tensor);
+            }
+        }
     }
 }

@@ -37,14 +37,7 @@ public sealed record DecisionHeadConfig(int Dim, double NormEps, double Weight, 
         };
     }
 
-    public IEnumerable<TensorSpec> Tensors() =>
-    [
-        TensorSpec.Norm("decision.norm", Dim),
-        TensorSpec.Matrix("decision.w", Classes, Dim, Init.Xavier()) with { MuonRows = [] },
-        new TensorSpec("decision.b", [Classes], ParameterGroup.Vector, Init.Zeros),
-    ];
-
-    public DecisionHead Build(Func<string, Tensor> weight) => new(this, weight);
+    public DecisionHead Build(Weights w) => new(this, w);
 }
 
 /// <param name="Decision">Σ w·CE over rows with a class.</param>
@@ -53,11 +46,11 @@ public sealed record DecisionHeadConfig(int Dim, double NormEps, double Weight, 
 /// <param name="Rows">Their number.</param>
 public sealed record DecisionSums(Tensor Decision, double Weight, Tensor Calibration, double Rows);
 
-public sealed class DecisionHead(DecisionHeadConfig config, Func<string, Tensor> weight)
+public sealed class DecisionHead(DecisionHeadConfig config, Weights w)
 {
-    private readonly Tensor _norm_D = weight("decision.norm");
-    private readonly Tensor _weight_CD = weight("decision.w");
-    private readonly Tensor _bias_C = weight("decision.b");
+    private readonly Tensor _norm_D = w.Norm("norm", config.Dim);
+    private readonly Tensor _weight_CD = w.Factor("w", DecisionHeadConfig.Classes, config.Dim, Init.Xavier());
+    private readonly Tensor _bias_C = w.Vector("b", Init.Zeros, DecisionHeadConfig.Classes);
 
     /// <summary>Logits [B,C] in at least fp32.</summary>
     public Tensor Logits(Tensor text_BTD, RowExtras extras, ScalarType compute)

@@ -19,35 +19,33 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
     /// <summary>Null = no images.</summary>
     public PatchEncoderConfig? Patches { get; init; }
 
-    public IEnumerable<TensorSpec> Tensors()
-    {
-        yield return new TensorSpec("tok_emb", [Vocab, Dim], ParameterGroup.Embed, Init.Normal(0.02));
-        if (!TieEmbeddings)
-        {
-            yield return new TensorSpec("lm_head", [Vocab, Dim], ParameterGroup.Embed, Init.Xavier()) { LooksUp = false };
-        }
-
-        foreach (var (layer, index) in Layers.Select((layer, index) => (layer, index)))
-        {
-            foreach (var tensor in layer.Tensors($"blocks.{index}"))
-            {
-                yield return tensor;
-            }
-        }
-
-        yield return TensorSpec.Norm("final_norm", Dim);
-        foreach (var tensor in (TensorSpec[])[.. Mtp.Tensors(Dim), .. Decision?.Tensors() ?? [], .. Patches?.Tensors() ?? []])
-        {
-            yield return tensor;
-        }
-    }
-
     public double MultiplyAdds(int seqLen) =>
         Layers.Sum(l => l.MultiplyAdds(seqLen)) + Mtp.MultiplyAdds(Dim, seqLen) + ((double)Mtp.Heads * Vocab * Dim);
 
     /// <summary>Blocks are layers and further-token modules; outside are the embedding and, of each head, its norm and the rows' gradient.</summary>
     public ActivationCosts Activations(int seqLen) =>
         new([.. Layers.Select(l => l.Activations(seqLen)), .. Mtp.Activations(Dim, seqLen)], Dim, Dim * (1.0 + (6 * Mtp.Heads)));
+}
+
+/// <summary>The modules of a decoder, in the order of its parameters.</summary>
+internal sealed class DecoderParts(DecoderConfig config, Weights w)
+{
+    internal Tensor Embedding_VD { get; } = w.Take(new TensorSpec("tok_emb", [config.Vocab, config.Dim], ParameterGroup.Embed, Init.Normal(0.02)) { Decays = true });
+
+    /// <summary>Null where the embedding is the head.</summary>
+    internal Tensor? Head_VD { get; } = config.TieEmbeddings
+        ? null
+        : w.Take(new TensorSpec("lm_head", [config.Vocab, config.Dim], ParameterGroup.Embed, Init.Xavier()) { Decays = true, LooksUp = false });
+
+    internal Layer[] Layers { get; } = [.. config.Layers.Select((layer, i) => layer.Build(w.Under($"blocks.{i}")))];
+
+    internal Tensor FinalNorm_D { get; } = w.Norm("final_norm", config.Dim);
+
+    internal MtpModule[] Mtp { get; } = config.Mtp.Build(config.Dim, w);
+
+    internal DecisionHead? Decision { get; } = config.Decision?.Build(w.Under("decision"));
+
+    internal PatchEncoder? Patches { get; } = config.Patches?.Build(w.Under("chart"));
 }
 
 /// <summary>Weights of the routers' losses in the total, each a mean over the routers and micro-batches.</summary>
@@ -74,13 +72,9 @@ public sealed partial class Decoder : LanguageModel
         _config = config;
         _compute = compute;
         _rope = new RopeTables(dtype, device);
-        _layers = [.. config.Layers.Select((layer, i) => layer.Build(Weight, $"blocks.{i}"))];
-        _mtp = config.Mtp.Build(Weight);
-        _decision = config.Decision?.Build(Weight);
-        _patches = config.Patches?.Build(Weight);
-        _embedding_VD = Weight("tok_emb");
-        _head_VD = config.TieEmbeddings ? _embedding_VD : Weight("lm_head");
-        _finalNorm_D = Weight("final_norm");
+        var parts = new DecoderParts(config, Declared);
+        (_layers, _mtp, _decision, _patches) = (parts.Layers, parts.Mtp, parts.Decision, parts.Patches);
+        (_embedding_VD, _head_VD, _finalNorm_D) = (parts.Embedding_VD, parts.Head_VD ?? parts.Embedding_VD, parts.FinalNorm_D);
         _weights = ListTerms();
         Terms = [.. _weights.Select(t => t.Name)];
     }

@@ -17,26 +17,17 @@ public sealed record GqaAttentionConfig(int Dim, int Heads, int KvHeads, double 
     // Of the scores the CPU keeps the lower half and has one block of them at work; kernels on CUDA keep none.
     public override double Activations(int seqLen) => (8.0 * Dim) + (1.0 * Heads * seqLen);
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Matrix(prefix + ".q", Dim, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".k", KvHeads * HeadDim, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".v", KvHeads * HeadDim, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".o", Dim, Dim, Init.Xavier(OutScale)),
-        .. QkNorm ? [TensorSpec.Norm(prefix + ".q_norm", HeadDim), TensorSpec.Norm(prefix + ".k_norm", HeadDim)] : Array.Empty<TensorSpec>(),
-    ];
-
-    public override Mixer Build(Func<string, Tensor> weight, string prefix) => new GqaAttention(this, weight, prefix);
+    public override Mixer Build(Weights w) => new GqaAttention(this, w);
 }
 
-internal sealed class GqaAttention(GqaAttentionConfig config, Func<string, Tensor> weight, string prefix) : Mixer
+internal sealed class GqaAttention(GqaAttentionConfig config, Weights w) : Mixer
 {
-    private readonly Tensor _q = weight(prefix + ".q");
-    private readonly Tensor _k = weight(prefix + ".k");
-    private readonly Tensor _v = weight(prefix + ".v");
-    private readonly Tensor _o = weight(prefix + ".o");
-    private readonly Tensor? _qNorm_N = config.QkNorm ? weight(prefix + ".q_norm") : null;
-    private readonly Tensor? _kNorm_N = config.QkNorm ? weight(prefix + ".k_norm") : null;
+    private readonly Tensor _q = w.Matrix("q", config.Dim, config.Dim, Init.Xavier());
+    private readonly Tensor _k = w.Matrix("k", config.KvHeads * config.HeadDim, config.Dim, Init.Xavier());
+    private readonly Tensor _v = w.Matrix("v", config.KvHeads * config.HeadDim, config.Dim, Init.Xavier());
+    private readonly Tensor _o = w.Matrix("o", config.Dim, config.Dim, Init.Xavier(config.OutScale));
+    private readonly Tensor? _qNorm_N = config.QkNorm ? w.Norm("q_norm", config.HeadDim) : null;
+    private readonly Tensor? _kNorm_N = config.QkNorm ? w.Norm("k_norm", config.HeadDim) : null;
 
     public override MixerState NewState() => new KvCache();
 

@@ -42,9 +42,8 @@ public abstract class MixerState : IDisposable
 /// <summary>A block that mixes over time: attention, a scan, a shift. The first of the two seams of a layer.</summary>
 public abstract record MixerConfig
 {
-    public abstract IEnumerable<TensorSpec> Tensors(string prefix);
-
-    public abstract Mixer Build(Func<string, Tensor> weight, string prefix);
+    /// <summary>The module, which declares its parameters.</summary>
+    public abstract Mixer Build(Weights w);
 
     /// <summary>Multiply-adds per token, forward.</summary>
     public abstract double MultiplyAdds(int seqLen);
@@ -64,9 +63,8 @@ public abstract class Mixer
 /// <summary>A block that mixes over channels, token by token. The second seam of a layer.</summary>
 public abstract record FeedForwardConfig
 {
-    public abstract IEnumerable<TensorSpec> Tensors(string prefix);
-
-    public abstract FeedForward Build(Func<string, Tensor> weight, string prefix);
+    /// <summary>The module, which declares its parameters.</summary>
+    public abstract FeedForward Build(Weights w);
 
     public abstract double MultiplyAdds { get; }
 
@@ -81,27 +79,19 @@ public abstract class FeedForward
 /// <summary>One residual layer: x ← x + mixer(norm x), x ← x + ffn(norm x).</summary>
 public sealed record LayerConfig(int Dim, double NormEps, MixerConfig Mixer, FeedForwardConfig FeedForward)
 {
-    public IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Norm(prefix + ".attn_norm", Dim),
-        .. Mixer.Tensors(prefix),
-        TensorSpec.Norm(prefix + ".ffn_norm", Dim),
-        .. FeedForward.Tensors(prefix + ".ffn"),
-    ];
-
-    public Layer Build(Func<string, Tensor> weight, string prefix) => new(this, weight, prefix);
+    public Layer Build(Weights w) => new(this, w);
 
     public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + FeedForward.MultiplyAdds;
 
     public double Activations(int seqLen) => (4 * Dim) + Mixer.Activations(seqLen) + FeedForward.Activations;
 }
 
-public sealed class Layer(LayerConfig config, Func<string, Tensor> weight, string prefix)
+public sealed class Layer(LayerConfig config, Weights w)
 {
-    private readonly Tensor _mixerNorm_D = weight(prefix + ".attn_norm");
-    private readonly Tensor _ffnNorm_D = weight(prefix + ".ffn_norm");
-    private readonly Mixer _mixer = config.Mixer.Build(weight, prefix);
-    private readonly FeedForward _ffn = config.FeedForward.Build(weight, prefix + ".ffn");
+    private readonly Tensor _mixerNorm_D = w.Norm("attn_norm", config.Dim);
+    private readonly Mixer _mixer = config.Mixer.Build(w);
+    private readonly Tensor _ffnNorm_D = w.Norm("ffn_norm", config.Dim);
+    private readonly FeedForward _ffn = config.FeedForward.Build(w.Under("ffn"));
 
     public MixerState NewState() => _mixer.NewState();
 

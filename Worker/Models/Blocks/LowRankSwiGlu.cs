@@ -15,22 +15,13 @@ public sealed record LowRankSwiGluConfig(int Dim, int Hidden, int Rank, double D
 
     public override double Activations => (4.0 * Hidden) + (3.0 * Rank) + Dim;
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-        [.. Factors(prefix + ".gate", Dim, Hidden, 1), .. Factors(prefix + ".up", Dim, Hidden, 1), .. Factors(prefix + ".down", Hidden, Dim, DownScale)];
+    public override FeedForward Build(Weights w) => new LowRankSwiGlu(this, w);
 
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new LowRankSwiGlu(weight, prefix);
-
-    private TensorSpec[] Factors(string name, int input, int output, double scale) =>
-    [
-        TensorSpec.Matrix(name + "_a", Rank, input, Init.Normal(Math.Sqrt(2.0 / (Dim + Hidden)))) with { MuonRows = [] },
-        TensorSpec.Matrix(name + "_b", output, Rank, Init.Normal(scale / Math.Sqrt(Rank))) with { MuonRows = [] },
-    ];
-
-    private sealed class LowRankSwiGlu(Func<string, Tensor> weight, string prefix) : FeedForward
+    private sealed class LowRankSwiGlu(LowRankSwiGluConfig config, Weights w) : FeedForward
     {
-        private readonly Product _gate = new(weight, prefix + ".gate");
-        private readonly Product _up = new(weight, prefix + ".up");
-        private readonly Product _down = new(weight, prefix + ".down");
+        private readonly Product _gate = new(config, w, "gate", config.Dim, config.Hidden, 1);
+        private readonly Product _up = new(config, w, "up", config.Dim, config.Hidden, 1);
+        private readonly Product _down = new(config, w, "down", config.Hidden, config.Dim, config.DownScale);
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {
@@ -39,10 +30,10 @@ public sealed record LowRankSwiGluConfig(int Dim, int Hidden, int Rank, double D
         }
     }
 
-    private sealed class Product(Func<string, Tensor> weight, string name)
+    private sealed class Product(LowRankSwiGluConfig config, Weights w, string name, int input, int output, double scale)
     {
-        private readonly Tensor _a = weight(name + "_a");
-        private readonly Tensor _b = weight(name + "_b");
+        private readonly Tensor _a = w.Factor(name + "_a", config.Rank, input, Init.Normal(Math.Sqrt(2.0 / (config.Dim + config.Hidden))));
+        private readonly Tensor _b = w.Factor(name + "_b", output, config.Rank, Init.Normal(scale / Math.Sqrt(config.Rank)));
 
         public Tensor Apply(Tensor x, ForwardContext context) =>
             Functions.Linear(Functions.Linear(x, _a, context.Compute), _b, context.Compute);

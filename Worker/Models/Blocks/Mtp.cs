@@ -11,10 +11,7 @@ namespace Hearth.Models.Blocks;
 /// <param name="Block">A transformer layer per module; null = u + W_res·silu(u), W_res zero at the start.</param>
 public sealed record MtpConfig(int Heads, double Weight, double NormEps, LayerConfig? Block)
 {
-    public IEnumerable<TensorSpec> Tensors(int dim) => Enumerable.Range(1, Math.Max(0, Heads - 1)).SelectMany(k => Module($"mtp.{k}", dim));
-
-    public MtpModule[] Build(Func<string, Tensor> weight) =>
-        [.. Enumerable.Range(1, Math.Max(0, Heads - 1)).Select(k => new MtpModule(this, weight, $"mtp.{k}"))];
+    public MtpModule[] Build(int dim, Weights w) => [.. Enumerable.Range(1, Math.Max(0, Heads - 1)).Select(k => new MtpModule(this, dim, w.Under($"mtp.{k}")))];
 
     public double MultiplyAdds(int dim, int seqLen) =>
         (Heads - 1) * ((2.0 * dim * dim) + (Block?.MultiplyAdds(seqLen) ?? (double)dim * dim));
@@ -22,25 +19,16 @@ public sealed record MtpConfig(int Heads, double Weight, double NormEps, LayerCo
     /// <summary>Of each module.</summary>
     public IEnumerable<double> Activations(int dim, int seqLen) =>
         Enumerable.Repeat((8.0 * dim) + (Block?.Activations(seqLen) ?? 2.0 * dim), Math.Max(0, Heads - 1));
-
-    private IEnumerable<TensorSpec> Module(string prefix, int dim) =>
-    [
-        TensorSpec.Norm(prefix + ".norm_h", dim),
-        TensorSpec.Norm(prefix + ".norm_e", dim),
-        TensorSpec.Matrix(prefix + ".proj", dim, 2 * dim, Init.Xavier()),
-        .. Block?.Tensors(prefix + ".block") ?? [TensorSpec.Matrix(prefix + ".res", dim, dim, Init.Zeros)],
-        TensorSpec.Norm(prefix + ".norm_out", dim),
-    ];
 }
 
-public sealed class MtpModule(MtpConfig config, Func<string, Tensor> weight, string prefix)
+public sealed class MtpModule(MtpConfig config, int dim, Weights w)
 {
-    private readonly Tensor _normH_D = weight(prefix + ".norm_h");
-    private readonly Tensor _normE_D = weight(prefix + ".norm_e");
-    private readonly Tensor _proj = weight(prefix + ".proj");
-    private readonly Layer? _block = config.Block?.Build(weight, prefix + ".block");
-    private readonly Tensor? _res = config.Block is null ? weight(prefix + ".res") : null;
-    private readonly Tensor _normOut_D = weight(prefix + ".norm_out");
+    private readonly Tensor _normH_D = w.Norm("norm_h", dim);
+    private readonly Tensor _normE_D = w.Norm("norm_e", dim);
+    private readonly Tensor _proj = w.Matrix("proj", dim, 2 * dim, Init.Xavier());
+    private readonly Layer? _block = config.Block?.Build(w.Under("block"));
+    private readonly Tensor? _res = config.Block is null ? w.Matrix("res", dim, dim, Init.Zeros) : null;
+    private readonly Tensor _normOut_D = w.Norm("norm_out", dim);
 
     /// <summary>What the module's block keeps of rows before; null where it has no block.</summary>
     public MixerState? NewState() => _block?.NewState();

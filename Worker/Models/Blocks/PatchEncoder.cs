@@ -10,38 +10,24 @@ public sealed record PatchEncoderConfig(int Dim, double NormEps)
 {
     public const int Patch = 16;
 
+    public PatchEncoder Build(Weights w) => new(this, w);
+}
+
+public sealed class PatchEncoder(PatchEncoderConfig config, Weights w)
+{
     private const int Colours = 3;
     private const int Channels = 64;
     private const int FirstStride = 8;
     private const int SecondStride = 2;
 
-    public IEnumerable<TensorSpec> Tensors() =>
-    [
-        .. Conv("chart.conv1", Colours, Channels, FirstStride),
-        .. Conv("chart.conv2", Channels, Dim, SecondStride),
-        TensorSpec.Norm("chart.norm", Dim),
-    ];
-
-    public PatchEncoder Build(Func<string, Tensor> weight) => new(this, weight);
-
-    // Xavier's fans of a kernel are its channels times its area.
-    private static TensorSpec[] Conv(string name, int input, int output, int size) =>
-    [
-        new TensorSpec(name + ".w", [output, input, size, size], ParameterGroup.Matrix, Init.Xavier(1.0 / size)),
-        new TensorSpec(name + ".b", [output], ParameterGroup.Vector, Init.Zeros),
-    ];
-}
-
-public sealed class PatchEncoder(PatchEncoderConfig config, Func<string, Tensor> weight)
-{
     // Pixels in [0,1] become centred.
     private const double Middle = 0.5;
 
-    private readonly Tensor _first = weight("chart.conv1.w");
-    private readonly Tensor _firstBias = weight("chart.conv1.b");
-    private readonly Tensor _second = weight("chart.conv2.w");
-    private readonly Tensor _secondBias = weight("chart.conv2.b");
-    private readonly Tensor _norm_D = weight("chart.norm");
+    private readonly Tensor _first = Kernel(w, "conv1.w", Channels, Colours, FirstStride);
+    private readonly Tensor _firstBias = w.Vector("conv1.b", Init.Zeros, Channels);
+    private readonly Tensor _second = Kernel(w, "conv2.w", config.Dim, Channels, SecondStride);
+    private readonly Tensor _secondBias = w.Vector("conv2.b", Init.Zeros, config.Dim);
+    private readonly Tensor _norm_D = w.Norm("norm", config.Dim);
 
     /// <summary>Tokens of one image of a batch [B,3,H,W].</summary>
     /// <exception cref="ArgumentException">A side that is no multiple of 16, or another shape.</exception>
@@ -74,6 +60,10 @@ public sealed class PatchEncoder(PatchEncoderConfig config, Func<string, Tensor>
         var x_IDHW = nn.functional.conv2d(wide, _second, _secondBias, [_second.size(-1), _second.size(-1)]);
         return Functions.RmsNorm(x_IDHW.flatten(2).transpose(1, 2).contiguous(), _norm_D, config.NormEps);
     }
+
+    // Xavier's fans of a kernel are its channels times its area.
+    private static Tensor Kernel(Weights w, string name, int output, int input, int size) =>
+        w.Take(new TensorSpec(name, [output, input, size, size], ParameterGroup.Matrix, Init.Xavier(1.0 / size)));
 
     private static Tensor Index(long[] values, Tensor like) => tensor(values).to(like.device);
 }

@@ -49,18 +49,12 @@ public sealed record RoutedFeedForwardConfig(FeedForwardConfig Expert, int Dim, 
 
     public override double Activations => (TopK * (Expert.Activations + Dim)) + (3.0 * Experts);
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        new TensorSpec(prefix + ".router", [Experts, Dim], ParameterGroup.Vector, Init.Normal(0.02)),
-        .. Enumerable.Range(0, Experts).SelectMany(e => Expert.Tensors($"{prefix}.expert{e}")),
-    ];
+    public override FeedForward Build(Weights w) => new Routed(this, w);
 
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new Routed(this, weight, prefix);
-
-    private sealed class Routed(RoutedFeedForwardConfig config, Func<string, Tensor> weight, string prefix) : FeedForward
+    private sealed class Routed(RoutedFeedForwardConfig config, Weights w) : FeedForward
     {
-        private readonly Tensor _router_ED = weight(prefix + ".router");
-        private readonly FeedForward[] _experts = [.. Enumerable.Range(0, config.Experts).Select(e => config.Expert.Build(weight, $"{prefix}.expert{e}"))];
+        private readonly Tensor _router_ED = w.Vector("router", Init.Normal(0.02), config.Experts, config.Dim);
+        private readonly FeedForward[] _experts = [.. Enumerable.Range(0, config.Experts).Select(e => config.Expert.Build(w.Under($"expert{e}")))];
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {

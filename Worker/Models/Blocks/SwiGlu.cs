@@ -11,20 +11,13 @@ public sealed record SwiGluConfig(int Dim, int Hidden, double DownScale) : FeedF
 
     public override double Activations => (4.0 * Hidden) + Dim;
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Matrix(prefix + ".gate", Hidden, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".up", Hidden, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".down", Dim, Hidden, Init.Xavier(DownScale)),
-    ];
+    public override FeedForward Build(Weights w) => new SwiGlu(this, w);
 
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new SwiGlu(weight, prefix);
-
-    private sealed class SwiGlu(Func<string, Tensor> weight, string prefix) : FeedForward
+    private sealed class SwiGlu(SwiGluConfig config, Weights w) : FeedForward
     {
-        private readonly Tensor _gate_FD = weight(prefix + ".gate");
-        private readonly Tensor _up_FD = weight(prefix + ".up");
-        private readonly Tensor _down_DF = weight(prefix + ".down");
+        private readonly Tensor _gate_FD = w.Matrix("gate", config.Hidden, config.Dim, Init.Xavier());
+        private readonly Tensor _up_FD = w.Matrix("up", config.Hidden, config.Dim, Init.Xavier());
+        private readonly Tensor _down_DF = w.Matrix("down", config.Dim, config.Hidden, Init.Xavier(config.DownScale));
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {

@@ -13,15 +13,13 @@ public sealed record TernarySwiGluConfig(SwiGluConfig Latent, double NormEps, bo
 
     public override double Activations => (2 * Latent.Activations) + Latent.Dim;
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) => Latent.Tensors(prefix);
+    public override FeedForward Build(Weights w) => new TernarySwiGlu(this, w);
 
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new TernarySwiGlu(this, weight, prefix);
-
-    private sealed class TernarySwiGlu(TernarySwiGluConfig config, Func<string, Tensor> weight, string prefix) : FeedForward
+    private sealed class TernarySwiGlu(TernarySwiGluConfig config, Weights w) : FeedForward
     {
-        private readonly Tensor _gate_FD = weight(prefix + ".gate");
-        private readonly Tensor _up_FD = weight(prefix + ".up");
-        private readonly Tensor _down_DF = weight(prefix + ".down");
+        private readonly Tensor _gate_FD = w.Matrix("gate", config.Latent.Hidden, config.Latent.Dim, Init.Xavier());
+        private readonly Tensor _up_FD = w.Matrix("up", config.Latent.Hidden, config.Latent.Dim, Init.Xavier());
+        private readonly Tensor _down_DF = w.Matrix("down", config.Latent.Dim, config.Latent.Hidden, Init.Xavier(config.Latent.DownScale));
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {

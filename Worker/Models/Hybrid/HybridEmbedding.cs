@@ -8,15 +8,18 @@ namespace Hearth.Models.Hybrid;
 /// The first rows of the residual stream: token plus hashed token pair, normed, then smeared with the row before by a gate
 /// per channel; and the value embedding beside them.
 /// </summary>
-internal sealed class HybridEmbedding(HybridConfig config, Func<string, Tensor> weight)
+internal sealed class HybridEmbedding(HybridConfig config, Weights w)
 {
-    private readonly Tensor _tokens_VD = weight("tok_emb");
-    private readonly Tensor _pairs = weight("bigram.embed");
-    private readonly Tensor _pairsProj = weight("bigram.proj");
-    private readonly Tensor _pairsScale_1 = weight("bigram.scale");
-    private readonly Tensor _gate_D = weight("smear.gate");
-    private readonly Tensor _values = weight("ve.embed");
-    private readonly Tensor _valuesProj = weight("ve.proj");
+    private readonly Tensor _tokens_VD = w.Table("tok_emb", config.VocabSize, config.DModel, Init.Normal(0.005));
+    private readonly Tensor _pairs = w.Table("bigram.embed", config.BigramVocab, config.BigramDim, Init.Zeros);
+    private readonly Tensor _pairsProj = w.Matrix("bigram.proj", config.DModel, config.BigramDim, Init.Orthogonal(1 / Math.Sqrt(2.0 * config.NLayer)));
+    private readonly Tensor _pairsScale_1 = w.Decayed("bigram.scale", Init.Constant(0.05), 1);
+    private readonly Tensor _gate_D = w.Decayed("smear.gate", Init.Constant(0), config.DModel);
+    private readonly Tensor _values = w.Table("ve.embed", config.VocabSize, config.VeDim, Init.Normal(0.02));
+    private readonly Tensor _valuesProj = w.Matrix("ve.proj", config.KvDim, config.VeDim, Init.Orthogonal());
+
+    /// <summary>The table of tokens, which is the head too.</summary>
+    internal Tensor Head_VD => _tokens_VD;
 
     /// <summary>The stream's first rows [B,T,D]; <paramref name="state"/> goes on after the rows it has seen.</summary>
     internal Tensor Forward(Tensor ids_BT, HybridContext context, EmbeddingState? state)

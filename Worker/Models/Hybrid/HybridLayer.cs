@@ -17,29 +17,15 @@ internal abstract class HybridMixer
 /// <c>u = m₀⊙x + m₁⊙x₀</c>, <c>u' = u + a⊙Mix(RMS(u)·ρ)</c>, <c>x = u' + b⊙MLP(RMS(u')·ρ)</c> with x₀ the embedding's rows;
 /// ρ = 1/√(i+1) in attention layers, 1 elsewhere. The MLP is <c>proj(leaky(fc x)²)</c>.
 /// </summary>
-internal sealed class HybridLayer
+internal sealed class HybridLayer(HybridConfig config, int index, Tensor? valueScale_1, Weights w)
 {
-    private readonly HybridConfig _config;
-    private readonly HybridMixer _mixer;
-    private readonly double _damping;
-    private readonly Tensor _residMix_2D;
-    private readonly Tensor _attnScale_D;
-    private readonly Tensor _mlpScale_D;
-    private readonly Tensor _fc_FD;
-    private readonly Tensor _proj_DF;
-
-    internal HybridLayer(HybridConfig config, int index, Func<string, Tensor> weight)
-    {
-        string prefix = $"blocks.{index}";
-        _config = config;
-        _mixer = config.Attends(index) ? new WindowAttention(config, index, weight) : new TokenShift(weight, prefix);
-        _damping = config.Attends(index) ? 1 / Math.Sqrt(index + 1) : 1;
-        _residMix_2D = weight(prefix + ".resid_mix");
-        _attnScale_D = weight(prefix + ".attn_scale");
-        _mlpScale_D = weight(prefix + ".mlp_scale");
-        _fc_FD = weight(prefix + ".fc");
-        _proj_DF = weight(prefix + ".mlp_proj");
-    }
+    private readonly HybridMixer _mixer = config.Attends(index) ? new WindowAttention(config, index, valueScale_1, w) : new TokenShift(config, w);
+    private readonly double _damping = config.Attends(index) ? 1 / Math.Sqrt(index + 1) : 1;
+    private readonly Tensor _fc_FD = w.Matrix("fc", config.Hidden, config.DModel, Init.Orthogonal());
+    private readonly Tensor _proj_DF = w.Matrix("mlp_proj", config.DModel, config.Hidden, Init.Zeros);
+    private readonly Tensor _attnScale_D = w.Decayed("attn_scale", Init.Constant(1), config.DModel);
+    private readonly Tensor _mlpScale_D = w.Decayed("mlp_scale", Init.Constant(1), config.DModel);
+    private readonly Tensor _residMix_2D = w.Decayed("resid_mix", Init.FirstRow, 2, config.DModel);
 
     internal MixerState NewState() => _mixer.NewState();
 
@@ -52,12 +38,12 @@ internal sealed class HybridLayer
 
     private Tensor Norm(Tensor x_BTD)
     {
-        var normed_BTD = Functions.RmsNorm(x_BTD, _config.NormEps);
+        var normed_BTD = Functions.RmsNorm(x_BTD, config.NormEps);
         return _damping == 1 ? normed_BTD : normed_BTD * _damping;
     }
 
     private Tensor Mlp(Tensor x_BTD, HybridContext context) =>
-        context.Linear(context.Linear(x_BTD, _fc_FD).leaky_relu(_config.MlpSlope).pow(2), _proj_DF);
+        context.Linear(context.Linear(x_BTD, _fc_FD).leaky_relu(config.MlpSlope).pow(2), _proj_DF);
 }
 
 /// <summary>The last row of a text so far, for what looks one token back.</summary>
@@ -89,13 +75,13 @@ internal sealed class LastRow : MixerState
 /// <c>x_r = σ(μ_r)⊙x + (1−σ(μ_r))⊙x₋₁</c>, the same with μ_k; <c>σ(W_r x_r) ⊙ W_v(relu(W_k x_k)²)</c>: RWKV's channel mix
 /// (Peng et al., arXiv 2305.13048 §3.1) as the mixer over time. One token back, no further.
 /// </summary>
-internal sealed class TokenShift(Func<string, Tensor> weight, string prefix) : HybridMixer
+internal sealed class TokenShift(HybridConfig config, Weights w) : HybridMixer
 {
-    private readonly Tensor _mixR_D = weight(prefix + ".mix_r");
-    private readonly Tensor _mixK_D = weight(prefix + ".mix_k");
-    private readonly Tensor _r_DD = weight(prefix + ".W_r");
-    private readonly Tensor _k_DD = weight(prefix + ".W_k");
-    private readonly Tensor _v_DD = weight(prefix + ".W_v");
+    private readonly Tensor _mixR_D = w.Decayed("mix_r", Init.Constant(0.5), config.DModel);
+    private readonly Tensor _mixK_D = w.Decayed("mix_k", Init.Constant(0.5), config.DModel);
+    private readonly Tensor _r_DD = w.Matrix("W_r", config.DModel, config.DModel, Init.Orthogonal());
+    private readonly Tensor _k_DD = w.Matrix("W_k", config.DModel, config.DModel, Init.Orthogonal());
+    private readonly Tensor _v_DD = w.Matrix("W_v", config.DModel, config.DModel, Init.Zeros);
 
     public override MixerState NewState() => new LastRow();
 

@@ -20,9 +20,8 @@ public sealed class HybridModel : LanguageModel
         _config = plan.Shape;
         _compute = compute;
         _rope = new RopeTables(dtype, device);
-        _embedding = new HybridEmbedding(_config, Weight);
-        _layers = [.. Enumerable.Range(0, _config.NLayer).Select(i => new HybridLayer(_config, i, Weight))];
-        _head_VD = Weight("tok_emb");
+        var parts = new HybridParts(_config, Declared);
+        (_embedding, _layers, _head_VD) = (parts.Embedding, parts.Layers, parts.Embedding.Head_VD);
     }
 
     public override IReadOnlyList<string> Terms { get; } = ["ce"];

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Hearth.Models.Hybrid;
 
@@ -34,7 +35,7 @@ public sealed class HybridPlan : ModelPlan
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new HybridModel(this, dtype, device, seed, compute ?? dtype);
 
-    protected override IEnumerable<TensorSpec> ListTensors() => HybridTensors.Of(Shape);
+    protected override void Declare(Weights weights) => _ = new HybridParts(Shape, weights);
 
     private double LayerMultiplyAdds(int layer, int seqLen)
     {
@@ -57,66 +58,23 @@ public sealed class HybridPlan : ModelPlan
     private double Keys(int layer, int seqLen) => Math.Min(seqLen / 2.0, 2.0 * (Shape.WindowOf(layer) ?? seqLen));
 }
 
-/// <summary>The parameters in the calculator's order, with the starts of the original's initialiser.</summary>
-internal static class HybridTensors
+/// <summary>The modules of a Hybrid model, in the order of its parameters.</summary>
+internal sealed class HybridParts(HybridConfig config, Weights w)
 {
-    internal static IEnumerable<TensorSpec> Of(HybridConfig c)
-    {
-        yield return Table("tok_emb", c.VocabSize, c.DModel, Init.Normal(0.005));
-        yield return Table("bigram.embed", c.BigramVocab, c.BigramDim, Init.Zeros);
-        yield return Matrix("bigram.proj", c.DModel, c.BigramDim, Init.Orthogonal(1 / Math.Sqrt(2.0 * c.NLayer)));
-        yield return Vector("bigram.scale", 1, 0.05);
-        yield return Vector("smear.gate", c.DModel, 0);
-        yield return Table("ve.embed", c.VocabSize, c.VeDim, Init.Normal(0.02));
-        yield return Matrix("ve.proj", c.KvDim, c.VeDim, Init.Orthogonal());
-        foreach (int layer in c.VeLayers)
-        {
-            yield return Vector($"ve.scale.{layer}", 1, 0.1);
-        }
+    internal HybridEmbedding Embedding { get; } = new(config, w);
 
-        for (int i = 0; i < c.NLayer; i++)
-        {
-            foreach (var tensor in (c.Attends(i) ? Attention(c, $"blocks.{i}") : Shift(c, $"blocks.{i}")).Concat(Rest(c, $"blocks.{i}")))
-            {
-                yield return tensor;
-            }
-        }
-    }
+    internal HybridLayer[] Layers { get; } = MakeLayers(config, config.VeLayers.ToDictionary(i => i, i => w.Decayed($"ve.scale.{i}", Init.Constant(0.1), 1)), w);
 
-    private static IEnumerable<TensorSpec> Shift(HybridConfig c, string prefix) =>
-    [
-        Vector(prefix + ".mix_r", c.DModel, 0.5),
-        Vector(prefix + ".mix_k", c.DModel, 0.5),
-        Matrix(prefix + ".W_r", c.DModel, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".W_k", c.DModel, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".W_v", c.DModel, c.DModel, Init.Zeros),
-    ];
+    private static HybridLayer[] MakeLayers(HybridConfig config, Dictionary<int, Tensor> valueScales, Weights w) =>
+        [.. Enumerable.Range(0, config.NLayer).Select(i => new HybridLayer(config, i, valueScales.GetValueOrDefault(i), w.Under($"blocks.{i}")))];
+}
 
-    private static IEnumerable<TensorSpec> Attention(HybridConfig c, string prefix) =>
-    [
-        Matrix(prefix + ".q", c.DModel, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".k", c.KvDim, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".v", c.KvDim, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".proj", c.DModel, c.DModel, Init.Zeros),
-        Vector(prefix + ".q_gain", c.NHead, c.QkGainInit),
-    ];
+/// <summary>The original's optimizer decays both groups that Adam takes.</summary>
+internal static class HybridWeights
+{
+    internal static Tensor Table(this Weights w, string name, long rows, long columns, Init init) =>
+        w.Take(new TensorSpec(name, [rows, columns], ParameterGroup.Embed, init) { Decays = true });
 
-    private static IEnumerable<TensorSpec> Rest(HybridConfig c, string prefix) =>
-    [
-        Matrix(prefix + ".fc", c.Hidden, c.DModel, Init.Orthogonal()),
-        Matrix(prefix + ".mlp_proj", c.DModel, c.Hidden, Init.Zeros),
-        Vector(prefix + ".attn_scale", c.DModel, 1),
-        Vector(prefix + ".mlp_scale", c.DModel, 1),
-        new(prefix + ".resid_mix", [2, c.DModel], ParameterGroup.Vector, Init.FirstRow) { Decays = true },
-    ];
-
-    // Adam's decay covers both of its groups, and Muon takes every matrix however small.
-    private static TensorSpec Matrix(string name, long rows, long columns, Init init) =>
-        TensorSpec.Matrix(name, rows, columns, init) with { MuonRows = [rows] };
-
-    private static TensorSpec Table(string name, long rows, long columns, Init init) =>
-        new(name, [rows, columns], ParameterGroup.Embed, init) { Decays = true };
-
-    private static TensorSpec Vector(string name, long width, double start) =>
-        new(name, [width], ParameterGroup.Vector, Init.Constant(start)) { Decays = true };
+    internal static Tensor Decayed(this Weights w, string name, Init init, params long[] shape) =>
+        w.Take(new TensorSpec(name, shape, ParameterGroup.Vector, init) { Decays = true });
 }

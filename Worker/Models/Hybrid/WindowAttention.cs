@@ -9,14 +9,13 @@ namespace Hearth.Models.Hybrid;
 /// weight-free norm on queries and keys, positions on a part of the head, a gain per query head, and in the last layers
 /// removal of the own value's direction (XSA, parameter-golf).
 /// </summary>
-internal sealed class WindowAttention(HybridConfig config, int index, Func<string, Tensor> weight) : HybridMixer
+internal sealed class WindowAttention(HybridConfig config, int index, Tensor? valueScale_1, Weights w) : HybridMixer
 {
-    private readonly Tensor _q = weight($"blocks.{index}.q");
-    private readonly Tensor _k = weight($"blocks.{index}.k");
-    private readonly Tensor _v = weight($"blocks.{index}.v");
-    private readonly Tensor _proj = weight($"blocks.{index}.proj");
-    private readonly Tensor _gain_H = weight($"blocks.{index}.q_gain");
-    private readonly Tensor? _valueScale_1 = config.VeLayers.Contains(index) ? weight($"ve.scale.{index}") : null;
+    private readonly Tensor _q = w.Matrix("q", config.DModel, config.DModel, Init.Orthogonal());
+    private readonly Tensor _k = w.Matrix("k", config.KvDim, config.DModel, Init.Orthogonal());
+    private readonly Tensor _v = w.Matrix("v", config.KvDim, config.DModel, Init.Orthogonal());
+    private readonly Tensor _proj = w.Matrix("proj", config.DModel, config.DModel, Init.Zeros);
+    private readonly Tensor _gain_H = w.Decayed("q_gain", Init.Constant(config.QkGainInit), config.NHead);
     private readonly int? _window = config.WindowOf(index);
     private readonly bool _removesValue = config.RemovesValue(index);
 
@@ -29,9 +28,9 @@ internal sealed class WindowAttention(HybridConfig config, int index, Func<strin
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var v_BTE = context.Linear(x_BTD, _v);
-        if (_valueScale_1 is not null)
+        if (valueScale_1 is not null)
         {
-            v_BTE = v_BTE + (context.Values_BTE! * _valueScale_1);
+            v_BTE = v_BTE + (context.Values_BTE! * valueScale_1);
         }
 
         var q_BHTN = Turn(Split(context.Linear(x_BTD, _q), config.NHead), context) * _gain_H.view(1, -1, 1, 1);

@@ -9,17 +9,19 @@ namespace Hearth.Models.Moa;
 /// pairs, and a gain of values bounded to [energy_min, energy_max] from a series over positions and the discrepancy of the
 /// input. Angles are linear in the position, so keys may be kept turned.
 /// </summary>
-internal sealed class BlackHoleRope(MoaConfig config, FourierTables tables, Func<string, Tensor> weight, string prefix)
+internal sealed class BlackHoleRope(MoaConfig config, int heads, Weights w)
 {
-    private readonly Tensor _freqSin_HM = weight(prefix + ".freq_sin");
-    private readonly Tensor _freqCos_HM = weight(prefix + ".freq_cos");
-    private readonly Tensor _energySin_HM = weight(prefix + ".en_sin");
-    private readonly Tensor _energyCos_HM = weight(prefix + ".en_cos");
-    private readonly Tensor _energyBias_H = weight(prefix + ".en_bias");
-    private readonly Tensor _energyDisc_H = weight(prefix + ".en_disc");
+    private readonly Tensor _freqSin_HM = Frequency(config, heads, w, "freq_sin");
+    private readonly Tensor _freqCos_HM = Frequency(config, heads, w, "freq_cos");
+    private readonly Tensor _energySin_HM = w.Vector("en_sin", Init.Zeros, heads, config.RBasis);
+    private readonly Tensor _energyCos_HM = w.Vector("en_cos", Init.Zeros, heads, config.RBasis);
+
+    // The energy starts at exactly 1: sigmoid(bias) = (1 − min) / (max − min).
+    private readonly Tensor _energyBias_H = w.Vector("en_bias", Init.Constant(Math.Log((1 - config.EnergyMin) / (config.EnergyMax - 1))), heads);
+    private readonly Tensor _energyDisc_H = w.Vector("en_disc", Init.Zeros, heads);
 
     /// <summary>Cosines and sines of t·θ_p·exp(δ) at positions offset..offset+time−1; δ within ±1.</summary>
-    internal (Tensor Cos_HTP, Tensor Sin_HTP) Turn(long offset, long time)
+    internal (Tensor Cos_HTP, Tensor Sin_HTP) Turn(FourierTables tables, long offset, long time)
     {
         var warp_HP = (_freqSin_HM.matmul(tables.PairSin_MP) + _freqCos_HM.matmul(tables.PairCos_MP)).clamp(-1.0, 1.0);
         var frequency_H1P = (warp_HP.exp() * tables.Frequency_P).unsqueeze(1);
@@ -28,10 +30,11 @@ internal sealed class BlackHoleRope(MoaConfig config, FourierTables tables, Func
     }
 
     /// <summary>Gain of the value at each position, [B or 1,H,T,1].</summary>
+    /// <param name="tables">The model's.</param>
     /// <param name="offset">Position of the first row.</param>
     /// <param name="time">Rows.</param>
     /// <param name="discrepancy_BT">Null when it does not modulate.</param>
-    internal Tensor Energy(long offset, long time, Tensor? discrepancy_BT)
+    internal Tensor Energy(FourierTables tables, long offset, long time, Tensor? discrepancy_BT)
     {
         var (_, sin_MT, cos_MT) = tables.Rows(offset, time);
         var raw_HT = _energySin_HM.matmul(sin_MT) + _energyCos_HM.matmul(cos_MT) + _energyBias_H.unsqueeze(1);
@@ -42,6 +45,9 @@ internal sealed class BlackHoleRope(MoaConfig config, FourierTables tables, Func
     /// <summary>x [B,·,T,N] turned pair by pair, (p, p + N/2); its norm stays.</summary>
     internal static Tensor Rotate(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn) =>
         FusedKernels.Rotate(x_BHTN, turn.Cos_HTP, turn.Sin_HTP) ?? Naive(x_BHTN, turn);
+
+    private static Tensor Frequency(MoaConfig config, int heads, Weights w, string name) =>
+        w.Take(new TensorSpec(name, [heads, config.RBasis], ParameterGroup.Vector, Init.Zeros) { LrScale = config.FreqLrMult });
 
     internal static Tensor Naive(Tensor x_BHTN, (Tensor Cos_HTP, Tensor Sin_HTP) turn)
     {

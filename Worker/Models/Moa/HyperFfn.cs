@@ -7,18 +7,18 @@ namespace Hearth.Models.Moa;
 /// Three branches blended per token: SwiGLU (Shazeer, arXiv 2002.05202), a separable causal convolution, and a gated
 /// low-rank map.
 /// </summary>
-internal sealed class HyperFfn(Func<string, Tensor> weight, string prefix)
+internal sealed class HyperFfn(MoaConfig config, Weights w)
 {
-    private readonly Tensor _gate_FD = weight(prefix + ".mlp.gate");
-    private readonly Tensor _up_FD = weight(prefix + ".mlp.up");
-    private readonly Tensor _down_DF = weight(prefix + ".mlp.down");
-    private readonly Tensor _taps_DJ = weight(prefix + ".sep.dw");
-    private readonly Tensor _pointwise = weight(prefix + ".sep.pw");
-    private readonly Tensor _a_rD = weight(prefix + ".lr.a");
-    private readonly Tensor _rankGate_rD = weight(prefix + ".lr.gate");
-    private readonly Tensor _b_Dr = weight(prefix + ".lr.b");
-    private readonly Tensor _router_3D = weight(prefix + ".router.w");
-    private readonly Tensor _router_3 = weight(prefix + ".router.b");
+    private readonly Tensor _gate_FD = w.Matrix("mlp.gate", config.FfnHidden, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _up_FD = w.Matrix("mlp.up", config.FfnHidden, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _down_DF = w.Matrix("mlp.down", config.Dim, config.FfnHidden, MoaInit.Residual(config));
+    private readonly Tensor _taps_DJ = w.Vector("sep.dw", MoaInit.Taps, config.Dim, config.ConvKernel);
+    private readonly Tensor _pointwise = w.Matrix("sep.pw", config.Dim, config.Dim, MoaInit.Residual(config));
+    private readonly Tensor _a_rD = w.Factor("lr.a", config.LrRank, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _rankGate_rD = w.Factor("lr.gate", config.LrRank, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _b_Dr = w.Factor("lr.b", config.Dim, config.LrRank, MoaInit.Residual(config));
+    private readonly Tensor _router_3D = w.Vector("router.w", Init.Zeros, MoaConfig.Branches, config.Dim);
+    private readonly Tensor _router_3 = w.Vector("router.b", Init.Zeros, MoaConfig.Branches);
 
     internal Tensor Forward(Tensor m_BTD, MoaPass pass, ConvTail? tail)
     {

@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 namespace Hearth.Models.Moa;
 
 /// <summary>Path 0: out(silu(conv(a)) ⊙ σ(g)) with [a|g] = in(n).</summary>
-internal sealed class LocalConv(Func<string, Tensor> weight, string prefix)
+internal sealed class LocalConv(MoaConfig config, Weights w)
 {
-    private readonly Tensor _in = weight(prefix + ".in");
-    private readonly Tensor _taps_DJ = weight(prefix + ".dw");
-    private readonly Tensor _out = weight(prefix + ".out");
+    private readonly Tensor _in = w.Matrix("in", 2 * config.Dim, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _taps_DJ = w.Vector("dw", MoaInit.Taps, config.Dim, config.ConvKernel);
+    private readonly Tensor _out = w.Matrix("out", config.Dim, config.Dim, MoaInit.Residual(config));
 
     internal Tensor Forward(Tensor n_BTD, MoaPass pass, ConvTail? tail)
     {
@@ -20,10 +20,10 @@ internal sealed class LocalConv(Func<string, Tensor> weight, string prefix)
 }
 
 /// <summary>Path 2: fc2(gelu(fc1 n)).</summary>
-internal sealed class ChannelMix(Func<string, Tensor> weight, string prefix)
+internal sealed class ChannelMix(MoaConfig config, Weights w)
 {
-    private readonly Tensor _fc1 = weight(prefix + ".fc1");
-    private readonly Tensor _fc2 = weight(prefix + ".fc2");
+    private readonly Tensor _fc1 = w.Matrix("fc1", config.MixerHidden, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _fc2 = w.Matrix("fc2", config.Dim, config.MixerHidden, MoaInit.Residual(config));
 
     internal Tensor Forward(Tensor n_BTD, MoaPass pass) =>
         Functions.Linear(nn.functional.gelu(Functions.Linear(n_BTD, _fc1, pass.Compute)), _fc2, pass.Compute);

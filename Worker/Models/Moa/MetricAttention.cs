@@ -9,66 +9,57 @@ namespace Hearth.Models.Moa;
 /// then turned, so that a score is a true distance that depends on t − s alone. Under maha_diag every query head has its own
 /// scale, also of a shared key; a shared key is then scaled and turned per head where it is used.
 /// </summary>
-internal sealed class MetricAttention
+internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
 {
-    private readonly MoaConfig _config;
-    private readonly int _keyHeads;
-    private readonly BlackHoleRope _rope;
-    private readonly Tensor _q;
-    private readonly Tensor _k;
-    private readonly Tensor _v;
-    private readonly Tensor _o;
-    private readonly Tensor _alpha_H;
-    private readonly Tensor _logScale_HN;
-    private readonly Tensor _origin_HN;
-    private readonly Tensor _radius_H;
+    private readonly Tensor _q = w.Matrix("q", config.Dim, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _k = w.Matrix("k", keyHeads * config.HeadDim, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _v = w.Matrix("v", keyHeads * config.HeadDim, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _o = w.Matrix("o", config.Dim, config.Dim, MoaInit.Residual(config));
+    private readonly Tensor _alpha_H = w.Vector("alpha", Init.Constant(MoaInit.InverseSoftplus(config.AlphaInit)), config.AttnHeads);
+    private readonly Tensor _logScale_HN = w.Vector("log_scale", Init.Constant(Math.Log(config.MahaInit)), config.AttnHeads, config.HeadDim);
+    private readonly Tensor _origin_HN = w.Vector("origin", Init.Constant(config.OriginInit), config.AttnHeads, config.HeadDim);
+    private readonly Tensor _radius_H = w.Vector("radius", Init.Constant(MoaInit.InverseSoftplus(config.RadiusInit * Math.Sqrt(config.HeadDim / 8.0))), config.AttnHeads);
 
-    internal MetricAttention(MoaConfig config, int keyHeads, BlackHoleRope rope, Func<string, Tensor> weight, string prefix)
-    {
-        (_config, _keyHeads, _rope) = (config, keyHeads, rope);
-        (_q, _k, _v, _o) = (weight(prefix + ".q"), weight(prefix + ".k"), weight(prefix + ".v"), weight(prefix + ".o"));
-        (_alpha_H, _logScale_HN) = (weight(prefix + ".alpha"), weight(prefix + ".log_scale"));
-        (_origin_HN, _radius_H) = (weight(prefix + ".origin"), weight(prefix + ".radius"));
-    }
+    private bool Cosine => config.Metric == MoaConfig.Cosine;
 
-    private bool Cosine => _config.Metric == MoaConfig.Cosine;
-
-    private bool Scales => _config.Metric == MoaConfig.MahaDiag;
+    private bool Scales => config.Metric == MoaConfig.MahaDiag;
 
     // A shared key has as many scaled forms as there are query heads, so it is kept as it came.
-    private bool KeepsRawKeys => Scales && _keyHeads < _config.AttnHeads;
+    private bool KeepsRawKeys => Scales && keyHeads < config.AttnHeads;
 
     /// <param name="n_BTD">Normed rows.</param>
     /// <param name="discrepancy_BT">Null when it does not modulate the values.</param>
+    /// <param name="rope">Of this path.</param>
     /// <param name="pass">Of this forward.</param>
     /// <param name="cache">Rows before these; null = none.</param>
-    internal Tensor Forward(Tensor n_BTD, Tensor? discrepancy_BT, MoaPass pass, MetricCache? cache)
+    internal Tensor Forward(Tensor n_BTD, Tensor? discrepancy_BT, BlackHoleRope rope, MoaPass pass, MetricCache? cache)
     {
         long batch = n_BTD.size(0), time = n_BTD.size(1);
-        Tensor Project(Tensor matrix, int heads) => Functions.Linear(n_BTD, matrix, pass.Compute).view(batch, time, heads, _config.HeadDim);
-        var q_BTHN = Project(_q, _config.AttnHeads);
-        var k_BTKN = Project(_k, _keyHeads);
+        Tensor Project(Tensor matrix, int heads) => Functions.Linear(n_BTD, matrix, pass.Compute).view(batch, time, heads, config.HeadDim);
+        var q_BTHN = Project(_q, config.AttnHeads);
+        var k_BTKN = Project(_k, keyHeads);
         var scale_HN = Scales ? _logScale_HN.exp() : null;
         pass.Triangle?.Add(q_BTHN, k_BTKN, scale_HN);
 
-        var turn = _rope.Turn(pass.Offset, time);
+        var turn = rope.Turn(pass.Tables, pass.Offset, time);
         var query_BHTN = BlackHoleRope.Rotate(Scaled(ByHead(q_BTHN), scale_HN), turn);
-        var (key_BHSN, near_BHT) = Keys(ByHead(k_BTKN), scale_HN, turn, cache);
-        var value_BKTN = Wide(ByHead(Project(_v, _keyHeads))) * _rope.Energy(pass.Offset, time, discrepancy_BT);
+        var (key_BHSN, near_BHT) = Keys(ByHead(k_BTKN), scale_HN, rope, turn, pass, cache);
+        var value_BKTN = Wide(ByHead(Project(_v, keyHeads))) * rope.Energy(pass.Tables, pass.Offset, time, discrepancy_BT);
         var value_BKSN = cache?.Values.Append(value_BKTN) ?? value_BKTN;
 
         var mask = Mask(near_BHT, query_BHTN, key_BHSN.size(2), pass, cache);
         bool causal = mask is null && time > 1;
-        var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Drops(_config.AttnDropout));
+        var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Drops(config.AttnDropout));
         var mixed_BHTN = pass.Form == AttentionForm.Explicit ? MetricScores.Explicit(inputs, Cosine) : MetricScores.Augmented(inputs, Cosine, pass.Compute);
-        var z_BTD = Functions.Linear(mixed_BHTN.transpose(1, 2).reshape(batch, time, _config.Dim), _o, pass.Compute);
-        return pass.Drops(_config.ProjDropout)?.Invoke(z_BTD) ?? z_BTD;
+        var z_BTD = Functions.Linear(mixed_BHTN.transpose(1, 2).reshape(batch, time, config.Dim), _o, pass.Compute);
+        return pass.Drops(config.ProjDropout)?.Invoke(z_BTD) ?? z_BTD;
     }
 
     // Scaled and turned keys of all rows so far, and by how much the new ones are inside their ball.
-    private (Tensor Key_BHSN, Tensor? Near_BHT) Keys(Tensor k_BKTN, Tensor? scale_HN, (Tensor Cos, Tensor Sin) turn, MetricCache? cache)
+    private (Tensor Key_BHSN, Tensor? Near_BHT) Keys(
+        Tensor k_BKTN, Tensor? scale_HN, BlackHoleRope rope, (Tensor Cos, Tensor Sin) turn, MoaPass pass, MetricCache? cache)
     {
-        var near_BHT = _config.UseBalls ? Near(scale_HN is null ? Wide(k_BKTN) : Wide(k_BKTN) * scale_HN.unsqueeze(1)) : null;
+        var near_BHT = config.UseBalls ? Near(scale_HN is null ? Wide(k_BKTN) : Wide(k_BKTN) * scale_HN.unsqueeze(1)) : null;
         if (cache is null || !KeepsRawKeys)
         {
             var key_BHTN = BlackHoleRope.Rotate(Scaled(k_BKTN, scale_HN), turn);
@@ -76,7 +67,7 @@ internal sealed class MetricAttention
         }
 
         var raw_BKSN = cache.Keys.Append(k_BKTN);
-        return (BlackHoleRope.Rotate(Scaled(raw_BKSN, scale_HN), _rope.Turn(0, raw_BKSN.size(2))), near_BHT);
+        return (BlackHoleRope.Rotate(Scaled(raw_BKSN, scale_HN), rope.Turn(pass.Tables, 0, raw_BKSN.size(2))), near_BHT);
     }
 
     private Tensor Scaled(Tensor x_BHTN, Tensor? scale_HN)

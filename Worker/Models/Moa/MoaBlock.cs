@@ -6,46 +6,33 @@ namespace Hearth.Models.Moa;
 /// <summary>
 /// One block: x ← x + ls₁ ⊙ Σ_i ω_i φ_i y_i(n) over four paths of n = norm₁(x), then x ← x + ls₂ ⊙ HyperFFN(norm₂(x)).
 /// </summary>
-internal sealed class MoaBlock
+internal sealed class MoaBlock(MoaConfig config, Weights w)
 {
-    private readonly MoaConfig _config;
-    private readonly Tensor _norm1_D;
-    private readonly Tensor _norm2_D;
-    private readonly Tensor _scale1_D;
-    private readonly Tensor _scale2_D;
-    private readonly TokenRouter _router;
-    private readonly LocalConv _conv;
-    private readonly MetricAttention _heads;
-    private readonly GatedProjector _projector;
-    private readonly ChannelMix _mix;
-    private readonly MetricAttention _shared;
-    private readonly HyperFfn _ffn;
-
-    internal MoaBlock(MoaConfig config, FourierTables tables, Func<string, Tensor> weight, string prefix)
-    {
-        _config = config;
-        (_norm1_D, _norm2_D) = (weight(prefix + ".norm1"), weight(prefix + ".norm2"));
-        (_scale1_D, _scale2_D) = (weight(prefix + ".ls1"), weight(prefix + ".ls2"));
-        _router = new TokenRouter(config, weight, prefix);
-        _conv = new LocalConv(weight, prefix + ".conv");
-        _heads = new MetricAttention(config, config.AttnHeads, new BlackHoleRope(config, tables, weight, prefix + ".rope_global"), weight, prefix + ".mh");
-        _projector = new GatedProjector(weight, prefix + ".mh");
-        _mix = new ChannelMix(weight, prefix + ".mix");
-        _shared = new MetricAttention(config, 1, new BlackHoleRope(config, tables, weight, prefix + ".rope_mqa"), weight, prefix + ".mqa");
-        _ffn = new HyperFfn(weight, prefix + ".ffn");
-    }
+    private readonly Tensor _norm1_D = w.Norm("norm1", config.Dim);
+    private readonly Tensor _norm2_D = w.Norm("norm2", config.Dim);
+    private readonly Tensor _scale1_D = w.Vector("ls1", Init.Constant(config.LayerScaleInit), config.Dim);
+    private readonly Tensor _scale2_D = w.Vector("ls2", Init.Constant(config.LayerScaleInit), config.Dim);
+    private readonly TokenRouter _router = new(config, w);
+    private readonly LocalConv _conv = new(config, w.Under("conv"));
+    private readonly MetricAttention _heads = new(config, config.AttnHeads, w.Under("mh"));
+    private readonly GatedProjector _projector = new(config, w.Under("mh"));
+    private readonly BlackHoleRope _headsRope = new(config, config.AttnHeads, w.Under("rope_global"));
+    private readonly ChannelMix _mix = new(config, w.Under("mix"));
+    private readonly MetricAttention _shared = new(config, 1, w.Under("mqa"));
+    private readonly BlackHoleRope _sharedRope = new(config, 1, w.Under("rope_mqa"));
+    private readonly HyperFfn _ffn = new(config, w.Under("ffn"));
 
     internal Tensor Forward(Tensor x_BTD, MoaPass pass, MoaBlockState? state)
     {
         var n_BTD = Functions.RmsNorm(x_BTD, _norm1_D, MoaConfig.NormEps);
-        var discrepancy_BT = _config.DiscrepancyModulation ? Discrepancy(n_BTD, state?.LastNorm) : null;
+        var discrepancy_BT = config.DiscrepancyModulation ? Discrepancy(n_BTD, state?.LastNorm) : null;
         var share_BTI = _router.Forward(n_BTD, pass);
         Tensor[] paths =
         [
             _conv.Forward(n_BTD, pass, state?.Conv),
-            _projector.Forward(_heads.Forward(n_BTD, discrepancy_BT, pass, state?.Heads), pass),
+            _projector.Forward(_heads.Forward(n_BTD, discrepancy_BT, _headsRope, pass, state?.Heads), pass),
             _mix.Forward(n_BTD, pass),
-            _shared.Forward(n_BTD, discrepancy_BT, pass, state?.Shared),
+            _shared.Forward(n_BTD, discrepancy_BT, _sharedRope, pass, state?.Shared),
         ];
         var blend_BTD = paths.Select((y, i) => share_BTI.narrow(-1, i, 1) * y).Aggregate((a, b) => a + b);
         x_BTD = x_BTD + (_scale1_D * blend_BTD);
@@ -64,11 +51,11 @@ internal sealed class MoaBlock
 }
 
 /// <summary>z + down(silu(gate z) ⊙ up z): what path 1 does with the output of attention. Down starts at zero.</summary>
-internal sealed class GatedProjector(Func<string, Tensor> weight, string prefix)
+internal sealed class GatedProjector(MoaConfig config, Weights w)
 {
-    private readonly Tensor _gate = weight(prefix + ".vp_gate");
-    private readonly Tensor _up = weight(prefix + ".vp_up");
-    private readonly Tensor _down = weight(prefix + ".vp_down");
+    private readonly Tensor _gate = w.Matrix("vp_gate", config.VprojHidden, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _up = w.Matrix("vp_up", config.VprojHidden, config.Dim, MoaInit.Matrix);
+    private readonly Tensor _down = w.Matrix("vp_down", config.Dim, config.VprojHidden, Init.Zeros);
 
     internal Tensor Forward(Tensor z_BTD, MoaPass pass)
     {

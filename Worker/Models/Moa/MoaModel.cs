@@ -11,6 +11,7 @@ public sealed class MoaModel : LanguageModel
     private const string DropoutKey = "dropout.key";
     private readonly MoaConfig _config;
     private readonly ScalarType _compute;
+    private readonly FourierTables _tables;
     private readonly MoaBlock[] _blocks;
     private readonly Tensor _embedding_VD;
     private readonly Tensor _finalNorm_D;
@@ -19,11 +20,10 @@ public sealed class MoaModel : LanguageModel
         : base(plan, dtype, device, seed, compute)
     {
         (_config, _compute) = (config, compute);
-        var tables = new FourierTables(config.HeadDim, config.RBasis, config.ThetaBase, dtype, device);
-        _blocks = [.. Enumerable.Range(0, config.NumLayers).Select(i => new MoaBlock(config, tables, Weight, $"blocks.{i}"))];
-        _embedding_VD = Weight("tok_emb");
-        _finalNorm_D = Weight("final_norm");
-            }
+        _tables = new FourierTables(config.HeadDim, config.RBasis, config.ThetaBase, dtype, device);
+        var parts = new MoaParts(config, Declared);
+        (_blocks, _embedding_VD, _finalNorm_D) = (parts.Blocks, parts.Embedding_VD, parts.FinalNorm_D);
+    }
 
     /// <summary>Attention's form; <see cref="AttentionForm.Explicit"/> is the definition that tests compare with.</summary>
     internal AttentionForm Form { get; set; }
@@ -109,7 +109,7 @@ public sealed class MoaModel : LanguageModel
 
     public override IDecodeSession StartDecode() => new Session(this);
 
-    private MoaPass Pass(long offset) => new(offset, _compute, Form, null);
+    private MoaPass Pass(long offset) => new(offset, _compute, _tables, Form, null);
 
     // 4·Σ_i (mean of p_i over tokens)², the mean over blocks: 1 for even use, 4 when one path takes all.
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>

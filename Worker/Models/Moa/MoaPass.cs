@@ -17,9 +17,10 @@ internal sealed record MoaChoices(bool KeepsTwo) : StepChoices;
 /// <summary>One forward pass: where its rows stand, how to compute, and what it gathers on the way.</summary>
 /// <param name="Offset">Position of the first row.</param>
 /// <param name="Compute">Type of matrix products.</param>
+/// <param name="Tables">The model's sines and cosines.</param>
 /// <param name="Form">Of attention.</param>
 /// <param name="Training">Null outside training.</param>
-internal sealed record MoaPass(long Offset, ScalarType Compute, AttentionForm Form, MoaChoices? Training)
+internal sealed record MoaPass(long Offset, ScalarType Compute, FourierTables Tables, AttentionForm Form, MoaChoices? Training)
 {
     /// <summary>The triangle term's gatherer; null where it is not computed.</summary>
     internal TriangleTerm? Triangle { get; init; }

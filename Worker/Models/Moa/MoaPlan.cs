@@ -1,4 +1,5 @@
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Hearth.Models.Moa;
 
@@ -40,5 +41,15 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new MoaModel(this, config, dtype, device, seed, compute ?? dtype);
 
-    protected override IEnumerable<TensorSpec> ListTensors() => MoaTensors.List(config);
+    protected override void Declare(Weights weights) => _ = new MoaParts(config, weights);
+}
+
+/// <summary>The modules of a MoA-Metric model, in the order of its parameters.</summary>
+internal sealed class MoaParts(MoaConfig config, Weights w)
+{
+    internal Tensor Embedding_VD { get; } = w.Take(new TensorSpec("tok_emb", [config.VocabSize, config.Dim], ParameterGroup.Embed, MoaInit.Matrix));
+
+    internal MoaBlock[] Blocks { get; } = [.. Enumerable.Range(0, config.NumLayers).Select(i => new MoaBlock(config, w.Under($"blocks.{i}")))];
+
+    internal Tensor FinalNorm_D { get; } = w.Norm("final_norm", config.Dim);
 }

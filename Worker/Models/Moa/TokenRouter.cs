@@ -7,16 +7,16 @@ namespace Hearth.Models.Moa;
 /// How much of each path a token takes: softmax weights ω, soft or their two largest, times feature gates φ in (0,2).
 /// Kept in the masters' type, whatever the matrix products use.
 /// </summary>
-internal sealed class TokenRouter(MoaConfig config, Func<string, Tensor> weight, string block)
+internal sealed class TokenRouter(MoaConfig config, Weights w)
 {
-    private readonly Tensor _fc1 = weight(block + ".router.fc1");
-    private readonly Tensor _b1 = weight(block + ".router.b1");
-    private readonly Tensor _fc2 = weight(block + ".router.fc2");
-    private readonly Tensor _b2 = weight(block + ".router.b2");
-    private readonly Tensor _biasGate_ID = weight(block + ".router.bias_gate");
-    private readonly Tensor _biasScale_1 = weight(block + ".router.bias_scale");
-    private readonly Tensor _gate_ID = weight(block + ".feat_gate.w");
-    private readonly Tensor _gate_I = weight(block + ".feat_gate.b");
+    private readonly Tensor _fc1 = w.Vector("router.fc1", MoaInit.Matrix, config.RouterHidden, config.Dim);
+    private readonly Tensor _b1 = w.Vector("router.b1", Init.Zeros, config.RouterHidden);
+    private readonly Tensor _fc2 = w.Vector("router.fc2", Init.Zeros, MoaConfig.Paths, config.RouterHidden);
+    private readonly Tensor _b2 = w.Vector("router.b2", Init.Zeros, MoaConfig.Paths);
+    private readonly Tensor _biasGate_ID = w.Vector("router.bias_gate", Init.Zeros, MoaConfig.Paths, config.Dim);
+    private readonly Tensor _biasScale_1 = w.Vector("router.bias_scale", Init.Ones, 1);
+    private readonly Tensor _gate_ID = w.Vector("feat_gate.w", Init.Zeros, MoaConfig.Paths, config.Dim);
+    private readonly Tensor _gate_I = w.Vector("feat_gate.b", Init.Zeros, MoaConfig.Paths);
 
     /// <summary>ω ⊙ φ, [B,T,4].</summary>
     internal Tensor Forward(Tensor n_BTD, MoaPass pass)

@@ -8,14 +8,14 @@ namespace Hearth.Models.Positronic;
 /// Memory of n-grams: hashes of the last tokens pick rows of tables, a gate that reads the context weighs them, and the result
 /// drives two rings.
 /// </summary>
-internal sealed class Engram(PositronicConfig config, Func<string, Tensor> weight, string prefix)
+internal sealed class Engram(PositronicConfig config, int slot, Weights w)
 {
-    private readonly Tensor _tables = weight(prefix + ".tables");
-    private readonly Tensor _proj = weight(prefix + ".proj");
-    private readonly Tensor _ctx_1D = weight(prefix + ".ctx");
-    private readonly Tensor _derfA = weight(prefix + ".derf_a");
-    private readonly Tensor _derfB = weight(prefix + ".derf_b");
-    private readonly Tensor _gate = weight(prefix + ".gate");
+    private readonly Tensor _tables = w.Table("tables", config.EngramTables, config.EngramTable, config.EngramDim);
+    private readonly Tensor _proj = w.Matrix("proj", config.Pair(slot), config.EngramTables * config.EngramDim, PositronicInit.FanIn(config.EngramTables * config.EngramDim));
+    private readonly Tensor _ctx_1D = w.Vector("ctx", PositronicInit.Small, 1, config.DModel);
+    private readonly Tensor _derfA = w.Vector("derf_a", Init.Ones, 1);
+    private readonly Tensor _derfB = w.Vector("derf_b", Init.Constant(-1), 1);
+    private readonly Tensor _gate = w.Gate("gate");
 
     /// <param name="x_BTD">The block's normed input.</param>
     /// <param name="rows_BTK">Rows of the K tables laid end to end.</param>

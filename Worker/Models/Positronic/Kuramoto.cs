@@ -92,7 +92,7 @@ internal static class Kuramoto
     }
 
     /// <summary>K at the start: 1 within a ring, ¼ between neighbours, 0 beyond.</summary>
-    internal static Tensor StartingGain(int rings, ScalarType dtype)
+    internal static double[] StartingGain(int rings)
     {
         double[] gain = new double[rings * rings];
         for (int i = 0; i < gain.Length; i++)
@@ -100,7 +100,7 @@ internal static class Kuramoto
             gain[i] = Math.Abs((i / rings) - (i % rings)) switch { 0 => 1, 1 => 0.25, _ => 0 };
         }
 
-        return tensor(gain, rings, rings).to(dtype);
+        return gain;
     }
 
     private static Tensor Rowed(Tensor pull_BTN, Coupling coupling, RingLayout rings) =>

@@ -9,20 +9,20 @@ namespace Hearth.Models.Positronic;
 /// Attention with low-rank queries and outputs (DeepSeek-V2, arXiv 2405.04434 §2.1, the projections only), grouped heads, normed
 /// queries and keys, and rotary positions on the second half of each head.
 /// </summary>
-internal sealed class LatentAttention(PositronicConfig config, Func<string, Tensor> weight, string prefix)
+internal sealed class LatentAttention(PositronicConfig config, Weights w)
 {
-    private readonly Tensor _qA = weight(prefix + ".q_a");
-    private readonly Tensor _qANorm = weight(prefix + ".q_a_norm");
-    private readonly Tensor _qB = weight(prefix + ".q_b");
-    private readonly Tensor _k = weight(prefix + ".k");
-    private readonly Tensor _v = weight(prefix + ".v");
-    private readonly Tensor _qNorm_N = weight(prefix + ".q_norm");
-    private readonly Tensor _kNorm_N = weight(prefix + ".k_norm");
-    private readonly Tensor _oA = weight(prefix + ".o_a");
-    private readonly Tensor _oB = weight(prefix + ".o_b");
-    private readonly Tensor? _alpha_H = config.UseDerf ? weight(prefix + ".derf_alpha") : null;
-    private readonly Tensor? _beta_H = config.UseDerf ? weight(prefix + ".derf_beta") : null;
-    private readonly Tensor? _gamma_H = config.UseDerf ? weight(prefix + ".derf_gamma") : null;
+    private readonly Tensor _qA = w.Matrix("q_a", config.QRank, config.DModel, PositronicInit.Small);
+    private readonly Tensor _qANorm = w.Norm("q_a_norm", config.QRank);
+    private readonly Tensor _qB = w.Matrix("q_b", config.NHead * config.HeadDim, config.QRank, PositronicInit.Small);
+    private readonly Tensor _k = w.Matrix("k", config.NKvHead * config.HeadDim, config.DModel, PositronicInit.Small);
+    private readonly Tensor _v = w.Matrix("v", config.NKvHead * config.HeadDim, config.DModel, PositronicInit.Small);
+    private readonly Tensor _qNorm_N = w.Norm("q_norm", config.HeadDim);
+    private readonly Tensor _kNorm_N = w.Norm("k_norm", config.HeadDim);
+    private readonly Tensor _oA = w.Matrix("o_a", config.ORank, config.NHead * config.HeadDim, PositronicInit.Small);
+    private readonly Tensor _oB = w.Matrix("o_b", config.DModel, config.ORank, PositronicInit.Small);
+    private readonly Tensor? _alpha_H = config.UseDerf ? w.Vector("derf_alpha", Init.Ones, config.NHead) : null;
+    private readonly Tensor? _beta_H = config.UseDerf ? w.Vector("derf_beta", Init.Zeros, config.NHead) : null;
+    private readonly Tensor? _gamma_H = config.UseDerf ? w.Vector("derf_gamma", Init.Ones, config.NHead) : null;
 
     internal Tensor Forward(Tensor x_BTD, ForwardContext context, KvCache? cache)
     {

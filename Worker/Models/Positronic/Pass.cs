@@ -44,6 +44,8 @@ internal sealed record Pass
 
     internal required RopeTables Rope { get; init; }
 
+    internal required RingLayout Rings { get; init; }
+
     /// <summary>Fractal phases of the tokens [B,T,N]; null when off.</summary>
     internal Tensor? Seeds_BTN { get; init; }
 

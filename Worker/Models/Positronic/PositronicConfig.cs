@@ -152,6 +152,9 @@ public sealed record PositronicConfig
     [JsonIgnore]
     public int NRing => Rings.Count;
 
+    /// <summary>Oscillators of a ring and the one outside it.</summary>
+    internal int Pair(int ring) => Rings[ring] + Rings[ring + 1];
+
     /// <summary>All rings' oscillators, N.</summary>
     [JsonIgnore]
     public int Oscillators => (int)Math.Min(int.MaxValue, Rings.Sum(n => (long)n));

@@ -12,7 +12,8 @@ public sealed partial class PositronicModel : LanguageModel
     private readonly ScalarType _compute;
     private readonly ScalarType _wide;
     private readonly RopeTables _rope;
-    private readonly Block[] _layers;
+    private readonly RingLayout _rings;
+    private readonly PositronicBlock[] _layers;
     private readonly RingControllers? _controllers;
     private readonly Reasoner? _reasoner;
     private readonly SharedMoe? _moe;
@@ -31,18 +32,17 @@ public sealed partial class PositronicModel : LanguageModel
         _compute = compute;
         _wide = dtype == float64 ? float64 : float32;
         _rope = new RopeTables(dtype, device);
-        var rings = new RingLayout(config.Rings, _wide, device);
-        _layers = [.. Enumerable.Range(0, config.NLayer).Select(l => new Block(config, rings, Weight, $"layers.{l}"))];
-        _controllers = config.UseRingControllers ? new RingControllers(Weight, config.NRing) : null;
-        _reasoner = config.UseHrm ? new Reasoner(config, Weight) : null;
-        _moe = config.UseMoe ? new SharedMoe(config, Weight) : null;
-        _mtp = config.UseMtp ? [.. Enumerable.Range(1, config.MtpHeads).Select(k => Weight($"mtp.{k}"))] : [];
-        _jepa = config.UseJepa ? new StatePredictor(config, Weight) : null;
+        _rings = new RingLayout(config.Rings, _wide, device);
+        var parts = new PositronicParts(config, Declared);
+        (_embedding_VD, _scale, _finalNorm_D, _layers) = (parts.Embedding_VD, parts.Scale, parts.FinalNorm_D, parts.Layers);
+        _controllers = config.UseRingControllers ? parts.Controllers : null;
+        _reasoner = config.UseHrm ? parts.Reasoner : null;
+        _moe = config.UseMoe ? parts.Moe : null;
+        _mtp = config.UseMtp ? parts.Mtp : [];
+        _jepa = config.UseJepa ? parts.Jepa : null;
         _codes = config.UseRings ? new EngramCodes(config.VocabSize, config.EngramOrders, config.EngramHeads, config.EngramTable) : null;
         _seeds_VN = config.UseFractalPhaseSeed ? FractalTable.Make(config.VocabSize, config.Oscillators, _wide, device) : null;
-        (_embedding_VD, _scale, _finalNorm_D) = (Weight("tok_emb"), Weight("logit_scale"), Weight("final_norm"));
         Terms = [.. ListTerms(config)];
-        StartCoupling();
     }
 
     /// <summary>Logits of one text that begins with empty memories and leaves none behind.</summary>
@@ -100,6 +100,7 @@ public sealed partial class PositronicModel : LanguageModel
         Compute = _compute,
         Wide = _wide,
         Rope = _rope,
+        Rings = _rings,
         Seeds_BTN = _seeds_VN is null ? null : Operators.Embedding(ids_BT, _seeds_VN),
         EngramRows_BTK = _codes is null ? null : rows_BTK ?? EngramRows(ids_BT, before_BP),
         Controllers = _controllers?.Begin(),
@@ -150,29 +151,19 @@ public sealed partial class PositronicModel : LanguageModel
 
         return tensor(rows, batch, time, _codes.Tables).to(Device);
     }
+}
 
-    // The bands of K; a loaded checkpoint overwrites them.
-    private void StartCoupling()
+/// <summary>One layer: x ← x + attention(norm₁ x), x ← x + mixer(norm₂ x).</summary>
+internal sealed class PositronicBlock(PositronicConfig config, Weights w)
+{
+    private readonly Tensor _norm1_D = w.Norm("norm1", config.DModel);
+    private readonly LatentAttention _attention = new(config, w.Under("attn"));
+    private readonly Tensor _norm2_D = w.Norm("norm2", config.DModel);
+    private readonly QuazimotoBlock _mixer = new(config, w);
+
+    internal Tensor Forward(Tensor x_BTD, Pass pass, int layer)
     {
-        using var quiet = no_grad();
-        using var scope = NewDisposeScope();
-        for (int l = 0; l < _layers.Length; l++)
-        {
-            Weight($"layers.{l}.osc.K").copy_(Kuramoto.StartingGain(_config.NRing, Dtype));
-        }
-    }
-
-    private sealed class Block(PositronicConfig config, RingLayout rings, Func<string, Tensor> weight, string prefix)
-    {
-        private readonly Tensor _norm1_D = weight(prefix + ".norm1");
-        private readonly Tensor _norm2_D = weight(prefix + ".norm2");
-        private readonly LatentAttention _attention = new(config, weight, prefix + ".attn");
-        private readonly QuazimotoBlock _mixer = new(config, rings, weight, prefix);
-
-        internal Tensor Forward(Tensor x_BTD, Pass pass, int layer)
-        {
-            x_BTD = x_BTD + _attention.Forward(Functions.RmsNorm(x_BTD, _norm1_D, config.NormEps), pass.Attention, pass.Caches?[layer].Attention);
-            return x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _norm2_D, config.NormEps), pass, layer);
-        }
+        x_BTD = x_BTD + _attention.Forward(Functions.RmsNorm(x_BTD, _norm1_D, config.NormEps), pass.Attention, pass.Caches?[layer].Attention);
+        return x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _norm2_D, config.NormEps), pass, layer);
     }
 }

@@ -8,13 +8,13 @@ namespace Hearth.Models.Positronic;
 /// Refines a learned state against the trunk for a few gated steps and adds what was gained (after the hierarchical reasoning model,
 /// arXiv 2506.21734): z ← z + tanh(g)·U silu(D [norm z; x]), x ← x + (z − z₀).
 /// </summary>
-internal sealed class Reasoner(PositronicConfig config, Func<string, Tensor> weight)
+internal sealed class Reasoner(PositronicConfig config, Weights w)
 {
-    private readonly Tensor _start_D = weight("hrm.z0");
-    private readonly Tensor _norm_D = weight("hrm.norm");
-    private readonly Tensor _down = weight("hrm.down");
-    private readonly Tensor _up = weight("hrm.up");
-    private readonly Tensor _gate = weight("hrm.gate");
+    private readonly Tensor _start_D = w.Vector("z0", PositronicInit.Small, config.DModel);
+    private readonly Tensor _norm_D = w.Norm("norm", config.DModel);
+    private readonly Tensor _down = w.Matrix("down", config.HrmDim, 2 * config.DModel, PositronicInit.Small);
+    private readonly Tensor _up = w.Matrix("up", config.DModel, config.HrmDim, Init.Zeros);
+    private readonly Tensor _gate = w.Vector("gate", PositronicInit.OpenGate, config.HrmSteps);
 
     internal Tensor Forward(Tensor x_BTD, ScalarType compute)
     {
@@ -32,12 +32,12 @@ internal sealed class Reasoner(PositronicConfig config, Func<string, Tensor> wei
 }
 
 /// <summary>A shared expert that every token passes, and the best of several routed ones; SwiGLU each.</summary>
-internal sealed class SharedMoe(PositronicConfig config, Func<string, Tensor> weight)
+internal sealed class SharedMoe(PositronicConfig config, Weights w)
 {
-    private readonly Tensor _norm_D = weight("moe.norm");
-    private readonly Tensor _router = weight("moe.router");
-    private readonly SwiGlu _shared = new(weight, "moe.shared");
-    private readonly SwiGlu[] _experts = [.. Enumerable.Range(0, config.MoeExperts).Select(e => new SwiGlu(weight, $"moe.expert{e}"))];
+    private readonly Tensor _norm_D = w.Norm("norm", config.DModel);
+    private readonly Tensor _router = w.Vector("router", PositronicInit.Small, config.MoeExperts, config.DModel);
+    private readonly SwiGlu _shared = new(config, w.Under("shared"));
+    private readonly SwiGlu[] _experts = [.. Enumerable.Range(0, config.MoeExperts).Select(e => new SwiGlu(config, w.Under($"expert{e}")))];
 
     /// <summary>x [B,T,D] with both added, and the choices.</summary>
     internal (Tensor X_BTD, Routing Routing) Forward(Tensor x_BTD, ScalarType compute)
@@ -50,11 +50,11 @@ internal sealed class SharedMoe(PositronicConfig config, Func<string, Tensor> we
         return (x_BTD + (_shared.Forward(normed_ND, compute) + routed_ND).view(x_BTD.shape), routing);
     }
 
-    private sealed class SwiGlu(Func<string, Tensor> weight, string prefix)
+    private sealed class SwiGlu(PositronicConfig config, Weights w)
     {
-        private readonly Tensor _gate = weight(prefix + ".gate");
-        private readonly Tensor _up = weight(prefix + ".up");
-        private readonly Tensor _down = weight(prefix + ".down");
+        private readonly Tensor _gate = w.Matrix("gate", config.MoeHidden, config.DModel, PositronicInit.Small);
+        private readonly Tensor _up = w.Matrix("up", config.MoeHidden, config.DModel, PositronicInit.Small);
+        private readonly Tensor _down = w.Matrix("down", config.DModel, config.MoeHidden, Init.Zeros);
 
         internal Tensor Forward(Tensor rows_ND, ScalarType compute) =>
             Functions.Linear(Functions.Linear(rows_ND, _gate, compute).silu() * Functions.Linear(rows_ND, _up, compute), _down, compute);

@@ -7,7 +7,7 @@ namespace Hearth.Models.Positronic;
 /// One controller per ring, shared by all layers. A fast weight predicts the ring's next observation and learns from its own
 /// error by a normalised delta rule (Widrow &amp; Hoff 1960) while the text is read; only the decoder is trained.
 /// </summary>
-internal sealed class RingControllers(Func<string, Tensor> weight, int rings)
+internal sealed class RingControllers(int rings, Weights w)
 {
     /// <summary>Coupling, frustration, centre and injection of a ring.</summary>
     internal const int Outputs = 4;
@@ -17,7 +17,7 @@ internal sealed class RingControllers(Func<string, Tensor> weight, int rings)
 
     private const int Observed = 4;
     private const double Rate = 0.5;
-    private readonly Tensor[] _decode = [.. Enumerable.Range(0, rings).Select(r => weight($"controller.{r}.decode"))];
+    private readonly Tensor[] _decode = [.. Enumerable.Range(0, rings).Select(r => w.Vector($"{r}.decode", Init.Zeros, Outputs, Inputs))];
 
     /// <summary>A trace through the layers of one forward pass: per token, nothing crosses from one to another.</summary>
     internal Trace Begin() => new(stack(_decode));

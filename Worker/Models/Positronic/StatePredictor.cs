@@ -6,12 +6,12 @@ namespace Hearth.Models.Positronic;
 /// <summary>
 /// Predicts a later state of the trunk instead of a token (after I-JEPA, arXiv 2301.08243): mean of 1 − cos(p_t, sg(h_{t+horizon})).
 /// </summary>
-internal sealed class StatePredictor(PositronicConfig config, Func<string, Tensor> weight)
+internal sealed class StatePredictor(PositronicConfig config, Weights w)
 {
     private const double LeastNorm = 1e-8;
-    private readonly Tensor _norm_D = weight("jepa.norm");
-    private readonly Tensor _fc1 = weight("jepa.fc1");
-    private readonly Tensor _fc2 = weight("jepa.fc2");
+    private readonly Tensor _norm_D = w.Norm("norm", config.DModel);
+    private readonly Tensor _fc1 = w.Matrix("fc1", config.JepaDim, config.DModel, PositronicInit.Small);
+    private readonly Tensor _fc2 = w.Matrix("fc2", config.DModel, config.JepaDim, PositronicInit.Small);
 
     /// <summary>The loss over every position that has a target, padding too; 0 where none has.</summary>
     internal Tensor Loss(Tensor hidden_BTD, ScalarType wide, ScalarType compute)

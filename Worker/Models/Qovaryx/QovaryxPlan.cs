@@ -32,8 +32,7 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new Decoder(this, _decoder, dtype, device, seed, compute ?? dtype);
 
-    protected override IEnumerable<TensorSpec> ListTensors() =>
-        _decoder.Tensors().Select(t => t.Group == ParameterGroup.Embed ? t with { Decays = true } : t);
+    protected override void Declare(Weights weights) => _ = new DecoderParts(_decoder, weights);
 
     private static DecoderConfig Expand(QovaryxConfig c)
     {

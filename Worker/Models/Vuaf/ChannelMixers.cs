@@ -12,21 +12,14 @@ internal sealed record VuafSwiGluConfig(int Dim, int Hidden) : FeedForwardConfig
 
     public override double Activations => (4.0 * Hidden) + Dim;
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Matrix(prefix + ".w1.weight", Hidden, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".w2.weight", Hidden, Dim, Init.Xavier()),
-        TensorSpec.Matrix(prefix + ".w3.weight", Dim, Hidden, Init.Xavier()),
-    ];
-
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new VuafSwiGlu(weight, prefix);
+    public override FeedForward Build(Weights w) => new VuafSwiGlu(this, w);
 }
 
-internal sealed class VuafSwiGlu(Func<string, Tensor> weight, string prefix) : FeedForward
+internal sealed class VuafSwiGlu(VuafSwiGluConfig config, Weights w) : FeedForward
 {
-    private readonly Tensor _gate_FD = weight(prefix + ".w1.weight");
-    private readonly Tensor _up_FD = weight(prefix + ".w2.weight");
-    private readonly Tensor _down_DF = weight(prefix + ".w3.weight");
+    private readonly Tensor _gate_FD = w.Matrix("w1.weight", config.Hidden, config.Dim, Init.Xavier());
+    private readonly Tensor _up_FD = w.Matrix("w2.weight", config.Hidden, config.Dim, Init.Xavier());
+    private readonly Tensor _down_DF = w.Matrix("w3.weight", config.Dim, config.Hidden, Init.Xavier());
 
     public override Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
@@ -44,18 +37,12 @@ internal sealed record VuafMoeConfig(int Dim, int Hidden, int Count, int TopK) :
 
     public override double Activations => (4.0 * Count) + (TopK * (Expert.Activations + (2 * Dim)));
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Matrix(prefix + ".router.weight", Count, Dim, Init.Xavier()) with { MuonRows = [] },
-        .. Enumerable.Range(0, Count).SelectMany(e => Expert.Tensors($"{prefix}.experts.{e}")),
-    ];
+    public override FeedForward Build(Weights w) => new Moe(this, w);
 
-    public override FeedForward Build(Func<string, Tensor> weight, string prefix) => new Moe(this, weight, prefix);
-
-    private sealed class Moe(VuafMoeConfig config, Func<string, Tensor> weight, string prefix) : FeedForward
+    private sealed class Moe(VuafMoeConfig config, Weights w) : FeedForward
     {
-        private readonly Tensor _router_ED = weight(prefix + ".router.weight");
-        private readonly FeedForward[] _experts = [.. Enumerable.Range(0, config.Count).Select(e => config.Expert.Build(weight, $"{prefix}.experts.{e}"))];
+        private readonly Tensor _router_ED = w.Factor("router.weight", config.Count, config.Dim, Init.Xavier());
+        private readonly FeedForward[] _experts = [.. Enumerable.Range(0, config.Count).Select(e => config.Expert.Build(w.Under($"experts.{e}")))];
 
         public override Tensor Forward(Tensor x_BTD, ForwardContext context)
         {

@@ -21,35 +21,25 @@ internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int Sta
 
     public override double Activations(int seqLen) => (2.0 * ProjectionRows) + (8.0 * Inner) + ((double)Inner * StateDim / 16);
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        new TensorSpec(prefix + ".A_log", [Heads], ParameterGroup.Vector, Init.Given([.. Enumerable.Range(0, Heads).Select(LogA)])),
-        new TensorSpec(prefix + ".D", [Heads], ParameterGroup.Vector, Init.Ones),
-        TensorSpec.Matrix(prefix + ".in_proj.weight", ProjectionRows, Dim, Init.Xavier()) with { MuonRows = MuonRows },
-        TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Inner, Init.Xavier()),
-        TensorSpec.Norm(prefix + ".norm.weight", Inner),
-        new TensorSpec(prefix + ".norm.bias", [Inner], ParameterGroup.Vector, Init.Zeros),
-    ];
+    public override VuafMixer Build(Weights w) => new MambaMixer(this, w);
 
-    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new MambaMixer(this, weight, prefix);
-
-    // x, B and C are matrices of their own; dt takes Adam.
-    private IReadOnlyList<long> MuonRows => [Inner, StateDim, StateDim];
-
-    // log of 1 … 16, evenly spaced over the heads.
-    private double LogA(int head) => Math.Log(1 + ((LargestA - 1) * head / Math.Max(1, Heads - 1)));
+    /// <summary>Start of log A: log of 1 … 16, evenly spaced over the heads.</summary>
+    public double LogA(int head) => Math.Log(1 + ((LargestA - 1) * head / Math.Max(1, Heads - 1)));
 }
 
-internal sealed class MambaMixer(MambaMixerConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
+internal sealed class MambaMixer(MambaMixerConfig config, Weights w) : VuafMixer
 {
     private const double NormEps = 1e-5;
     private static readonly double LeastLogDecay = Math.Log(1e-9);
-    private readonly Tensor _logA_H = weight(prefix + ".A_log");
-    private readonly Tensor _skip_H = weight(prefix + ".D");
-    private readonly Tensor _in = weight(prefix + ".in_proj.weight");
-    private readonly Tensor _out = weight(prefix + ".out_proj.weight");
-    private readonly Tensor _normWeight_I = weight(prefix + ".norm.weight");
-    private readonly Tensor _normBias_I = weight(prefix + ".norm.bias");
+    private readonly Tensor _logA_H = w.Vector("A_log", Init.Given([.. Enumerable.Range(0, config.Heads).Select(config.LogA)]), config.Heads);
+    private readonly Tensor _skip_H = w.Vector("D", Init.Ones, config.Heads);
+
+    // x, B and C are matrices of their own; dt takes Adam.
+    private readonly Tensor _in = w.Take(
+        TensorSpec.Matrix("in_proj.weight", config.ProjectionRows, config.Dim, Init.Xavier()) with { MuonRows = [config.Inner, config.StateDim, config.StateDim] });
+    private readonly Tensor _out = w.Matrix("out_proj.weight", config.Dim, config.Inner, Init.Xavier());
+    private readonly Tensor _normWeight_I = w.Norm("norm.weight", config.Inner);
+    private readonly Tensor _normBias_I = w.Vector("norm.bias", Init.Zeros, config.Inner);
 
     public override MixerState NewState() => new State();
 

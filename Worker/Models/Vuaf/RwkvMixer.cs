@@ -12,9 +12,7 @@ namespace Hearth.Models.Vuaf;
 /// <param name="SpreadDecay">Start with memories of 2 to 512 tokens instead of w = 0.5.</param>
 internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool SequenceNorm, bool SpreadDecay) : VuafMixerConfig
 {
-    public static readonly string[] Streams = ["r", "k", "v", "kappa", "g"];
     private const double LeastMemory = 2, LongestMemory = 512;
-    private static readonly double Gain = 1 / Math.Sqrt(2);
 
     public int Heads => Dim / HeadDim;
 
@@ -23,36 +21,13 @@ internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool S
 
     public override double Activations(int seqLen) => (34.0 * Dim) + (2 * LowRank) + ((double)Dim * HeadDim / 16);
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix)
-    {
-        return
-        [
-            .. Streams.Select(s => Vector($"{prefix}.mix_{s}", Ramp())),
-            .. Streams.Select(s => TensorSpec.Matrix($"{prefix}.W_{s}.weight", Dim, Dim, Init.Xavier(Gain))),
-            LowRankFactor(prefix + ".w_low_in.weight", LowRank, Dim),
-            LowRankFactor(prefix + ".w_low_out.weight", Dim, LowRank),
-            SpreadDecay ? Vector(prefix + ".w_low_out.bias", Spread()) : new TensorSpec(prefix + ".w_low_out.bias", [Dim], ParameterGroup.Vector, Init.Zeros),
-            LowRankFactor(prefix + ".a_low_in.weight", LowRank, Dim),
-            LowRankFactor(prefix + ".a_low_out.weight", Heads, LowRank),
-            new TensorSpec(prefix + ".a_low_out.bias", [Heads], ParameterGroup.Vector, Init.Zeros),
-            TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Dim, Init.Xavier(Gain)),
-            TensorSpec.Norm(prefix + ".group_norm.weight", Dim),
-            new TensorSpec(prefix + ".group_norm.bias", [Dim], ParameterGroup.Vector, Init.Zeros),
-        ];
-    }
+    public override VuafMixer Build(Weights w) => new RwkvMixer(this, w);
 
-    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new RwkvMixer(this, weight, prefix);
+    /// <summary>Starts of the mixes: from 1 (the present row alone) to 0 (the one before).</summary>
+    public double[] Ramp() => [.. Enumerable.Range(0, Dim).Select(i => 1 - (i / (double)Math.Max(1, Dim - 1)))];
 
-    // A factor of a product is no map of its own, so Muon leaves it to Adam.
-    private static TensorSpec LowRankFactor(string name, int rows, int columns) => TensorSpec.Matrix(name, rows, columns, Init.Xavier(Gain)) with { MuonRows = [] };
-
-    private static TensorSpec Vector(string name, double[] values) => new(name, [values.Length], ParameterGroup.Vector, Init.Given(values));
-
-    // From 1 (the present row alone) to 0 (the one before).
-    private double[] Ramp() => [.. Enumerable.Range(0, Dim).Select(i => 1 - (i / (double)Math.Max(1, Dim - 1)))];
-
-    // The logit of w = e^(−1/τ), τ log-spaced over each head's channels.
-    private double[] Spread() => [.. Enumerable.Range(0, Dim).Select(i =>
+    /// <summary>Start of the decay's bias: the logit of w = e^(−1/τ), τ log-spaced over each head's channels.</summary>
+    public double[] Spread() => [.. Enumerable.Range(0, Dim).Select(i =>
     {
         double place = i % HeadDim / (double)Math.Max(1, HeadDim - 1);
         double memory = LeastMemory * Math.Pow(LongestMemory / LeastMemory, place);
@@ -61,20 +36,22 @@ internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool S
     })];
 }
 
-internal sealed class RwkvMixer(RwkvMixerConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
+internal sealed class RwkvMixer(RwkvMixerConfig config, Weights w) : VuafMixer
 {
     private const double NormEps = 1e-5;
-    private readonly Tensor[] _mix_D = [.. RwkvMixerConfig.Streams.Select(s => weight($"{prefix}.mix_{s}"))];
-    private readonly Tensor[] _streams = [.. RwkvMixerConfig.Streams.Select(s => weight($"{prefix}.W_{s}.weight"))];
-    private readonly Tensor _decayIn = weight(prefix + ".w_low_in.weight");
-    private readonly Tensor _decayOut = weight(prefix + ".w_low_out.weight");
-    private readonly Tensor _decayBias_D = weight(prefix + ".w_low_out.bias");
-    private readonly Tensor _rateIn = weight(prefix + ".a_low_in.weight");
-    private readonly Tensor _rateOut = weight(prefix + ".a_low_out.weight");
-    private readonly Tensor _rateBias_H = weight(prefix + ".a_low_out.bias");
-    private readonly Tensor _out = weight(prefix + ".out_proj.weight");
-    private readonly Tensor _normWeight_D = weight(prefix + ".group_norm.weight");
-    private readonly Tensor _normBias_D = weight(prefix + ".group_norm.bias");
+    private static readonly string[] Streams = ["r", "k", "v", "kappa", "g"];
+    private static readonly Init Start = Init.Xavier(1 / Math.Sqrt(2));
+    private readonly Tensor[] _mix_D = [.. Streams.Select(s => w.Vector($"mix_{s}", Init.Given(config.Ramp()), config.Dim))];
+    private readonly Tensor[] _streams = [.. Streams.Select(s => w.Matrix($"W_{s}.weight", config.Dim, config.Dim, Start))];
+    private readonly Tensor _decayIn = w.Factor("w_low_in.weight", config.LowRank, config.Dim, Start);
+    private readonly Tensor _decayOut = w.Factor("w_low_out.weight", config.Dim, config.LowRank, Start);
+    private readonly Tensor _decayBias_D = w.Vector("w_low_out.bias", config.SpreadDecay ? Init.Given(config.Spread()) : Init.Zeros, config.Dim);
+    private readonly Tensor _rateIn = w.Factor("a_low_in.weight", config.LowRank, config.Dim, Start);
+    private readonly Tensor _rateOut = w.Factor("a_low_out.weight", config.Heads, config.LowRank, Start);
+    private readonly Tensor _rateBias_H = w.Vector("a_low_out.bias", Init.Zeros, config.Heads);
+    private readonly Tensor _out = w.Matrix("out_proj.weight", config.Dim, config.Dim, Start);
+    private readonly Tensor _normWeight_D = w.Norm("group_norm.weight", config.Dim);
+    private readonly Tensor _normBias_D = w.Vector("group_norm.bias", Init.Zeros, config.Dim);
 
     public override MixerState NewState() => new State();
 

@@ -14,19 +14,13 @@ internal sealed record VuafAttentionConfig(int Dim, int HeadDim, double RopeBase
     // Of the scores the CPU keeps the lower half and has one block of them at work; kernels on CUDA keep none.
     public override double Activations(int seqLen) => (8.0 * Dim) + (1.0 * Heads * seqLen);
 
-    public override IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Matrix(prefix + ".qkv.weight", 3 * Dim, Dim, Init.Xavier()) with { MuonRows = [Dim, Dim, Dim] },
-        TensorSpec.Matrix(prefix + ".out_proj.weight", Dim, Dim, Init.Xavier()),
-    ];
-
-    public override VuafMixer Build(Func<string, Tensor> weight, string prefix) => new VuafAttention(this, weight, prefix);
+    public override VuafMixer Build(Weights w) => new VuafAttention(this, w);
 }
 
-internal sealed class VuafAttention(VuafAttentionConfig config, Func<string, Tensor> weight, string prefix) : VuafMixer
+internal sealed class VuafAttention(VuafAttentionConfig config, Weights w) : VuafMixer
 {
-    private readonly Tensor _qkv = weight(prefix + ".qkv.weight");
-    private readonly Tensor _out = weight(prefix + ".out_proj.weight");
+    private readonly Tensor _qkv = w.Take(TensorSpec.Matrix("qkv.weight", 3 * config.Dim, config.Dim, Init.Xavier()) with { MuonRows = [config.Dim, config.Dim, config.Dim] });
+    private readonly Tensor _out = w.Matrix("out_proj.weight", config.Dim, config.Dim, Init.Xavier());
 
     public override MixerState NewState() => new KvCache();
 

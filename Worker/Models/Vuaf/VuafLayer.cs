@@ -7,30 +7,20 @@ namespace Hearth.Models.Vuaf;
 /// <summary>One layer: both mixers in a sandwich of norms, so that the residual stream itself is normed after every sublayer.</summary>
 internal sealed record VuafLayerConfig(int Dim, VuafMixerConfig Mixer, FeedForwardConfig Channels)
 {
-    public IEnumerable<TensorSpec> Tensors(string prefix) =>
-    [
-        TensorSpec.Norm(prefix + ".token_mix.pre.weight", Dim),
-        .. Mixer.Tensors(prefix + ".token_mix.module"),
-        TensorSpec.Norm(prefix + ".token_mix.post.weight", Dim),
-        TensorSpec.Norm(prefix + ".channel_mix.pre.weight", Dim),
-        .. Channels.Tensors(prefix + ".channel_mix.module"),
-        TensorSpec.Norm(prefix + ".channel_mix.post.weight", Dim),
-    ];
-
     public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + Channels.MultiplyAdds;
 
     public double Activations(int seqLen) => (6 * Dim) + Mixer.Activations(seqLen) + Channels.Activations;
 }
 
-internal sealed class VuafLayer(VuafLayerConfig config, Func<string, Tensor> weight, string prefix)
+internal sealed class VuafLayer(VuafLayerConfig config, Weights w)
 {
     internal const double NormEps = 1e-6;
-    private readonly Tensor _mixerPre_D = weight(prefix + ".token_mix.pre.weight");
-    private readonly VuafMixer _mixer = config.Mixer.Build(weight, prefix + ".token_mix.module");
-    private readonly Tensor _mixerPost_D = weight(prefix + ".token_mix.post.weight");
-    private readonly Tensor _channelsPre_D = weight(prefix + ".channel_mix.pre.weight");
-    private readonly FeedForward _channels = config.Channels.Build(weight, prefix + ".channel_mix.module");
-    private readonly Tensor _channelsPost_D = weight(prefix + ".channel_mix.post.weight");
+    private readonly Tensor _mixerPre_D = w.Norm("token_mix.pre.weight", config.Dim);
+    private readonly VuafMixer _mixer = config.Mixer.Build(w.Under("token_mix.module"));
+    private readonly Tensor _mixerPost_D = w.Norm("token_mix.post.weight", config.Dim);
+    private readonly Tensor _channelsPre_D = w.Norm("channel_mix.pre.weight", config.Dim);
+    private readonly FeedForward _channels = config.Channels.Build(w.Under("channel_mix.module"));
+    private readonly Tensor _channelsPost_D = w.Norm("channel_mix.post.weight", config.Dim);
 
     public MixerState NewState() => _mixer.NewState();
 

@@ -6,7 +6,7 @@ namespace Hearth.Models.Vuaf;
 
 internal abstract record VuafMixerConfig : MixerConfig
 {
-    public abstract override VuafMixer Build(Func<string, Tensor> weight, string prefix);
+    public abstract override VuafMixer Build(Weights w);
 }
 
 /// <summary>A mixer over time that can leave out the output of rows which nobody reads.</summary>

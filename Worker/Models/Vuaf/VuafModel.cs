@@ -29,11 +29,9 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         _config = plan.Fields;
         _compute = compute;
         _rope = new RopeTables(dtype, device);
-        _layers = [.. plan.Layers.Select((layer, i) => new VuafLayer(layer, Weight, $"blocks.{i}"))];
-        _embedding_VD = Weight("embed.weight");
-        _finalNorm_D = Weight("final_norm.weight");
-        _haltWeight_1D = Weight("halt_head.proj.weight");
-        _haltBias_1 = Weight("halt_head.proj.bias");
+        var parts = new VuafParts(plan, Declared);
+        (_layers, _embedding_VD, _finalNorm_D) = (parts.Layers, parts.Embedding_VD, parts.FinalNorm_D);
+        (_haltWeight_1D, _haltBias_1) = (parts.HaltWeight_1D, parts.HaltBias_1);
         var steps = Enumerable.Range(1, _config.LoopSteps).ToArray();
         EvaluationTerms = [.. steps.Select(r => $"ce.{r}"), .. steps.Select(r => $"p.{r}")];
         Terms = [.. _config.HaltOnly ? (string[])["ce", "halt"] : ["ce", "kl", "aux"], .. EvaluationTerms];

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Hearth.Models.Vuaf;
 
@@ -30,14 +31,7 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
         new VuafModel(this, dtype, device, seed, compute ?? dtype);
 
-    protected override IEnumerable<TensorSpec> ListTensors() =>
-    [
-        new TensorSpec("embed.weight", [config.VocabSize, config.DModel], ParameterGroup.Embed, Init.Normal(0.02)),
-        .. _layers.SelectMany((layer, i) => layer.Tensors($"blocks.{i}")),
-        TensorSpec.Norm("final_norm.weight", config.DModel),
-        TensorSpec.Matrix("halt_head.proj.weight", 1, config.DModel, Init.Zeros) with { MuonRows = [] },
-        new TensorSpec("halt_head.proj.bias", [1], ParameterGroup.Vector, Init.Constant(config.HaltInitBias)),
-    ];
+    protected override void Declare(Weights weights) => _ = new VuafParts(this, weights);
 
     private static VuafLayerConfig Layer(VuafConfig c, int index) => new(
         c.DModel,
@@ -50,4 +44,18 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
         c.ChannelMixPattern![index] == VuafConfig.Moe
             ? new VuafMoeConfig(c.DModel, c.FfnHidden, c.MoeNExperts, c.MoeTopK)
             : new VuafSwiGluConfig(c.DModel, c.FfnHidden));
+}
+
+/// <summary>The modules of a VUAF model, in the order of its parameters.</summary>
+internal sealed class VuafParts(VuafPlan plan, Weights w)
+{
+    internal Tensor Embedding_VD { get; } = w.Take(new TensorSpec("embed.weight", [plan.Fields.VocabSize, plan.Fields.DModel], ParameterGroup.Embed, Init.Normal(0.02)));
+
+    internal VuafLayer[] Layers { get; } = [.. plan.Layers.Select((layer, i) => new VuafLayer(layer, w.Under($"blocks.{i}")))];
+
+    internal Tensor FinalNorm_D { get; } = w.Norm("final_norm.weight", plan.Fields.DModel);
+
+    internal Tensor HaltWeight_1D { get; } = w.Factor("halt_head.proj.weight", 1, plan.Fields.DModel, Init.Zeros);
+
+    internal Tensor HaltBias_1 { get; } = w.Vector("halt_head.proj.bias", Init.Constant(plan.Fields.HaltInitBias), 1);
 }

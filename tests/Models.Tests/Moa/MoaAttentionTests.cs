@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Moa;
 using Xunit;
 using static TorchSharp.torch;
@@ -66,11 +67,11 @@ public sealed class MoaAttentionTests : IDisposable
         var rope = Rope(model, heads: 2, "blocks.0.rope_global");
         var (q, k) = (MoaSmall.Random(1, 1, 2, 20, 8).to(float32), MoaSmall.Random(2, 1, 2, 20, 8).to(float32));
         Tensor Scores(long offset) => MetricScores.Scores(
-            new MetricInputs(BlackHoleRope.Rotate(q, rope.Turn(offset, 20)), BlackHoleRope.Rotate(k, rope.Turn(offset, 20)), q, ones([2]), null, true, null), cosine: false);
+            new MetricInputs(BlackHoleRope.Rotate(q, rope.Turn(Tables(model), offset, 20)), BlackHoleRope.Rotate(k, rope.Turn(Tables(model), offset, 20)), q, ones([2]), null, true, null), cosine: false);
         using var quiet = no_grad();
 
         MoaSmall.Near(Scores(0), Scores(1000), 1e-3);
-        Assert.NotEqual(0.0, Small.Difference(BlackHoleRope.Rotate(q, rope.Turn(0, 20)), BlackHoleRope.Rotate(q, rope.Turn(1000, 20))));
+        Assert.NotEqual(0.0, Small.Difference(BlackHoleRope.Rotate(q, rope.Turn(Tables(model), 0, 20)), BlackHoleRope.Rotate(q, rope.Turn(Tables(model), 1000, 20))));
     }
 
     [Theory]
@@ -169,16 +170,17 @@ public sealed class MoaAttentionTests : IDisposable
         Assert.Equal([8L, 16L], model.Weight("blocks.0.mqa.k").shape);
         Assert.Equal([8L, 16L], model.Weight("blocks.0.mqa.v").shape);
         var config = new MoaConfig { Dim = 16, AttnHeads = 2, MqaQHeads = 2, RBasis = 3, Metric = metric, UseBalls = true };
-        Tensor Tied(string name) => name is "t.k" or "t.v" ? cat([Mqa(name), Mqa(name)]) : Mqa(name);
-        Tensor Mqa(string name) => model.Weight("blocks.0.mqa" + name[1..]);
-        var shared = new MetricAttention(config, 1, Rope(model, 1, "blocks.0.rope_mqa"), Mqa, "t");
-        var tied = new MetricAttention(config, 2, Rope(model, 1, "blocks.0.rope_mqa"), Tied, "t");
+        Tensor Tied(string name) => name is "k" or "v" ? cat([Mqa(name), Mqa(name)]) : Mqa(name);
+        Tensor Mqa(string name) => model.Weight($"blocks.0.mqa.{name}");
+        var shared = new MetricAttention(config, 1, Weights.Of(Mqa));
+        var tied = new MetricAttention(config, 2, Weights.Of(Tied));
         var n = MoaSmall.Random(5, 2, 11, 16);
         var disc = MoaSmall.Random(6, 2, 11);
         using var quiet = no_grad();
-        MoaPass Pass() => new(0, float64, AttentionForm.Augmented, null);
+        var rope = Rope(model, 1, "blocks.0.rope_mqa");
+        MoaPass Pass() => new(0, float64, Tables(model), AttentionForm.Augmented, null);
 
-        MoaSmall.Near(tied.Forward(n, disc, Pass(), null), shared.Forward(n, disc, Pass(), null), 1e-12);
+        MoaSmall.Near(tied.Forward(n, disc, rope, Pass(), null), shared.Forward(n, disc, rope, Pass(), null), 1e-12);
     }
 
     [Fact]
@@ -227,8 +229,10 @@ public sealed class MoaAttentionTests : IDisposable
     private static BlackHoleRope Rope(MoaModel model, int heads, string prefix)
     {
         Assert.Equal(heads, model.Weight(prefix + ".en_bias").size(0));
-        return new BlackHoleRope(new MoaConfig(), new FourierTables(8, 3, 10000, model.Dtype, CPU), model.Weight, prefix);
+        return new BlackHoleRope(new MoaConfig(), heads, Weights.Of(model.Weight, prefix));
     }
+
+    private static FourierTables Tables(MoaModel model) => new(8, 3, 10000, model.Dtype, CPU);
 
     private static Tensor Unit(Tensor x) => x * (x.pow(2).sum(-1, true) + 1e-12).rsqrt();
 

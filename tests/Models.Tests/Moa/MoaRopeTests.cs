@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Moa;
 using Xunit;
@@ -18,7 +19,7 @@ public sealed class MoaRopeTests : IDisposable
     {
         var rope = Rope(Coefficients(5, 4));
         var x = MoaSmall.Random(2, 2, 4, 300, 16).to(float32);
-        var turned = BlackHoleRope.Rotate(x, rope.Turn(0, 300));
+        var turned = BlackHoleRope.Rotate(x, rope.Turn(Tables(), 0, 300));
 
         MoaSmall.Near(x.pow(2).sum(-1).sqrt(), turned.pow(2).sum(-1).sqrt(), 1e-5);
         Assert.NotEqual(0.0, Small.Difference(x, turned));
@@ -33,7 +34,7 @@ public sealed class MoaRopeTests : IDisposable
         for (long offset = 0; offset < 1_000_000; offset += 190_000)
         {
             using var inner = NewDisposeScope();
-            var energy = rope.Energy(offset, time, MoaSmall.Random(3, 1, time).pow(2).to(float32) * 20);
+            var energy = rope.Energy(Tables(), offset, time, MoaSmall.Random(3, 1, time).pow(2).to(float32) * 20);
             Assert.InRange(energy.amax([0, 1, 2, 3]).Number(), 0.25, 3);
             Assert.InRange((-energy).amax([0, 1, 2, 3]).Number(), -3, -0.25);
         }
@@ -44,12 +45,12 @@ public sealed class MoaRopeTests : IDisposable
     {
         var plan = MoaSmall.Plan();
         var model = (MoaModel)plan.Build(float32, CPU, 3);
-        var rope = new BlackHoleRope(new MoaConfig(), new FourierTables(16, 4, 10000, float32, CPU), model.Weight, "blocks.1.rope_global");
+        var rope = new BlackHoleRope(new MoaConfig(), 4, Weights.Of(model.Weight, "blocks.1.rope_global"));
         var x = MoaSmall.Random(2, 2, 4, 200, 16).to(float32);
         using var quiet = no_grad();
 
-        MoaSmall.Near(new RopeTables(float32, CPU).Turn(x, 10000, 56), BlackHoleRope.Rotate(x, rope.Turn(56, 200)), 1e-4);
-        MoaSmall.Near(ones([2, 4, 200, 1]), rope.Energy(0, 200, MoaSmall.Random(3, 2, 200).to(float32)), 1e-6);
+        MoaSmall.Near(new RopeTables(float32, CPU).Turn(x, 10000, 56), BlackHoleRope.Rotate(x, rope.Turn(Tables(), 56, 200)), 1e-4);
+        MoaSmall.Near(ones([2, 4, 200, 1]), rope.Energy(Tables(), 0, 200, MoaSmall.Random(3, 2, 200).to(float32)), 1e-6);
     }
 
     [Fact]
@@ -73,8 +74,8 @@ public sealed class MoaRopeTests : IDisposable
     public void Check_4_shares_are_even_and_gates_one_at_the_start()
     {
         var model = (MoaModel)MoaSmall.Plan().Build(float64, CPU, 3);
-        var router = new TokenRouter(new MoaConfig(), model.Weight, "blocks.0");
-        var pass = new MoaPass(0, float64, AttentionForm.Augmented, null);
+        var router = new TokenRouter(new MoaConfig(), Weights.Of(model.Weight, "blocks.0"));
+        var pass = new MoaPass(0, float64, Tables(), AttentionForm.Augmented, null);
         using var quiet = no_grad();
         var share = router.Forward(MoaSmall.Random(1, 2, 9, 64), pass);
 
@@ -143,7 +144,9 @@ public sealed class MoaRopeTests : IDisposable
     }
 
     private static BlackHoleRope Rope(Dictionary<string, Tensor> weights, MoaConfig? config = null) =>
-        new(config ?? new MoaConfig(), new FourierTables(16, 4, 10000, float32, CPU), name => weights[name[2..]], "r");
+        new(config ?? new MoaConfig(), 4, Weights.Of(name => weights[name]));
+
+    private static FourierTables Tables() => new(16, 4, 10000, float32, CPU);
 
     private static Dictionary<string, Tensor> Coefficients(double size, int heads) => new[] { "freq_sin", "freq_cos", "en_sin", "en_cos", "en_bias", "en_disc" }
         .Select((name, i) => (name, Value: (MoaSmall.Random(20 + i, name is "en_bias" or "en_disc" ? [heads] : [heads, 4]) * size).to(float32)))

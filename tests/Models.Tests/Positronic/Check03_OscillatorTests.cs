@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -97,8 +98,7 @@ public sealed class Check03_OscillatorTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open();
         model.Weight("layers.0.osc.read2").normal_(0, 500);
-        var rings = new RingLayout([2, 4, 8], ScalarType.Float64, CPU);
-        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
+        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, Weights.Of(model.Weight, "layers.0"));
 
         var output = block.Forward(Normal(ScalarType.Float64, 2, 9, 64), model.NewPass(Nano.Ids(2, 9), 0, null, [], false), 0);
 
@@ -124,13 +124,13 @@ public sealed class Check03_OscillatorTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open();
         var rings = new RingLayout([2, 4, 8], ScalarType.Float64, CPU);
-        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, rings, model.Weight, "layers.0");
+        var block = new QuazimotoBlock(new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false }, Weights.Of(model.Weight, "layers.0"));
         manual_seed(9);
         var (theta, omega) = (Normal(ScalarType.Float64, 2, 3, 14), Normal(ScalarType.Float64, 2, 3, 14).tanh());
 
-        var plain = block.Integrate(theta, omega, null, null);
+        var plain = block.Integrate(theta, omega, null, null, rings);
         model.Weight("layers.0.osc.center_phase").fill_(angle);
-        var turned = block.Integrate(theta + angle, omega, null, null);
+        var turned = block.Integrate(theta + angle, omega, null, null, rings);
 
         Assert.InRange(Nano.Changed(plain + angle, turned), 0, 1e-5);
         Assert.True(Nano.Changed(plain, theta) > 0.1);

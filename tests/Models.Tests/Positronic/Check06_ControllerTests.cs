@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -30,7 +31,7 @@ public sealed class Check06_ControllerTests : IDisposable
     public void Check_6_fast_weights_equal_a_scalar_loop()
     {
         manual_seed(3);
-        var trace = new RingControllers(Nano.Open().Weight, 3).Begin();
+        var trace = new RingControllers(3, Weights.Of(Nano.Open().Weight, "controller")).Begin();
         double[][] seen = [.. Enumerable.Range(0, 8).Select(_ => new double[4])];
         foreach (double[] f in seen)
         {
@@ -65,7 +66,7 @@ public sealed class Check06_ControllerTests : IDisposable
         using var quiet = no_grad();
         var model = Nano.Open();
         var config = new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false, UseFractalPhaseSeed = false };
-        var block = new QuazimotoBlock(config, new RingLayout([2, 4, 8], ScalarType.Float64, CPU), model.Weight, "layers.0");
+        var block = new QuazimotoBlock(config, Weights.Of(model.Weight, "layers.0"));
         manual_seed(4);
         var x = empty([1, 6, 64], float64).normal_();
         var changed = x.clone();

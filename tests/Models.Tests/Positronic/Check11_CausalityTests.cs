@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Positronic;
 using Xunit;
@@ -53,7 +54,7 @@ public sealed class Check11_CausalityTests : IDisposable
     [Fact]
     public void Check_11_phase_attention_reaches_every_later_token_and_none_before()
     {
-        var attention = new PhaseAttention(new PositronicConfig { PhaseDim = 16, PhaseHeads = 2 }, Nano.Open().Weight, "layers.0.slot0");
+        var attention = new PhaseAttention(new PositronicConfig { PhaseDim = 16, PhaseHeads = 2 }, 0, Weights.Of(Nano.Open().Weight, "layers.0.slot0"));
         manual_seed(2);
         var phases = empty([1, 9, 12], float64).normal_();
         var changed = phases.clone();
@@ -89,7 +90,7 @@ public sealed class Check11_CausalityTests : IDisposable
     public void Check_11_specialists_reach_later_chunks_only()
     {
         var config = new PositronicConfig { DModel = 64, Rings = [2, 4, 8], SpecPerRing = 3, SpecDim = 8, MemChunk = 16 };
-        var specialists = new RingSpecialists(config, Nano.Open().Weight, "layers.0");
+        var specialists = new RingSpecialists(config, Weights.Of(Nano.Open().Weight, "layers.0"));
         manual_seed(2);
         var x = empty([1, 48, 64], float64).normal_();
         var changed = x.clone();

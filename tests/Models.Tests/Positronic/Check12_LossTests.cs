@@ -16,7 +16,7 @@ public sealed class Check12_LossTests : IDisposable
     [Fact]
     public void Check_12_the_target_of_the_state_predictor_has_no_gradient()
     {
-        var predictor = new StatePredictor(new PositronicConfig { DModel = 64, JepaDim = 32 }, Nano.Fresh().Weight);
+        var predictor = new StatePredictor(new PositronicConfig { DModel = 64, JepaDim = 32 }, Weights.Of(Nano.Fresh().Weight, "jepa"));
         manual_seed(1);
         var hidden = empty([1, 5, 64], float64).normal_().requires_grad_();
 

@@ -37,15 +37,15 @@ public sealed class EulerKernelTests : IDisposable
     {
         var model = Nano.Open();
         model.ClearGradients();
-        var block = Block(model);
+        var (block, rings) = (Block(model), new RingLayout([2, 4, 8], ScalarType.Float64, CPU));
         manual_seed(8);
         var (theta, omega) = (Leaf(), Leaf());
         var drive = driven ? Leaf() : null;
-        var trace = controlled ? new RingControllers(model.Weight, 3).Begin() : null;
+        var trace = controlled ? new RingControllers(3, Hearth.Models.Weights.Of(model.Weight, "controller")).Begin() : null;
         var result = theta;
         for (int layer = 0; layer < 2; layer++)
         {
-            result = naive ? block.NaiveIntegrate(result, omega.tanh(), drive, trace) : block.Integrate(result, omega.tanh(), drive, trace);
+            result = naive ? block.NaiveIntegrate(result, omega.tanh(), drive, trace, rings) : block.Integrate(result, omega.tanh(), drive, trace, rings);
         }
 
         (result * empty(result.shape, float64).normal_()).sum().backward();
@@ -79,9 +79,7 @@ public sealed class EulerKernelTests : IDisposable
 
     private static QuazimotoBlock Block(PositronicModel model) => new(
         new PositronicConfig { DModel = 64, Rings = [2, 4, 8], UseRings = false, UseRingSpecialists = false },
-        new RingLayout([2, 4, 8], ScalarType.Float64, CPU),
-        model.Weight,
-        "layers.0");
+        Hearth.Models.Weights.Of(model.Weight, "layers.0"));
 
     private static Tensor Leaf() => empty([2, 5, 14], float64).normal_().requires_grad_();
 }

@@ -42,12 +42,12 @@ public sealed class Check03_DecodingTests : IDisposable
     {
         const int time = 11, width = 16, head = 8;
         var config = new RwkvMixerConfig(width, head, 4, sequence, SpreadDecay: false);
-        var weights = VuafSmall.Weights(config.Tensors("m"));
+        var weights = VuafSmall.Drawn(w => config.Build(w));
         var x_BTD = empty([1, time, width], float64).normal_();
 
-        double[] got = config.Build(name => weights[name], "m").Forward(x_BTD, VuafSmall.Context, null).HostArray<double>();
+        double[] got = config.Build(Weights.Of(name => weights[name])).Forward(x_BTD, VuafSmall.Context, null).HostArray<double>();
 
-        double[][] expected = new PlainRwkv(name => weights["m." + name].HostArray<double>(), width, head).Forward([.. x_BTD.HostArray<double>().Chunk(width)], sequence);
+        double[][] expected = new PlainRwkv(name => weights[name].HostArray<double>(), width, head).Forward([.. x_BTD.HostArray<double>().Chunk(width)], sequence);
         Assert.All(expected.SelectMany(row => row).Zip(got), pair => Assert.Equal(pair.First, pair.Second, 1e-11));
     }
 

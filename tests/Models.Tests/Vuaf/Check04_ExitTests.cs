@@ -75,8 +75,8 @@ public sealed class Check04_ExitTests : IDisposable
             VuafConfig.Mamba => new MambaMixerConfig(16, 32, 8, 4, 16, FloorDecay: false),
             _ => new VuafAttentionConfig(16, 8, 10_000),
         };
-        var weights = VuafSmall.Weights(config.Tensors("m"));
-        var built = config.Build(name => weights[name], "m");
+        var weights = VuafSmall.Drawn(w => config.Build(w));
+        var built = config.Build(Weights.Of(name => weights[name]));
         var x_BTD = empty([2, 13, 16], float64).normal_();
         using MixerState whole = built.NewState(), parts = built.NewState();
         var full = built.Forward(x_BTD, VuafSmall.Context, whole);

@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -37,10 +38,10 @@ public sealed class Check06_CausalityTests : IDisposable
     public void Check_6_a_token_that_takes_another_expert_moves_no_other_token()
     {
         var config = new VuafMoeConfig(16, 24, 4, 1);
-        var weights = VuafSmall.Weights(config.Tensors("m"));
-        var mixture = config.Build(name => weights[name], "m");
+        var weights = VuafSmall.Drawn(w => config.Build(w));
+        var mixture = config.Build(Weights.Of(name => weights[name]));
         var x_BTD = empty([1, 9, 16], float64).normal_();
-        long[] Chosen(Tensor x) => Experts.Route(nn.functional.linear(x.view(-1, 16), weights["m.router.weight"]), 1).Experts_NK.HostArray<long>();
+        long[] Chosen(Tensor x) => Experts.Route(nn.functional.linear(x.view(-1, 16), weights["router.weight"]), 1).Experts_NK.HostArray<long>();
         long[] chosen = Chosen(x_BTD);
         var outputs = mixture.Forward(x_BTD, VuafSmall.Context);
         var changed = x_BTD.clone();

@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Xunit;
@@ -17,8 +18,8 @@ public sealed class Check07_ExpertsTests : IDisposable
     public Check07_ExpertsTests()
     {
         var config = new VuafMoeConfig(Width, 24, Count, 1);
-        _weights = VuafSmall.Weights(config.Tensors("m"));
-        _mixture = config.Build(name => _weights[name], "m");
+        _weights = VuafSmall.Drawn(w => config.Build(w));
+        _mixture = config.Build(Weights.Of(name => _weights[name]));
         _x_BTD = empty([1, 9, Width], float64).normal_();
     }
 
@@ -42,7 +43,7 @@ public sealed class Check07_ExpertsTests : IDisposable
         for (int n = 0; n < p.Length; n++)
         {
             int best = Array.IndexOf(p[n], p[n].Max());
-            var expert = new VuafSwiGlu(name => _weights[name], $"m.experts.{best}");
+            var expert = new VuafSwiGlu(new VuafSwiGluConfig(Width, 24), Weights.Of(name => _weights[name], $"experts.{best}"));
             var alone = expert.Forward(_x_BTD.view(-1, Width).narrow(0, n, 1), VuafSmall.Context) * p[n][best];
 
             Assert.InRange(Small.Difference(alone, got.narrow(0, n, 1)), 0, 1e-12);
@@ -55,7 +56,7 @@ public sealed class Check07_ExpertsTests : IDisposable
         double[][] p = Probabilities();
         double[] shares = [.. Enumerable.Range(0, Count).Select(e => p.Count(row => Array.IndexOf(row, row.Max()) == e) / (double)p.Length)];
         double expected = Count * Enumerable.Range(0, Count).Sum(e => shares[e] * p.Average(row => row[e]));
-        var f_E = Experts.Shares(Experts.Route(nn.functional.linear(_x_BTD.view(-1, Width), _weights["m.router.weight"]), 1));
+        var f_E = Experts.Shares(Experts.Route(nn.functional.linear(_x_BTD.view(-1, Width), _weights["router.weight"]), 1));
 
         Assert.True(shares.Count(f => f > 0) > 1);
         Assert.Equal(1, f_E.sum().Number(), 1e-14);
@@ -66,7 +67,7 @@ public sealed class Check07_ExpertsTests : IDisposable
     [Fact]
     public void Check_7_an_even_router_has_a_balance_loss_of_one()
     {
-        _weights["m.router.weight"].zero_();
+        _weights["router.weight"].zero_();
 
         Assert.Equal(1, Balance(), 1e-12);
     }
@@ -78,5 +79,5 @@ public sealed class Check07_ExpertsTests : IDisposable
         return Assert.Single(balance).Number();
     }
 
-    private double[][] Probabilities() => [.. nn.functional.linear(_x_BTD.view(-1, Width), _weights["m.router.weight"]).softmax(-1).HostArray<double>().Chunk(Count)];
+    private double[][] Probabilities() => [.. nn.functional.linear(_x_BTD.view(-1, Width), _weights["router.weight"]).softmax(-1).HostArray<double>().Chunk(Count)];
 }

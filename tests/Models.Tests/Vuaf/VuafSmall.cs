@@ -77,10 +77,10 @@ internal static class VuafSmall
     }
 
     /// <summary>Random weights under a block's names.</summary>
-    internal static Dictionary<string, Tensor> Weights(IEnumerable<TensorSpec> specs)
+    internal static Dictionary<string, Tensor> Drawn(Action<Weights> declare)
     {
         manual_seed(9);
-        return specs.ToDictionary(s => s.Name, s => empty([.. s.Shape], float64).normal_(0, 0.5), StringComparer.Ordinal);
+        return Weights.Noted(declare).ToDictionary(s => s.Name, s => empty([.. s.Shape], float64).normal_(0, 0.5), StringComparer.Ordinal);
     }
 
     /// <summary>What a block is given from position 0 on.</summary>
