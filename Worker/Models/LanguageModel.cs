@@ -125,6 +125,15 @@ public abstract class LanguageModel
     /// <summary>A cache for decoding a batch row by row; equal to <see cref="Logits"/> on the whole text.</summary>
     public abstract IDecodeSession StartDecode();
 
+    /// <summary>Refuses a text of more tokens than the model reads.</summary>
+    internal void Fits(long tokens)
+    {
+        if (tokens > Plan.MaxSeqLen)
+        {
+            throw new ArgumentException($"The text would have {tokens} tokens; {Plan.Title}'s longest is {Plan.MaxSeqLen}.", nameof(tokens));
+        }
+    }
+
     /// <summary>A parameter by its full name.</summary>
     public Tensor Weight(string name) => _weights[name];
 

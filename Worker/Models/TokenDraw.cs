@@ -23,7 +23,7 @@ public sealed record Sampling(double Temperature = 0, int TopK = 0, ulong Seed =
 public sealed class TokenDraw(Sampling how, DecodingFeatures features)
 {
     private readonly HashSet<int> _present = [];
-    private ulong _state = how.Seed;
+    private SplitMix64 _random = new(how.Seed);
 
     public Sampling How => how;
 
@@ -82,7 +82,7 @@ public sealed class TokenDraw(Sampling how, DecodingFeatures features)
             total -= weights[--kept];
         }
 
-        double left = NextUniform() * total;
+        double left = _random.NextUniform() * total;
         for (int i = 0; i < kept; i++)
         {
             left -= weights[i];
@@ -106,15 +106,5 @@ public sealed class TokenDraw(Sampling how, DecodingFeatures features)
         }
 
         return (kept, sum);
-    }
-
-    // SplitMix64 (Steele, Lea, Flood 2014): one 64-bit state, the same on every machine.
-    private double NextUniform()
-    {
-        _state += 0x9E3779B97F4A7C15;
-        ulong z = _state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
     }
 }

@@ -144,11 +144,7 @@ public sealed partial class Decoder
         // The trunk over new rows: their un-normed states.
         private Tensor Run(Tensor ids_BT)
         {
-            long length = _length + ids_BT.size(1);
-            if (length > model.Plan.MaxSeqLen)
-            {
-                throw new ArgumentException($"The text would have {length} tokens; {model.Plan.Title}'s longest is {model.Plan.MaxSeqLen}.", nameof(ids_BT));
-            }
+            model.Fits(_length + ids_BT.size(1));
 
             return model.Trunk(model.Embed(ids_BT), model.Context(_length), _states);
         }
@@ -166,12 +162,12 @@ public sealed partial class Decoder
     /// <summary>A module's cache, and states of the module before it at rows that are known and not in the cache.</summary>
     private sealed class ModuleRows(MixerState? state) : IDisposable
     {
-        private Tensor? _waiting_1TD;
+        private readonly Kept _waiting_1TD = new();
 
         public MixerState? State => state;
 
         /// <summary>The waiting rows and those behind them.</summary>
-        public Tensor Known(Tensor rows_1TD) => _waiting_1TD is null ? rows_1TD : cat([_waiting_1TD, rows_1TD], 1);
+        public Tensor Known(Tensor rows_1TD) => _waiting_1TD.Value is null ? rows_1TD : cat([_waiting_1TD.Value, rows_1TD], 1);
 
         public void Add(Tensor rows_1TD)
         {
@@ -184,16 +180,17 @@ public sealed partial class Decoder
 
         public void Keep(Tensor rows_1TD)
         {
-            var kept = rows_1TD.size(1) == 0 ? null : rows_1TD.clone().DetachFromDisposeScope();
-            Forget();
-            _waiting_1TD = kept;
+            if (rows_1TD.size(1) == 0)
+            {
+                Forget();
+            }
+            else
+            {
+                _waiting_1TD.Set(rows_1TD);
+            }
         }
 
-        public void Forget()
-        {
-            _waiting_1TD?.Dispose();
-            _waiting_1TD = null;
-        }
+        public void Forget() => _waiting_1TD.Clear();
 
         public void Dispose()
         {

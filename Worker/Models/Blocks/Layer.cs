@@ -3,11 +3,14 @@ using static TorchSharp.torch;
 // B batch, T time, D model width.
 namespace Hearth.Models.Blocks;
 
-/// <summary>What a forward pass hands to every block: where in the text it is, and how to multiply.</summary>
-/// <param name="Offset">Position of the first row (tokens already in the cache).</param>
+/// <summary>What every forward pass hands to its blocks: where in the text it is, and how to multiply.</summary>
+/// <param name="Offset">Position of the first row: tokens that came in earlier passes.</param>
 /// <param name="Compute">Type of matrix products.</param>
-/// <param name="Rope">The model's rotary tables.</param>
-public sealed record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope)
+public abstract record PassContext(long Offset, ScalarType Compute);
+
+/// <summary>Of a model with rotary positions.</summary>
+/// <param name="Rope">The model's tables.</param>
+public record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope) : PassContext(Offset, Compute)
 {
     /// <summary>Where routed layers put their load-balance losses; null = nobody asks.</summary>
     public IList<Tensor>? Balance { get; init; }

@@ -5,11 +5,8 @@ using static TorchSharp.torch;
 namespace Hearth.Models.Hybrid;
 
 /// <summary>What a forward pass hands to every layer.</summary>
-/// <param name="Offset">Position of the first row (tokens already in the caches).</param>
-/// <param name="Compute">Type of matrix products.</param>
-/// <param name="Rope">The model's rotary tables.</param>
 /// <param name="Kappa">Factor on the quantiser's grid step; null = plain weights.</param>
-internal sealed record HybridContext(long Offset, ScalarType Compute, RopeTables Rope, double? Kappa)
+internal sealed record HybridContext(long Offset, ScalarType Compute, RopeTables Rope, double? Kappa) : ForwardContext(Offset, Compute, Rope)
 {
     /// <summary>The value embedding of the rows, [B,T,E].</summary>
     internal Tensor? Values_BTE { get; init; }

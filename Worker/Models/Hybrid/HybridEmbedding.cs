@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, E width of all key/value heads.
@@ -39,22 +40,21 @@ internal sealed class HybridEmbedding(HybridConfig config, Weights w)
 /// <summary>The last token and the last row before smearing.</summary>
 internal sealed class EmbeddingState : IDisposable
 {
-    private Tensor? _last_B1;
+    private readonly Kept _last_B1 = new();
 
     internal LastRow Row { get; } = new();
 
     /// <summary>The token before these, and keeps their last; null at the start. Valid until the surrounding scope ends.</summary>
     internal Tensor? TakeIds(Tensor ids_BT)
     {
-        var before_B1 = _last_B1?.clone();
-        _last_B1?.Dispose();
-        _last_B1 = ids_BT.narrow(1, ids_BT.size(1) - 1, 1).clone().DetachFromDisposeScope();
+        var before_B1 = _last_B1.Value?.clone();
+        _last_B1.Set(ids_BT.narrow(1, ids_BT.size(1) - 1, 1));
         return before_B1;
     }
 
     public void Dispose()
     {
-        _last_B1?.Dispose();
+        _last_B1.Dispose();
         Row.Dispose();
     }
 }

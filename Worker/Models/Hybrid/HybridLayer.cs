@@ -49,26 +49,19 @@ internal sealed class HybridLayer(HybridConfig config, int index, Tensor? valueS
 /// <summary>The last row of a text so far, for what looks one token back.</summary>
 internal sealed class LastRow : MixerState
 {
-    private Tensor? _row_B1D;
+    private readonly Kept _row_B1D = new();
 
     /// <summary>x [B,T,D] shifted by a token: zeros, or the row kept in <paramref name="state"/>, come first.</summary>
     internal static Tensor Shift(Tensor x_BTD, LastRow? state)
     {
         long time = x_BTD.size(1);
-        var before_B1D = state?._row_B1D ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
+        var before_B1D = state?._row_B1D.Value ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
         var shifted_BTD = time == 1 ? before_B1D + 0 : cat([before_B1D, x_BTD.narrow(1, 0, time - 1)], 1);
-        state?.Keep(x_BTD.narrow(1, time - 1, 1));
+        state?._row_B1D.Set(x_BTD.narrow(1, time - 1, 1));
         return shifted_BTD;
     }
 
-    public override void Dispose() => _row_B1D?.Dispose();
-
-    private void Keep(Tensor row_B1D)
-    {
-        var kept = row_B1D.clone().DetachFromDisposeScope();
-        _row_B1D?.Dispose();
-        _row_B1D = kept;
-    }
+    public override void Dispose() => _row_B1D.Dispose();
 }
 
 /// <summary>

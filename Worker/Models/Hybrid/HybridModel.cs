@@ -102,10 +102,7 @@ public sealed class HybridModel : LanguageModel
 
         public Tensor Step(Tensor ids_BT)
         {
-            if (_length + ids_BT.size(1) > model.Plan.MaxSeqLen)
-            {
-                throw new ArgumentException($"The text would have {_length + ids_BT.size(1)} tokens; {model.Plan.Title}'s longest is {model.Plan.MaxSeqLen}.", nameof(ids_BT));
-            }
+            model.Fits(_length + ids_BT.size(1));
 
             using var quiet = no_grad();
             using var scope = NewDisposeScope();

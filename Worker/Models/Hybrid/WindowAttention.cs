@@ -1,3 +1,4 @@
+using Hearth.Kernels;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -70,39 +71,29 @@ internal sealed class WindowAttention(HybridConfig config, int index, Tensor? va
 
     private Tensor Split(Tensor x_BTD, int heads) => x_BTD.view(x_BTD.size(0), x_BTD.size(1), heads, config.HeadDim).transpose(1, 2);
 
-    private Tensor Repeat(Tensor x_BKSN)
-    {
-        int group = config.NHead / config.NKvHead;
-        long batch = x_BKSN.size(0), keys = x_BKSN.size(2);
-        return group == 1
-            ? x_BKSN
-            : x_BKSN.unsqueeze(2).expand(batch, config.NKvHead, group, keys, config.HeadDim).reshape(batch, config.NHead, keys, config.HeadDim);
-    }
+    private Tensor Repeat(Tensor x_BKSN) => Attention.Repeat(x_BKSN, config.NHead);
 
     /// <summary>The last <paramref name="window"/> rows: all that a later row can see.</summary>
     private sealed class WindowCache(int window) : MixerState
     {
-        private Tensor? _k_BKSN;
-        private Tensor? _v_BKSN;
+        private readonly Kept _k_BKSN = new();
+        private readonly Kept _v_BKSN = new();
 
         /// <summary>The kept rows and the new ones; keeps the end of both.</summary>
-        internal (Tensor K, Tensor V) Append(Tensor k_BKTN, Tensor v_BKTN)
-        {
-            var k = _k_BKSN is null ? k_BKTN : cat([_k_BKSN, k_BKTN], 2);
-            var v = _v_BKSN is null ? v_BKTN : cat([_v_BKSN, v_BKTN], 2);
-            long kept = Math.Min(window, k.size(2));
-            var (lastK, lastV) = (Last(k, kept), Last(v, kept));
-            Dispose();
-            (_k_BKSN, _v_BKSN) = (lastK, lastV);
-            return (k, v);
-        }
+        internal (Tensor K, Tensor V) Append(Tensor k_BKTN, Tensor v_BKTN) => (Append(_k_BKSN, k_BKTN), Append(_v_BKSN, v_BKTN));
 
         public override void Dispose()
         {
-            _k_BKSN?.Dispose();
-            _v_BKSN?.Dispose();
+            _k_BKSN.Dispose();
+            _v_BKSN.Dispose();
         }
 
-        private static Tensor Last(Tensor x_BKSN, long rows) => x_BKSN.narrow(2, x_BKSN.size(2) - rows, rows).clone().DetachFromDisposeScope();
+        private Tensor Append(Kept last, Tensor rows_BKTN)
+        {
+            var all_BKSN = last.Value is null ? rows_BKTN : cat([last.Value, rows_BKTN], 2);
+            long kept = Math.Min(window, all_BKSN.size(2));
+            last.Set(all_BKSN.narrow(2, all_BKSN.size(2) - kept, kept));
+            return all_BKSN;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, S keys, H heads, N head width, M blocks of W rows.
@@ -15,8 +16,8 @@ public static class WindowScores
     public static Tensor Dense(Tensor q_BHTN, Tensor k_BHSN, Tensor v_BHSN, int? window)
     {
         long time = q_BHTN.size(2), keys = k_BHSN.size(2), shift = keys - time;
-        var mask_TS = full([time, keys], double.NegativeInfinity, q_BHTN.dtype, q_BHTN.device);
-        mask_TS = window is { } w ? mask_TS.triu(shift + 1) + mask_TS.tril(shift - w - 1) : mask_TS.triu(shift + 1);
+        var mask_TS = CausalAttention.Mask(time, keys, q_BHTN);
+        mask_TS = window is { } w ? mask_TS + full([time, keys], double.NegativeInfinity, q_BHTN.dtype, q_BHTN.device).tril(shift - w - 1) : mask_TS;
         return Attention.Of(q_BHTN, k_BHSN, v_BHSN, mask_TS);
     }
 

@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, C channels, J taps.
@@ -10,11 +11,11 @@ internal static class CausalConv
     /// <param name="x_BTC">Rows.</param>
     /// <param name="taps_CJ">Column j weighs the row j before.</param>
     /// <param name="tail">The J−1 rows before the first; null = none, and none are kept.</param>
-    internal static Tensor Forward(Tensor x_BTC, Tensor taps_CJ, ConvTail? tail)
+    internal static Tensor Forward(Tensor x_BTC, Tensor taps_CJ, Kept? tail)
     {
         long time = x_BTC.size(1), past = taps_CJ.size(1) - 1;
-        var padded = cat([tail?.Rows ?? zeros([x_BTC.size(0), past, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
-        tail?.Keep(padded.narrow(1, time, past));
+        var padded = cat([tail?.Value ?? zeros([x_BTC.size(0), past, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
+        tail?.Set(padded.narrow(1, time, past));
         return FusedKernels.CausalConv(padded, taps_CJ) ?? Naive(padded, taps_CJ);
     }
 
@@ -30,19 +31,4 @@ internal static class CausalConv
 
         return sum_BTC;
     }
-}
-
-/// <summary>The last rows of an input, from one decoding step to the next.</summary>
-internal sealed class ConvTail : IDisposable
-{
-    internal Tensor? Rows { get; private set; }
-
-    internal void Keep(Tensor rows)
-    {
-        var kept = rows.clone().DetachFromDisposeScope();
-        Rows?.Dispose();
-        Rows = kept;
-    }
-
-    public void Dispose() => Rows?.Dispose();
 }

@@ -1,3 +1,4 @@
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, F hidden width, r rank.
@@ -20,7 +21,7 @@ internal sealed class HyperFfn(MoaConfig config, Weights w)
     private readonly Tensor _router_3D = w.Vector("router.w", Init.Zeros, MoaConfig.Branches, config.Dim);
     private readonly Tensor _router_3 = w.Vector("router.b", Init.Zeros, MoaConfig.Branches);
 
-    internal Tensor Forward(Tensor m_BTD, MoaPass pass, ConvTail? tail)
+    internal Tensor Forward(Tensor m_BTD, MoaPass pass, Kept? tail)
     {
         var beta_BT3 = nn.functional.linear(m_BTD, _router_3D, _router_3).softmax(-1);
         Tensor Linear(Tensor x, Tensor matrix) => Functions.Linear(x, matrix, pass.Compute);

@@ -1,3 +1,4 @@
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width.
@@ -10,7 +11,7 @@ internal sealed class LocalConv(MoaConfig config, Weights w)
     private readonly Tensor _taps_DJ = w.Vector("dw", MoaInit.Taps, config.Dim, config.ConvKernel);
     private readonly Tensor _out = w.Matrix("out", config.Dim, config.Dim, MoaInit.Residual(config));
 
-    internal Tensor Forward(Tensor n_BTD, MoaPass pass, ConvTail? tail)
+    internal Tensor Forward(Tensor n_BTD, MoaPass pass, Kept? tail)
     {
         long width = n_BTD.size(-1);
         var both = Functions.Linear(n_BTD, _in, pass.Compute);

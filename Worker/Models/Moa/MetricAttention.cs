@@ -94,12 +94,12 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
         long time = query_BHTN.size(2);
         if (near_BHT is null)
         {
-            return pass.Offset > 0 && time > 1 ? MetricScores.CausalMask(time, keys, query_BHTN) : null;
+            return pass.Offset > 0 && time > 1 ? CausalAttention.Mask(time, keys, query_BHTN) : null;
         }
 
         var outside_BHT = near_BHT.lt(0);
         var outside_BHS = cache?.Outside.Append(outside_BHT.unsqueeze(-1)).select(-1, 0) ?? outside_BHT;
-        var causal_TS = MetricScores.CausalMask(time, keys, near_BHT);
+        var causal_TS = CausalAttention.Mask(time, keys, near_BHT);
         var other_TS = ones([time, keys], near_BHT.dtype, near_BHT.device).triu(keys - time).tril(keys - time).eq(0);
         var mask_BHTS = causal_TS.masked_fill(outside_BHS.unsqueeze(2) * other_TS, double.NegativeInfinity);
         if (pass.Training is null)

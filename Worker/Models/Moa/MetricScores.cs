@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, H heads, K key heads (H, or 1 shared), T query rows, S keys, N head width, W width with more channels.
@@ -26,7 +27,7 @@ internal static class MetricScores
     internal static Tensor Explicit(MetricInputs x, bool cosine)
     {
         var scores_BHTS = Scores(x, cosine);
-        var mask = x.Mask ?? (x.Causal ? CausalMask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
+        var mask = x.Mask ?? (x.Causal ? CausalAttention.Mask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
         var weights_BHTS = (mask is null ? scores_BHTS : scores_BHTS + mask).softmax(-1);
         return (x.Drop?.Invoke(weights_BHTS) ?? weights_BHTS).matmul(x.Value_BKSN);
     }
@@ -69,10 +70,6 @@ internal static class MetricScores
         query = Pad(query, padded);
         return (x.Drop is null ? Attention.Of(query, key, value, x.Mask, x.Causal) : Dropped(query, key, value, x)).narrow(-1, 0, width);
     }
-
-    /// <summary>0 where row t may see key s (s − (S − T) ≤ t), −∞ elsewhere.</summary>
-    internal static Tensor CausalMask(long time, long keys, Tensor like) =>
-        full([time, keys], double.NegativeInfinity, like.dtype, like.device).triu(keys - time + 1);
 
     // q̃ = [2αq, α], k̃ = [k, −‖k‖²]: α is on the query's side alone, so that keys may be shared by heads of different α.
     private static (Tensor Query, Tensor Key) Wide(MetricInputs x, double factor)
@@ -121,7 +118,7 @@ internal static class MetricScores
     {
         var type = query.dtype == float64 ? float64 : float32;
         var scores_BHTS = query.to(type).matmul(key.to(type).transpose(-2, -1)) / Math.Sqrt(query.size(-1));
-        var mask = x.Mask ?? (x.Causal ? CausalMask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
+        var mask = x.Mask ?? (x.Causal ? CausalAttention.Mask(scores_BHTS.size(-2), scores_BHTS.size(-1), scores_BHTS) : null);
         var weights_BHTS = (mask is null ? scores_BHTS : scores_BHTS + mask).softmax(-1);
         return x.Drop!(weights_BHTS).to(value.dtype).matmul(value);
     }

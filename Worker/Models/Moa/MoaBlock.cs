@@ -1,3 +1,4 @@
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, I = 4 paths.
@@ -41,11 +42,11 @@ internal sealed class MoaBlock(MoaConfig config, Weights w)
     }
 
     /// <summary>‖n_t − n_{t−1}‖² / 2D, [B,T]; 0 where there is no row before.</summary>
-    internal static Tensor Discrepancy(Tensor n_BTD, ConvTail? last)
+    internal static Tensor Discrepancy(Tensor n_BTD, Kept? last)
     {
         long time = n_BTD.size(1), width = n_BTD.size(2);
-        var before_BTD = cat([last?.Rows ?? n_BTD.narrow(1, 0, 1), n_BTD.narrow(1, 0, time - 1)], 1);
-        last?.Keep(n_BTD.narrow(1, time - 1, 1));
+        var before_BTD = cat([last?.Value ?? n_BTD.narrow(1, 0, 1), n_BTD.narrow(1, 0, time - 1)], 1);
+        last?.Set(n_BTD.narrow(1, time - 1, 1));
         return (n_BTD - before_BTD).pow(2).sum(-1) / (2.0 * width);
     }
 }
@@ -71,11 +72,11 @@ internal sealed class MoaBlockState : IDisposable
 
     internal MetricCache Shared { get; } = new();
 
-    internal ConvTail Conv { get; } = new();
+    internal Kept Conv { get; } = new();
 
-    internal ConvTail Sep { get; } = new();
+    internal Kept Sep { get; } = new();
 
-    internal ConvTail LastNorm { get; } = new();
+    internal Kept LastNorm { get; } = new();
 
     public void Dispose()
     {

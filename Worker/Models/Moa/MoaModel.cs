@@ -117,11 +117,7 @@ public sealed class MoaModel : LanguageModel
 
     private Tensor Trunk(Tensor ids_BT, MoaPass pass, MoaBlockState[]? states, List<Tensor>? hidden = null, BlockTape? tape = null)
     {
-        if (pass.Offset + ids_BT.size(1) > Plan.MaxSeqLen)
-        {
-            throw new ArgumentException($"The text would have {pass.Offset + ids_BT.size(1)} tokens; {Plan.Title}'s longest is {Plan.MaxSeqLen}.", nameof(ids_BT));
-        }
-
+        Fits(pass.Offset + ids_BT.size(1));
         var x_BTD = Operators.Embedding(ids_BT, _embedding_VD);
         foreach (var (i, block) in _blocks.Index())
         {

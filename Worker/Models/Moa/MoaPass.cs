@@ -1,3 +1,4 @@
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, R = B·T rows, S triples, H heads, K key heads, N head width.
@@ -15,12 +16,10 @@ internal enum AttentionForm
 internal sealed record MoaChoices(bool KeepsTwo) : StepChoices;
 
 /// <summary>One forward pass: where its rows stand, how to compute, and what it gathers on the way.</summary>
-/// <param name="Offset">Position of the first row.</param>
-/// <param name="Compute">Type of matrix products.</param>
 /// <param name="Tables">The model's sines and cosines.</param>
 /// <param name="Form">Of attention.</param>
 /// <param name="Training">Null outside training.</param>
-internal sealed record MoaPass(long Offset, ScalarType Compute, FourierTables Tables, AttentionForm Form, MoaChoices? Training)
+internal sealed record MoaPass(long Offset, ScalarType Compute, FourierTables Tables, AttentionForm Form, MoaChoices? Training) : PassContext(Offset, Compute)
 {
     /// <summary>The triangle term's gatherer; null where it is not computed.</summary>
     internal TriangleTerm? Triangle { get; init; }

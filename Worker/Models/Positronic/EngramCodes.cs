@@ -69,11 +69,12 @@ internal sealed class EngramCodes
     /// <summary>Standard normals in the order of Box &amp; Muller's pairs, drawn by SplitMix64 from a seed.</summary>
     internal static double[] Gaussian(ulong seed, int count)
     {
+        var random = new SplitMix64(seed);
         double[] drawn = new double[count];
         for (int i = 0; i < count; i += 2)
         {
-            double radius = Math.Sqrt(-2 * Math.Log(1 - Uniform(ref seed)));
-            double angle = 2 * Math.PI * Uniform(ref seed);
+            double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextUniform()));
+            double angle = 2 * Math.PI * random.NextUniform();
             drawn[i] = radius * Math.Cos(angle);
             if (i + 1 < count)
             {
@@ -83,18 +84,6 @@ internal sealed class EngramCodes
 
         return drawn;
     }
-
-    /// <summary>SplitMix64 (Steele, Lea, Flood 2014).</summary>
-    internal static ulong Draw(ref ulong state)
-    {
-        state += 0x9E3779B97F4A7C15;
-        ulong z = state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
-
-    private static double Uniform(ref ulong state) => (Draw(ref state) >> 11) * (1.0 / (1UL << 53));
 
     private static void Add(Span<double> sums, ReadOnlySpan<double> part)
     {

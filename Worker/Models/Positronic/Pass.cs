@@ -31,18 +31,10 @@ internal sealed class LayerCaches(int phaseSlots) : IDisposable
 }
 
 /// <summary>What one forward pass carries through the layers.</summary>
-internal sealed record Pass
+internal sealed record Pass(long Offset, ScalarType Compute, RopeTables Rope) : ForwardContext(Offset, Compute, Rope)
 {
-    /// <summary>Position of the first row.</summary>
-    internal required long Offset { get; init; }
-
-    /// <summary>Type of matrix products.</summary>
-    internal required ScalarType Compute { get; init; }
-
     /// <summary>Type of phases and memories: at least fp32.</summary>
     internal required ScalarType Wide { get; init; }
-
-    internal required RopeTables Rope { get; init; }
 
     internal required RingLayout Rings { get; init; }
 
@@ -69,6 +61,4 @@ internal sealed record Pass
     /// <summary>The same for one block that leaves nothing in this one.</summary>
     internal Pass Apart(RingControllers.Trace? controllers) =>
         this with { Controllers = controllers, Memories = [.. Memories], Written = [.. Written] };
-
-    internal ForwardContext Attention => new(Offset, Compute, Rope);
 }

@@ -1,3 +1,4 @@
+using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T new rows, P tokens that hashes reach back, D model width, V vocabulary.
@@ -14,7 +15,7 @@ internal sealed class PositronicSession : ISpeculativeSession
     private readonly bool _writing;
     private readonly LayerCaches[] _caches;
     private RingMemory[]? _memories;
-    private Tensor? _before_BP;
+    private readonly Kept _before_BP = new();
     private long _length;
     private Block? _block;
 
@@ -102,7 +103,7 @@ internal sealed class PositronicSession : ISpeculativeSession
             _memories = [];
         }
 
-        _before_BP?.Dispose();
+        _before_BP.Dispose();
         foreach (var caches in _caches)
         {
             caches.Dispose();
@@ -117,15 +118,12 @@ internal sealed class PositronicSession : ISpeculativeSession
         }
 
         long time = ids_BT.size(1);
-        if (_length + time > _config.MaxSeqLen)
-        {
-            throw new ArgumentException($"The text would have {_length + time} tokens; {_model.Plan.Title}'s longest is {_config.MaxSeqLen}.", nameof(ids_BT));
-        }
+        _model.Fits(_length + time);
 
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         _memories ??= [.. _model.CopyStores(ids_BT.size(0)).Select(m => m.Keep())];
-        var pass = _model.NewPass(ids_BT, _length, _before_BP, [.. _memories], _writing, _caches);
+        var pass = _model.NewPass(ids_BT, _length, _before_BP.Value, [.. _memories], _writing, _caches);
         var (hidden_BTD, _) = _model.Trunk(ids_BT, pass);
         var logits_BTV = _model.Head(hidden_BTD.narrow(1, time - count, count));
         _block = new Block(ids_BT.clone().DetachFromDisposeScope(), hidden_BTD.DetachFromDisposeScope(), [.. pass.Memories.Select(m => m.Keep())], [.. pass.Written.Select(Keep)]);
@@ -134,11 +132,9 @@ internal sealed class PositronicSession : ISpeculativeSession
 
     private void Remember(Tensor ids_BT)
     {
-        var all = _before_BP is null ? ids_BT : cat([_before_BP, ids_BT], 1);
+        var all = _before_BP.Value is null ? ids_BT : cat([_before_BP.Value, ids_BT], 1);
         long kept = Math.Min(all.size(1), _config.EngramOrders - 1);
-        var last = all.narrow(1, all.size(1) - kept, kept).clone().DetachFromDisposeScope();
-        _before_BP?.Dispose();
-        _before_BP = last;
+        _before_BP.Set(all.narrow(1, all.size(1) - kept, kept));
     }
 
     private static MemoryRows? Keep(MemoryRows? rows)

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
@@ -13,10 +12,9 @@ namespace Hearth.Models.Vuaf;
 /// </summary>
 internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSession
 {
-    private const long LeastRows = 32;
     private readonly MixerState[][] _states = [.. Enumerable.Range(0, model.LoopSteps).Select(_ => model.NewStates())];
     private readonly long[] _seen = new long[model.LoopSteps + 1];
-    private Tensor? _rows_BSD;
+    private readonly RowCache _rows_B1SD = new();
     private int[] _loopSteps = [];
     private IReadOnlyList<IReadOnlyList<double>> _halting = [];
 
@@ -82,7 +80,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
 
     public void Dispose()
     {
-        _rows_BSD?.Dispose();
+        _rows_B1SD.Dispose();
         foreach (var state in _states.SelectMany(s => s))
         {
             state.Dispose();
@@ -91,23 +89,8 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
 
     private void Append(Tensor ids_BT)
     {
-        var new_BTD = model.Embed(ids_BT);
-        long time = ids_BT.size(1), length = _seen[0] + time;
-        if (_rows_BSD is null || _rows_BSD.size(1) < length)
-        {
-            long[] shape = [new_BTD.size(0), Math.Max(LeastRows, (long)BitOperations.RoundUpToPowerOf2((ulong)length)), new_BTD.size(2)];
-            var grown = empty(shape, new_BTD.dtype, new_BTD.device).DetachFromDisposeScope();
-            if (_rows_BSD is not null)
-            {
-                grown.narrow(1, 0, _seen[0]).copy_(_rows_BSD.narrow(1, 0, _seen[0]));
-                _rows_BSD.Dispose();
-            }
-
-            _rows_BSD = grown;
-        }
-
-        _rows_BSD.narrow(1, _seen[0], time).copy_(new_BTD);
-        _seen[0] = length;
+        _rows_B1SD.Append(model.Embed(ids_BT).unsqueeze(1));
+        _seen[0] = _rows_B1SD.Length;
     }
 
     // Step r over all rows that wait for it, of which the last are read. Their positions count on from what its caches hold.
@@ -115,7 +98,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
     private Tensor Advance(int r, long read)
     {
         long first = _seen[r], count = _seen[r - 1] - first;
-        var waiting_BTD = _rows_BSD!.narrow(1, first, count);
+        var waiting_BTD = _rows_B1SD.Rows.select(1, 0).narrow(1, first, count);
         bool last = r == model.LoopSteps;
         var out_BTD = model.Stack(waiting_BTD.clone(), first, _states[r - 1], last ? read : count);
         if (!last)
@@ -134,7 +117,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
 /// </summary>
 internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExitSession
 {
-    private Tensor? _ids_BS;
+    private readonly Kept _ids_BS = new();
     private int[] _loopSteps = [];
     private IReadOnlyList<IReadOnlyList<double>> _halting = [];
 
@@ -147,7 +130,7 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         Append(ids_BT);
-        return model.Logits(_ids_BS!).narrow(1, _ids_BS!.size(1) - ids_BT.size(1), ids_BT.size(1)).MoveToOuterDisposeScope();
+        return model.Logits(_ids_BS.Value!).narrow(1, _ids_BS.Value!.size(1) - ids_BT.size(1), ids_BT.size(1)).MoveToOuterDisposeScope();
     }
 
     public Tensor Emit(Tensor ids_BT)
@@ -156,7 +139,7 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
         using var scope = NewDisposeScope();
         Append(ids_BT);
         var readout = new ExitReadout(model, exit, (int)ids_BT.size(0));
-        foreach (var n_BTD in model.Loop(_ids_BS!, model.LoopSteps, null).TakeWhile(_ => !readout.Done))
+        foreach (var n_BTD in model.Loop(_ids_BS.Value!, model.LoopSteps, null).TakeWhile(_ => !readout.Done))
         {
             readout.Add(n_BTD.select(1, n_BTD.size(1) - 1));
         }
@@ -165,12 +148,7 @@ internal sealed class RecomputeSession(VuafModel model, ExitOptions exit) : IExi
         return readout.Logits().MoveToOuterDisposeScope();
     }
 
-    public void Dispose() => _ids_BS?.Dispose();
+    public void Dispose() => _ids_BS.Dispose();
 
-    private void Append(Tensor ids_BT)
-    {
-        var all_BS = _ids_BS is null ? ids_BT.clone() : cat([_ids_BS, ids_BT], 1);
-        _ids_BS?.Dispose();
-        _ids_BS = all_BS.DetachFromDisposeScope();
-    }
+    private void Append(Tensor ids_BT) => _ids_BS.Set(_ids_BS.Value is null ? ids_BT : cat([_ids_BS.Value, ids_BT], 1));
 }

@@ -69,12 +69,12 @@ internal sealed class MambaMixer(MambaMixerConfig config, Weights w) : VuafMixer
 
     internal sealed class State : MixerState
     {
-        private Tensor? _matrix_BHPN;
+        private readonly Kept _matrix_BHPN = new();
 
-        internal Tensor? Matrix_BHPN => _matrix_BHPN;
+        internal Tensor? Matrix_BHPN => _matrix_BHPN.Value;
 
-        internal void Set(Tensor matrix_BHPN) => Carried.Set(ref _matrix_BHPN, matrix_BHPN);
+        internal void Set(Tensor matrix_BHPN) => _matrix_BHPN.Set(matrix_BHPN);
 
-        public override void Dispose() => _matrix_BHPN?.Dispose();
+        public override void Dispose() => _matrix_BHPN.Dispose();
     }
 }

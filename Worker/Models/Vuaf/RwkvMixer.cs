@@ -105,23 +105,23 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Weights w) : VuafMixer
 
     internal sealed class State : MixerState
     {
-        private Tensor? _row_B1D;
-        private Tensor? _matrix_BHNN;
+        private readonly Kept _row_B1D = new();
+        private readonly Kept _matrix_BHNN = new();
 
-        internal Tensor? Row_B1D => _row_B1D;
+        internal Tensor? Row_B1D => _row_B1D.Value;
 
-        internal Tensor? Matrix_BHNN => _matrix_BHNN;
+        internal Tensor? Matrix_BHNN => _matrix_BHNN.Value;
 
         internal void Set(Tensor x_BTD, Tensor matrix_BHNN)
         {
-            Carried.Set(ref _row_B1D, x_BTD.narrow(1, x_BTD.size(1) - 1, 1));
-            Carried.Set(ref _matrix_BHNN, matrix_BHNN);
+            _row_B1D.Set(x_BTD.narrow(1, x_BTD.size(1) - 1, 1));
+            _matrix_BHNN.Set(matrix_BHNN);
         }
 
         public override void Dispose()
         {
-            _row_B1D?.Dispose();
-            _matrix_BHNN?.Dispose();
+            _row_B1D.Dispose();
+            _matrix_BHNN.Dispose();
         }
     }
 }

@@ -35,15 +35,3 @@ internal sealed class VuafLayer(VuafLayerConfig config, Weights w)
         return Functions.RmsNorm(h_BWD + _channels.Forward(Functions.RmsNorm(h_BWD, _channelsPre_D, NormEps), context), _channelsPost_D, NormEps);
     }
 }
-
-/// <summary>State tensors that outlive the scope they were made in.</summary>
-internal static class Carried
-{
-    /// <summary>Puts a copy of its own of <paramref name="value"/> into the slot and frees what was there.</summary>
-    public static void Set(ref Tensor? slot, Tensor value)
-    {
-        var kept = value.clone().DetachFromDisposeScope();
-        slot?.Dispose();
-        slot = kept;
-    }
-}

@@ -22,13 +22,12 @@ public sealed class BatchOrder(long windows, long seed, int stage)
             return known;
         }
 
-        ulong state = Mix(Mix(Mix((ulong)seed) ^ (ulong)stage) ^ (ulong)epoch);
+        var random = new SplitMix64(SplitMix64.Mix(SplitMix64.Mix(SplitMix64.Mix((ulong)seed) ^ (ulong)stage) ^ (ulong)epoch));
         int[] order = [.. Enumerable.Range(0, checked((int)windows))];
         for (int i = order.Length - 1; i > 0; i--)
         {
-            state += 0x9E3779B97F4A7C15;
             // The high half of a 128-bit product maps 64 random bits to 0..i with a bias below 2^-32.
-            int j = (int)(((UInt128)Mix(state) * (ulong)(i + 1)) >> 64);
+            int j = (int)(((UInt128)random.Next() * (ulong)(i + 1)) >> 64);
             (order[i], order[j]) = (order[j], order[i]);
         }
 
@@ -39,12 +38,5 @@ public sealed class BatchOrder(long windows, long seed, int stage)
         }
 
         return _epochs[epoch] = order;
-    }
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }

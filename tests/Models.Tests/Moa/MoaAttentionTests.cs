@@ -53,7 +53,7 @@ public sealed class MoaAttentionTests : IDisposable
         Tensor Rounded(Tensor x) => x.to(bfloat16).to(float64);
         var product = Rounded(q * (2 * 1.5)).matmul(Rounded(k).transpose(-2, -1));
         var norm = Rounded(k).pow(2).sum(-1, true).transpose(-2, -1) * 1.5;
-        Tensor Attend(Tensor norms) => (((product - norms) / 8) + MetricScores.CausalMask(64, 64, q)).softmax(-1).matmul(Rounded(v));
+        Tensor Attend(Tensor norms) => (((product - norms) / 8) + Hearth.Models.Blocks.CausalAttention.Mask(64, 64, q)).softmax(-1).matmul(Rounded(v));
         double ordinary = Small.Difference(exact, Attend(norm)), one = Small.Difference(exact, Attend(Rounded(norm))), two = Small.Difference(exact, narrow.to(float64));
 
         Assert.InRange(two, 0, 1.2 * ordinary);
