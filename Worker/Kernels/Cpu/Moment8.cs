@@ -56,7 +56,7 @@ internal readonly unsafe struct Moment8<T>(CodedMoments moments, int index)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Above(T x, T middle) => middle < x ? 1 : 0;
+    private static nint Above(T x, T middle) => Unsafe.BitCast<bool, byte>(middle < x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Divide(T* values, int count, T scale)

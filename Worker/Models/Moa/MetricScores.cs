@@ -53,8 +53,9 @@ internal static class MetricScores
         long channels = cosine ? width : width + (narrow ? 2 : 1);
         long padded = (channels + ChannelMultiple - 1) / ChannelMultiple * ChannelMultiple;
 
-        // Scores are to be divided by √width; the attention divides by √padded.
-        double factor = Math.Sqrt((double)padded / width);
+        // Scores are to be divided by √width: libtorch's attention divides by √padded, ours by nothing.
+        bool own = x.Causal && x.Drop is null && FusedKernels.HasCausalAttention(x.Query_BHTN);
+        double factor = Math.Sqrt((own ? 1.0 : padded) / width);
         var (query, key) = cosine
             ? ((x.Query_BHTN * (x.Alpha_H.view(-1, 1, 1) * (width * factor))).to(compute), x.Key_BKSN.to(compute))
             : narrow ? Narrow(x, factor) : Wide(x, factor);
@@ -63,6 +64,11 @@ internal static class MetricScores
         {
             // A processor has no bf16 products with fp32 sums: products of rounded numbers in fp32 are the same.
             (query, key, value) = (query.to(float32), key.to(float32), value.to(float32));
+        }
+
+        if (own)
+        {
+            return FusedKernels.CausalAttention(query, Expand(key, heads), Expand(value, heads))!;
         }
 
         key = Expand(Pad(key, padded), heads);
