@@ -52,6 +52,15 @@ public abstract class ModelPlan
     /// <summary>Values that one token keeps for the backward pass, by where.</summary>
     public abstract ActivationCosts Activations(int seqLen);
 
+    /// <summary>
+    /// Bytes that one of <see cref="Activations"/> takes on average in a bf16 run: some are kept in bf16, some in fp32, some shared. Measured on a
+    /// card (docs/gpu.md).
+    /// </summary>
+    public abstract double NarrowActivationBytes { get; }
+
+    /// <summary>What a bf16 run takes of a card whatever its size: workspaces of the products, slices at work, blocks that the allocator cannot join (measured as above).</summary>
+    public virtual long WorkBytes => 250L << 20;
+
     /// <summary>All of them.</summary>
     public double ActivationsPerToken(int seqLen) => Activations(seqLen).Kept;
 
@@ -126,17 +135,22 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     public static MemoryForecast Of(
         ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false, string recompute = "none")
     {
+        bool narrow = precision == "bf16";
+
         var kept = plan.Activations(seqLen);
         long master = precision == "fp64" ? 8 : 4;
-        long value = precision switch { "fp64" => 8, "bf16" => 3, _ => 4 };
+        double value = narrow ? plan.NarrowActivationBytes : master;
         double tokens = (double)rows * seqLen;
         long weights = plan.Tensors.Sum(t => t.Count * (t.Narrow ? NarrowBytes : master));
+
+        // The backward pass reads the products' own copies of the masters.
+        long copies = narrow ? plan.Tensors.Sum(t => t.Narrow || t.Group == ParameterGroup.Vector ? 0 : t.Count * NarrowBytes) : 0;
         return new MemoryForecast(
             weights,
             weights,
             StateBytes(plan, optimizer ?? new OptimizerSpec(), master),
-            (long)(tokens * ((recompute == "block" ? kept.Recomputed : kept.Kept) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value),
-            (long)(plan.LogitValues(tokens) * master),
+            (long)(tokens * ((recompute == "block" ? kept.Recomputed : kept.Kept) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value) + copies,
+            (long)(plan.LogitValues(tokens) * master) + (narrow ? plan.WorkBytes : 0),
             RuntimeBytes);
     }
 

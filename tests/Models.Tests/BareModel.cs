@@ -34,6 +34,8 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
 
         public override double MultiplyAdds(int seqLen) => throw new NotSupportedException();
 
+        public override double NarrowActivationBytes => throw new NotSupportedException();
+
         public override ActivationCosts Activations(int seqLen) => throw new NotSupportedException();
 
         public override LanguageModel Build(ScalarType dtype, Device device, long seed, ScalarType? compute = null) => throw new NotSupportedException();

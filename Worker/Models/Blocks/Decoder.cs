@@ -24,7 +24,7 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
 
     /// <summary>Blocks are layers and further-token modules; outside are the embedding and, of each head, its norm and the rows' gradient.</summary>
     public ActivationCosts Activations(int seqLen) =>
-        new([.. Layers.Select(l => l.Activations(seqLen)), .. Mtp.Activations(Dim, seqLen)], Dim, Dim * (1.0 + (6 * Mtp.Heads)));
+        new([.. Layers.Select(l => l.Activations(seqLen)), .. Mtp.Activations(Dim, seqLen)], Dim, Dim * (1.0 + (5 * Mtp.Heads)));
 }
 
 /// <summary>The modules of a decoder, in the order of its parameters.</summary>

@@ -14,8 +14,8 @@ public sealed record GqaAttentionConfig(int Dim, int Heads, int KvHeads, double 
 
     public override double MultiplyAdds(int seqLen) => (2.0 * Dim * Dim) + (2.0 * Dim * KvHeads * HeadDim) + ((double)Dim * seqLen);
 
-    // Of the scores the CPU keeps the lower half and has one block of them at work; kernels on CUDA keep none.
-    public override double Activations(int seqLen) => (8.0 * Dim) + (1.0 * Heads * seqLen);
+    // Attention keeps no scores: its kernels compute them again.
+    public override double Activations(int seqLen) => 8.0 * Dim;
 
     public override Mixer Build(Weights w) => new GqaAttention(this, w);
 }

@@ -27,8 +27,10 @@ public sealed class HybridPlan : ModelPlan
         Enumerable.Range(0, Shape.NLayer).Sum(i => LayerMultiplyAdds(i, seqLen))
         + ((double)Shape.DModel * Shape.BigramDim) + ((double)Shape.KvDim * Shape.VeDim) + ((double)Shape.VocabSize * Shape.DModel);
 
+    public override double NarrowActivationBytes => 2.55;
+
     public override ActivationCosts Activations(int seqLen) => new(
-        [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i, seqLen))],
+        [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i))],
         Shape.DModel,
         (6.0 * Shape.DModel) + Shape.KvDim + Shape.BigramDim + Shape.VeDim);
 
@@ -45,12 +47,12 @@ public sealed class HybridPlan : ModelPlan
             : mlp + (3 * dim * dim);
     }
 
-    private double LayerActivations(int layer, int seqLen)
+    private double LayerActivations(int layer)
     {
         // Residual stream and its two norms, the feed-forward network's hidden values and squares, then the mixer's own.
         double dim = Shape.DModel, common = (10 * dim) + (4.0 * Shape.Hidden);
         return Shape.Attends(layer)
-            ? common + (10 * dim) + (6.0 * Shape.KvDim) + (3.0 * Shape.NHead * 2 * Keys(layer, seqLen))
+            ? common + (10 * dim) + (6.0 * Shape.KvDim)
             : common + (12 * dim);
     }
 

@@ -26,13 +26,15 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
         return (config.NumLayers * (router + convolutions + attention + mixers + (2 * d * seqLen))) + (d * config.VocabSize);
     }
 
+    public override double NarrowActivationBytes => 2.42;
+
     public override ActivationCosts Activations(int seqLen)
     {
         double d = config.Dim;
         double router = (4 * config.RouterHidden) + (12 * MoaConfig.Paths);
         double convolutions = 16 * d;
-        // Both paths; of their scores the CPU keeps the lower half, kernels on CUDA none.
-        double attention = (44 * d) + (5 * config.VprojHidden) + (2 * 0.5 * config.AttnHeads * seqLen);
+        // Both paths; neither keeps its scores.
+        double attention = (44 * d) + (5 * config.VprojHidden);
         double mixers = (2 * config.MixerHidden) + (4 * config.FfnHidden) + (5 * config.LrRank);
         double blend = 14 * d;
         return new([.. Enumerable.Repeat(router + convolutions + attention + mixers + blend, config.NumLayers)], d, 5 * d);

@@ -20,6 +20,8 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);
 
+    public override double NarrowActivationBytes => 1.52;
+
     public override ActivationCosts Activations(int seqLen) => _decoder.Activations(seqLen);
 
     public override string? MastersNeeded => config switch

@@ -23,6 +23,8 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
     public override double MultiplyAdds(int seqLen) =>
         config.LoopSteps * (_layers.Sum(l => l.MultiplyAdds(seqLen)) + ((double)config.VocabSize * config.DModel) + config.DModel);
 
+    public override double NarrowActivationBytes => 3.1;
+
     public override ActivationCosts Activations(int seqLen) => new(
         [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations(seqLen))],
         config.DModel,
