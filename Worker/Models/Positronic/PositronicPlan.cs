@@ -32,7 +32,7 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
 
     public override ActivationCosts Activations(int seqLen)
     {
-        double euler = c.OscSteps * ((c.UseRingControllers ? 8.6 : 5.5) * c.Oscillators);
+        double euler = c.OscSteps * ((c.UseRingControllers ? 10.0 : 5.5) * c.Oscillators);
         double readOut = (4.0 * c.Oscillators) + (2.0 * c.ReadMult * 2 * c.Oscillators) + (3.0 * c.DModel);
         double attention = (6.0 * c.DModel) + (4.0 * c.NHead * c.HeadDim);
         double slots = c.UseRings ? (6.0 * c.Oscillators) : 0;

@@ -34,9 +34,10 @@ public sealed class Check11_CausalityTests : IDisposable
             var changed = tensor(other, 1, 40);
             var (after, headsAfter) = (model.Logits(changed), model.MtpLogits(changed));
 
-            Assert.Equal(0.0, Nano.Changed(before.narrow(1, 0, at), after.narrow(1, 0, at)));
-            Assert.Equal(0.0, Nano.Changed(headsBefore.narrow(2, 0, at), headsAfter.narrow(2, 0, at)));
-            Assert.NotEqual(0.0, Nano.Changed(before.select(1, at), after.select(1, at)));
+            // A product's last bits may hang on where its operands lie in memory: n·u of a few hundred terms in fp64, times the layers.
+            Assert.InRange(Nano.Changed(before.narrow(1, 0, at), after.narrow(1, 0, at)), 0, 1e-12);
+            Assert.InRange(Nano.Changed(headsBefore.narrow(2, 0, at), headsAfter.narrow(2, 0, at)), 0, 1e-12);
+            Assert.InRange(Nano.Changed(before.select(1, at), after.select(1, at)), 1e-9, double.PositiveInfinity);
         }
     }
 
