@@ -25,20 +25,20 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         return matrices - idle + refinement + (pairs * seqLen) + euler + LogitsPerTokenWeights;
     }
 
-    public override double NarrowActivationBytes => 2.75;
+    public override double NarrowActivationBytes => 1.45;
 
     // Thousands of small tensors a layer, of the rings, leave more of the allocator's blocks in pieces.
     public override long WorkBytes => 1600L << 20;
 
     public override ActivationCosts Activations(int seqLen)
     {
-        double euler = c.OscSteps * ((c.UseRingControllers ? 10.0 : 5.5) * c.Oscillators);
+        double euler = c.OscSteps * ((c.UseRingControllers ? 8.0 : 5.5) * c.Oscillators);
         double readOut = (4.0 * c.Oscillators) + (2.0 * c.ReadMult * 2 * c.Oscillators) + (3.0 * c.DModel);
-        double attention = (6.0 * c.DModel) + (4.0 * c.NHead * c.HeadDim);
-        double slots = c.UseRings ? (6.0 * c.Oscillators) : 0;
+        double attention = (6.0 * c.DModel) + (4.0 * c.NHead * c.HeadDim) + (1.5 * c.NHead * seqLen);
+        double slots = c.UseRings ? (6.0 * c.Oscillators) + (c.NRing / 2 * 1.5 * c.PhaseHeads * seqLen) : 0;
         double[] further = [.. c.UseHrm ? [c.HrmSteps * 6.0 * c.DModel] : (double[])[], .. c.UseMoe ? [(1.0 + c.MoeTopK) * 5.0 * c.MoeHidden] : (double[])[]];
         double trace = c.UseRingControllers ? c.NRing * (4.0 + 16) : 0;
-        return new([.. Enumerable.Repeat(euler + readOut + attention + slots, c.NLayer), .. further], c.DModel + trace, 6.0 * c.DModel);
+        return new([.. Enumerable.Repeat(euler + readOut + attention + slots, c.NLayer), .. further], c.DModel + trace, 10.0 * c.DModel);
     }
 
     public override LanguageModel Build(ScalarType dtype, Device device, long seed, ScalarType? compute = null) =>
