@@ -51,7 +51,9 @@ public sealed class MoaCountTests
 
         Assert.Equal(entries + plan.Tensors[0].Count, plan.MultiplyAdds(0));
         Assert.True(plan.MultiplyAdds(128) > plan.MultiplyAdds(0));
-        Assert.True(plan.ActivationsPerToken(512) > plan.ActivationsPerToken(256));
+
+        // Attention keeps no scores, so a token costs the same in any row.
+        Assert.Equal(plan.ActivationsPerToken(256), plan.ActivationsPerToken(512));
     }
 
     [Theory]
