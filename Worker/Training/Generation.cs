@@ -1,4 +1,3 @@
-using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Runs;
 using Hearth.Training.Tokenizers;
@@ -16,7 +15,6 @@ public static class Generation
         foreach (int id in Sampler.Generate(model, prompt.Length > 0 ? prompt : [Math.Max(0, data.Tokenizer.EndToken)], how.MaxTokens, new Sampling(how.Temperature, how.TopK, (ulong)seed)))
         {
             control.ThrowIfStopped();
-            GarbageCollection.HoldBack();
             if (id == data.Tokenizer.EndToken)
             {
                 break;

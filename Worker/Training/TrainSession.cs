@@ -160,7 +160,6 @@ public sealed class TrainSession : IDisposable
         for (int first = 0; first < rows.Count; first += MicroRows)
         {
             control.ThrowIfStopped();
-            GarbageCollection.HoldBack();
             using var scope = torch.NewDisposeScope();
             int count = Math.Min(MicroRows, rows.Count - first);
             var loss = Model.Loss(Input(rows, first, count, totals));

@@ -93,7 +93,6 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         for (int first = 0; first < shape.Rows; first += shape.MicroRows)
         {
             control.ThrowIfStopped();
-            GarbageCollection.HoldBack();
             using var scope = torch.NewDisposeScope();
             int rows = Math.Min(shape.MicroRows, shape.Rows - first);
             var tape = new BlockTape(_spec.Train.Recompute == "block");

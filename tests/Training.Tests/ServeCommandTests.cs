@@ -173,6 +173,7 @@ public sealed class ServeCommandTests : IDisposable
         private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
         private readonly BlockingCollection<ServeLine> _lines = [];
         private readonly Process _process;
+        private readonly Thread _reader;
 
         public ServeProcess(string checkpoint)
         {
@@ -182,7 +183,8 @@ public sealed class ServeCommandTests : IDisposable
                 RedirectStandardOutput = true,
             };
             _process = Process.Start(start)!;
-            new Thread(Read) { IsBackground = true }.Start();
+            _reader = new Thread(Read) { IsBackground = true };
+            _reader.Start();
         }
 
         public void Send(ServeRequest request)
@@ -232,6 +234,7 @@ public sealed class ServeCommandTests : IDisposable
                 _process.Kill();
             }
 
+            _reader.Join();
             _process.Dispose();
         }
 

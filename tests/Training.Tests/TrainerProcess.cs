@@ -12,6 +12,7 @@ internal sealed class TrainerProcess : IDisposable
     private readonly BlockingCollection<TrainerEvent> _events = [];
     private readonly ConcurrentQueue<string> _errors = new();
     private readonly Process _process;
+    private readonly Thread _reader;
 
     public TrainerProcess(string jobPath, string? shellPrefix = null)
     {
@@ -23,7 +24,8 @@ internal sealed class TrainerProcess : IDisposable
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, e) => _errors.Enqueue(e.Data ?? "");
         _process.BeginErrorReadLine();
-        new Thread(ReadEvents) { IsBackground = true }.Start();
+        _reader = new Thread(ReadEvents) { IsBackground = true };
+        _reader.Start();
     }
 
     public List<TrainerEvent> Seen { get; } = [];
@@ -98,6 +100,7 @@ internal sealed class TrainerProcess : IDisposable
             _process.Kill();
         }
 
+        _reader.Join();
         _process.Dispose();
     }
 

@@ -52,7 +52,6 @@ public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
         foreach (var window in windows)
         {
             control.ThrowIfStopped();
-            GarbageCollection.HoldBack();
             using var scope = torch.NewDisposeScope();
             int[] ids = new int[window.Length + 1], labels = new int[window.Length + 1];
             labels[0] = -100;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Training.Chat;
@@ -90,7 +89,6 @@ public sealed class Answer
         using var session = Sampler.Start(model, _how);
         for (int n = 0, length = ids.Length; n < _request.MaxTokens && length < longest; n++, length++)
         {
-            GarbageCollection.HoldBack();
             var next = Sampler.Next(model, session, ids, draw, out double[] logits);
             int? loops = depth == 1 ? null : (next.LoopStep ?? (depth - 1)) + 1;
             yield return new Chosen(next.Token, logits) { Loops = loops, Halting = next.LoopStep is null ? null : (session as IExitSession)?.Halting[0] };
