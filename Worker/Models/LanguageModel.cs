@@ -13,16 +13,21 @@ public abstract class LanguageModel
 {
     private readonly Dictionary<string, Tensor> _weights = new(StringComparer.Ordinal);
 
-    protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long seed, ScalarType? compute = null)
+    protected LanguageModel(ModelPlan plan, ScalarType dtype, Device device, long? seed, ScalarType? compute = null)
     {
         Plan = plan;
         Device = device;
         Dtype = dtype;
         Compute = compute ?? dtype;
-        Generators.Seed(seed);
+        if (seed is { } given)
+        {
+            Generators.Seed(given);
+        }
+
         foreach (var spec in plan.Tensors)
         {
-            _weights.Add(spec.Name, WeightInit.Make(spec, spec.Narrow ? Compute : dtype, device));
+            var type = spec.Narrow ? Compute : dtype;
+            _weights.Add(spec.Name, seed is null ? WeightInit.Room(spec, type, device) : WeightInit.Make(spec, type, device));
         }
 
         NamedParameters = [.. plan.Tensors.Select(spec => (spec.Name, _weights[spec.Name]))];
@@ -160,6 +165,10 @@ public interface IDecodeSession : IDisposable
 /// <summary>Draws starting values on the CPU, so that a seed gives the same model on every device.</summary>
 internal static class WeightInit
 {
+    /// <summary>A parameter whose values are still to come: for a thousand million weights, drawing takes longer than reading them.</summary>
+    internal static Tensor Room(TensorSpec spec, ScalarType dtype, Device device) =>
+        empty([.. spec.Shape], dtype, device).requires_grad_().DetachFromDisposeScope();
+
     internal static Tensor Make(TensorSpec spec, ScalarType dtype, Device device)
     {
         using var scope = NewDisposeScope();

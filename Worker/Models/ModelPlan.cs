@@ -74,7 +74,12 @@ public abstract class ModelPlan
     public virtual double LogitValues(double tokens) =>
         (3 * Math.Min(tokens, HeadLoss.SliceRows) * VocabSize) + Tensors.Where(t => t.Group == ParameterGroup.Embed).Max(t => t.Count);
 
-    public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null);
+    /// <summary>The model on a device.</summary>
+    /// <param name="dtype">Type of the weights, save those without masters.</param>
+    /// <param name="device">Where it is to be.</param>
+    /// <param name="seed">Its first weights are drawn by it; null = they are whatever lies in memory, for all of them are loaded next.</param>
+    /// <param name="compute">Type of the products; null = <paramref name="dtype"/>.</param>
+    public abstract LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null);
 
     /// <summary>The plan itself, with the weights that a run keeps without masters marked: matrices and heads with coded moments.</summary>
     public ModelPlan Under(TrainSpec train, OptimizerSpec optimizer)

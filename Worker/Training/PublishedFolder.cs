@@ -78,7 +78,7 @@ public static class PublishedFolder
 
         bool wide = CheckTensors(plan, weights);
         var tokenizer = ReadTokenizer(folder, plan, config);
-        var model = plan.Build(dtype ?? (wide ? float64 : float32), device, seed: 0);
+        var model = plan.Build(dtype ?? (wide ? float64 : float32), device, seed: null);
         TensorFile.Load(weights, [.. model.NamedParameters], convert: true);
         return new TrainedModel(model, tokenizer);
     }

@@ -34,7 +34,7 @@ public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
         var errors = new List<Runs.FieldError>();
         var plan = Families.Plan(config.Run.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         var tokenizer = CheckpointFolder.Tokenizer(folder);
-        var model = plan.Build(dtype ?? (config.Run.Train.Precision == "fp64" ? float64 : float32), device, 0);
+        var model = plan.Build(dtype ?? (config.Run.Train.Precision == "fp64" ? float64 : float32), device, seed: null);
         TensorFile.Load(CheckpointFolder.ExportPath(folder, raw), [.. model.NamedParameters], convert: true);
         return new TrainedModel(model, tokenizer);
     }

@@ -38,7 +38,7 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
 
         public override ActivationCosts Activations(int seqLen) => throw new NotSupportedException();
 
-        public override LanguageModel Build(ScalarType dtype, Device device, long seed, ScalarType? compute = null) => throw new NotSupportedException();
+        public override LanguageModel Build(ScalarType dtype, Device device, long? seed, ScalarType? compute = null) => throw new NotSupportedException();
 
         protected override void Declare(Weights weights)
         {

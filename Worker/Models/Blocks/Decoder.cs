@@ -66,7 +66,7 @@ public sealed partial class Decoder : LanguageModel
     private readonly Tensor _head_VD;
     private readonly Tensor _finalNorm_D;
 
-    public Decoder(ModelPlan plan, DecoderConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
+    public Decoder(ModelPlan plan, DecoderConfig config, ScalarType dtype, Device device, long? seed, ScalarType compute)
         : base(plan, dtype, device, seed, compute)
     {
         _config = config;

@@ -14,7 +14,7 @@ public sealed class HybridModel : LanguageModel
     private readonly HybridLayer[] _layers;
     private readonly Tensor _head_VD;
 
-    internal HybridModel(HybridPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
+    internal HybridModel(HybridPlan plan, ScalarType dtype, Device device, long? seed, ScalarType compute)
         : base(plan, dtype, device, seed, compute)
     {
         _config = plan.Shape;

@@ -34,7 +34,7 @@ public sealed class HybridPlan : ModelPlan
         Shape.DModel,
         (6.0 * Shape.DModel) + Shape.KvDim + Shape.BigramDim + Shape.VeDim);
 
-    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null) =>
         new HybridModel(this, dtype, device, seed, compute ?? dtype);
 
     protected override void Declare(Weights weights) => _ = new HybridParts(Shape, weights);

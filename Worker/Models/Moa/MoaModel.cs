@@ -16,7 +16,7 @@ public sealed class MoaModel : LanguageModel
     private readonly Tensor _embedding_VD;
     private readonly Tensor _finalNorm_D;
 
-    internal MoaModel(MoaPlan plan, MoaConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
+    internal MoaModel(MoaPlan plan, MoaConfig config, ScalarType dtype, Device device, long? seed, ScalarType compute)
         : base(plan, dtype, device, seed, compute)
     {
         (_config, _compute) = (config, compute);

@@ -40,7 +40,7 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
         return new([.. Enumerable.Repeat(router + convolutions + attention + mixers + blend, config.NumLayers)], d, 5 * d);
     }
 
-    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null) =>
         new MoaModel(this, config, dtype, device, seed, compute ?? dtype);
 
     protected override void Declare(Weights weights) => _ = new MoaParts(config, weights);

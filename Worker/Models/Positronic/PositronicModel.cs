@@ -25,7 +25,7 @@ public sealed partial class PositronicModel : LanguageModel
     private readonly Tensor _scale;
     private readonly Tensor _finalNorm_D;
 
-    internal PositronicModel(ModelPlan plan, PositronicConfig config, ScalarType dtype, Device device, long seed, ScalarType compute)
+    internal PositronicModel(ModelPlan plan, PositronicConfig config, ScalarType dtype, Device device, long? seed, ScalarType compute)
         : base(plan, dtype, device, seed, compute)
     {
         _config = config;

@@ -41,7 +41,7 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         return new([.. Enumerable.Repeat(euler + readOut + attention + slots, c.NLayer), .. further], c.DModel + trace, 10.0 * c.DModel);
     }
 
-    public override LanguageModel Build(ScalarType dtype, Device device, long seed, ScalarType? compute = null) =>
+    public override LanguageModel Build(ScalarType dtype, Device device, long? seed, ScalarType? compute = null) =>
         new PositronicModel(this, c, dtype, device, seed, compute ?? dtype);
 
     protected override void Declare(Weights weights) => _ = new PositronicParts(c, weights);

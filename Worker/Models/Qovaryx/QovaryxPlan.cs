@@ -31,7 +31,7 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
         _ => null,
     };
 
-    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null) =>
         new Decoder(this, _decoder, dtype, device, seed, compute ?? dtype);
 
     protected override void Declare(Weights weights) => _ = new DecoderParts(_decoder, weights);

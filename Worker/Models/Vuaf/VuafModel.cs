@@ -23,7 +23,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     private readonly Tensor _haltWeight_1D;
     private readonly Tensor _haltBias_1;
 
-    internal VuafModel(VuafPlan plan, ScalarType dtype, Device device, long seed, ScalarType compute)
+    internal VuafModel(VuafPlan plan, ScalarType dtype, Device device, long? seed, ScalarType compute)
         : base(plan, dtype, device, seed, compute)
     {
         _config = plan.Fields;

@@ -30,7 +30,7 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
         config.DModel,
         config.DModel * (1 + (3.0 * config.LoopSteps)));
 
-    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long seed, torch.ScalarType? compute = null) =>
+    public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null) =>
         new VuafModel(this, dtype, device, seed, compute ?? dtype);
 
     protected override void Declare(Weights weights) => _ = new VuafParts(this, weights);

@@ -77,7 +77,7 @@ public static class ImportedCheckpoint
         }
 
         using var quiet = no_grad();
-        var kept = plan.Build(model.Dtype, CPU, seed: 0, bfloat16);
+        var kept = plan.Build(model.Dtype, CPU, seed: null, bfloat16);
         foreach (var (name, parameter) in kept.NamedParameters)
         {
             parameter.copy_(model.Weight(name));

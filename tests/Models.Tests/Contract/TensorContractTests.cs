@@ -68,6 +68,26 @@ public sealed class TensorContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
+    public void A_model_whose_weights_are_loaded_next_draws_no_number_and_is_the_saved_one_then(string family)
+    {
+        var contract = FamilyContract.Of(family);
+        var saved = contract.Awake(ScalarType.Float32);
+        Generators.Seed(3);
+        using var drawn = rand(4);
+        Generators.Seed(3);
+
+        var loaded = contract.Plan().Build(ScalarType.Float32, CPU, seed: null);
+
+        Assert.Equal(0.0, Small.Difference(drawn, rand(4)));
+        Carry(saved.NamedParameters, [.. loaded.NamedParameters]);
+        using var quiet = no_grad();
+        var ids = contract.Ids(2, 24);
+        Assert.Equal(0.0, Small.Difference(saved.Logits(ids), loaded.Logits(ids)));
+        Assert.All(loaded.Parameters, p => Assert.True(p is { requires_grad: true, is_leaf: true }));
+    }
+
+    [Theory]
+    [MemberData(nameof(FamilyContract.Names), MemberType = typeof(FamilyContract))]
     public void A_run_resumed_in_the_middle_ends_with_the_same_weights_under_every_optimizer(string family)
     {
         set_num_threads(1);
