@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using System.Xml.Linq;
 using Xunit;
 
@@ -74,6 +75,44 @@ public sealed class StructureTests
         Assert.All(
             Tracked().Where(f => f.EndsWith(".csproj", StringComparison.Ordinal)),
             f => Assert.Contains(f.Replace('/', '\\'), solution, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void With_HearthTorch_cuda_the_kernels_reference_TorchSharps_cuda_package_and_nothing_else_differs()
+    {
+        const string Kernels = "Worker/Kernels/Kernels.csproj";
+        string[] plain = Packages(Kernels), cuda = Packages(Kernels, "-p:HearthTorch=cuda");
+
+        Assert.Equal(["libtorch-cpu-linux-x64"], plain.Except(cuda));
+        Assert.Equal([OperatingSystem.IsWindows() ? "TorchSharp-cuda-windows" : "TorchSharp-cuda-linux"], cuda.Except(plain));
+        Assert.Equal([Kernels], Tracked().Where(f => f.EndsWith(".csproj", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(Root, f)).Contains("HearthTorch", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void The_cuda_packages_of_both_systems_are_referenced_each_on_its_own_and_have_TorchSharps_version()
+    {
+        var references = XDocument.Load(Path.Combine(Root, "Worker/Kernels/Kernels.csproj")).Descendants("PackageReference")
+            .Where(r => r.Parent!.Attribute("Condition")?.Value == "'$(HearthTorch)' == 'cuda'")
+            .ToDictionary(r => r.Attribute("Include")!.Value, r => r.Attribute("Condition")!.Value, StringComparer.Ordinal);
+        var versions = XDocument.Load(Path.Combine(Root, "Directory.Packages.props")).Descendants("PackageVersion")
+            .ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value, StringComparer.Ordinal);
+
+        Assert.Equal(["TorchSharp-cuda-linux", "TorchSharp-cuda-windows"], references.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal("$([MSBuild]::IsOSPlatform('Windows'))", references["TorchSharp-cuda-windows"]);
+        Assert.Equal("!" + references["TorchSharp-cuda-windows"], references["TorchSharp-cuda-linux"]);
+        Assert.All(references.Keys, name => Assert.Equal(versions["TorchSharp"], versions[name]));
+    }
+
+    // As MSBuild evaluates the project, without restoring anything.
+    private static string[] Packages(string project, params string[] properties)
+    {
+        var start = new ProcessStartInfo("dotnet", ["msbuild", Path.Combine(Root, project), "-getItem:PackageReference", .. properties]) { WorkingDirectory = Root, RedirectStandardOutput = true };
+        using var msbuild = Process.Start(start)!;
+        string output = msbuild.StandardOutput.ReadToEnd();
+        msbuild.WaitForExit();
+        Assert.True(msbuild.ExitCode == 0, output);
+        using var json = JsonDocument.Parse(output);
+        return [.. json.RootElement.GetProperty("Items").GetProperty("PackageReference").EnumerateArray().Select(p => p.GetProperty("Identity").GetString()!)];
     }
 
     private static string[] Tracked()
