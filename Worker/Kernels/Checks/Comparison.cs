@@ -55,6 +55,14 @@ internal static class Comparison
         return double.IsNaN(largest) ? double.PositiveInfinity : largest;
     }).Max();
 
+    /// <summary>As <see cref="Largest"/>, but each result's differences are relative to its own largest value: an element that terms cancel to has their rounding.</summary>
+    internal static double LargestOfScale(Tensor[] found, Tensor[] expected) => found.Zip(expected, (a, b) =>
+    {
+        var (x, y) = (a.to(ScalarType.Float64), b.to(ScalarType.Float64));
+        double largest = (x - y).abs().max().item<double>() / Math.Max(y.abs().max().item<double>(), RoundingBounds.SmallestScale);
+        return double.IsNaN(largest) ? double.PositiveInfinity : largest;
+    }).Max();
+
     /// <summary>0 where all bits are equal, else what differs most, and never 0.</summary>
     internal static double Bits(Tensor[] found, Tensor[] expected) => found.Zip(expected, (a, b) => a.eq(b).all().item<bool>()).All(same => same) ? 0 : Largest(found, expected) + double.Epsilon;
 }
