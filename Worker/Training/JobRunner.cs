@@ -23,6 +23,9 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
     /// <summary>Free memory of a device; null = as the device says. Tests give a small one.</summary>
     public Func<TorchSharp.torch.Device, long>? FreeBytes { get; init; }
 
+    /// <summary>Makes what runs a model's passes; null = <see cref="StepRecorder"/> as the device allows. The selftest counts recordings, and launches on a card.</summary>
+    public Func<LanguageModel, StepRecorder>? Recorder { get; init; }
+
     /// <summary>How the run can go on after <see cref="ExitCodes.OutOfMemory"/>; null where nothing is left to try.</summary>
     public SmallerSteps? Smaller { get; private set; }
 
@@ -81,7 +84,7 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
             (_step, _trace) = (manifest.Step, manifest.Trace);
         }
 
-        using var session = TrainSession.Open(job, sink, control, FreeBytes);
+        using var session = TrainSession.Open(job, sink, control, FreeBytes, Recorder);
         _memory = (session.Fit, session.MicroRows);
         var checkpoints = new CheckpointWriter(root, sink, clock, Open) { KeepLast = KeepLast };
         try

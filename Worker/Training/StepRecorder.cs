@@ -26,7 +26,7 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
 
     /// <summary>Of a model on a device: recorded where that is CUDA.</summary>
     public StepRecorder(LanguageModel model, RecordingMark? mark = null)
-        : this(model, model.Device.index < 0 ? null : work => OnCuda(model.Device, work), mark)
+        : this(model, HowOn(model.Device), mark)
     {
     }
 
@@ -81,11 +81,12 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
 
     public void Dispose() => Forget();
 
-    private static (Action Replay, IDisposable Work) OnCuda(Device device, Action work)
+    /// <summary>As a CUDA graph on a card; null elsewhere.</summary>
+    public static RecordWork? HowOn(Device device) => device.index < 0 ? null : work =>
     {
         var graph = new CudaGraph(device, work);
         return (graph.Replay, graph);
-    }
+    };
 
     // A recording that ends the process, or breaks the device for good, leaves the mark to the next start.
     private LossResult Record(LossInput input)

@@ -22,7 +22,7 @@ public sealed class TrainSession : IDisposable
     private readonly HostTensors _hostAverage = new();
     private readonly byte[] _config;
 
-    private TrainSession(TrainerJob job, MemoryFit fit, ITrainingData data, int rows)
+    private TrainSession(TrainerJob job, MemoryFit fit, ITrainingData data, int rows, Func<LanguageModel, StepRecorder>? recorder)
     {
         var plan = fit.Plan;
         Job = job;
@@ -32,9 +32,10 @@ public sealed class TrainSession : IDisposable
         Device = torch.device(job.Device);
         bool wide = job.Spec.Train.Precision == "fp64";
         var dtype = wide ? torch.float64 : torch.float32;
-        Model = plan.Build(dtype, Device, SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0), job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
+        long? seed = job.ResumePath is null ? SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0) : null;
+        Model = plan.Build(dtype, Device, seed, job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
-        Recorder = new StepRecorder(Model, RecordingMark.Of(job));
+        Recorder = recorder?.Invoke(Model) ?? new StepRecorder(Model, RecordingMark.Of(job));
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
         Threads = torch.get_num_threads();
         _config = JsonSerializer.SerializeToUtf8Bytes(new CheckpointConfig { Model = plan.Config, Run = job.Spec }, Json.Pretty);
@@ -61,14 +62,15 @@ public sealed class TrainSession : IDisposable
     public int MicroRows { get; }
     public int Threads { get; }
 
-    /// <summary>Checks the job, prepares its data where that was not done before, builds the model with the seed's weights.</summary>
+    /// <summary>Checks the job, prepares its data where that was not done before, builds the model: with the seed's weights, or, where the job resumes, with room for those that <see cref="Load"/> reads.</summary>
     /// <param name="job">The attempt.</param>
     /// <param name="sink">Hears of progress.</param>
     /// <param name="control">Stops it.</param>
     /// <param name="freeBytes">Memory of a device; null = as the device says.</param>
+    /// <param name="recorder">Makes what runs the model's passes; null = as the device allows.</param>
     /// <exception cref="BadInputException">The spec or the dataset is wrong; every error in words.</exception>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
-    public static TrainSession Open(TrainerJob job, IEventSink sink, TrainerControl control, Func<Device, long>? freeBytes = null)
+    public static TrainSession Open(TrainerJob job, IEventSink sink, TrainerControl control, Func<Device, long>? freeBytes = null, Func<LanguageModel, StepRecorder>? recorder = null)
     {
         if (job.Threads > 0)
         {
@@ -93,7 +95,7 @@ public sealed class TrainSession : IDisposable
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
         var fit = new MemoryFit(run.Plan, run.Spec, job.Device, (freeBytes ?? DeviceFacts.FreeBytes)(torch.device(job.Device)));
-        var session = new TrainSession(job, fit, data, ChooseRows(job, fit, sink));
+        var session = new TrainSession(job, fit, data, ChooseRows(job, fit, sink), recorder);
         bool head = session.Model.Terms.Contains(DecisionHeadConfig.DecisionTerm);
         if (head != data.Decides)
         {

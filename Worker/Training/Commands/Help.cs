@@ -42,6 +42,9 @@ internal static class Help
           selftest [--device D] [--cases DIR]
                                          kernels against plain operators, families against the CPU, the same bits twice, and
                                          every parity case of a folder in fp64 and fp32
+          selftest exact [--device cuda:N] [--family F]... [--size S]... [--precision bf16|fp32]... [--scratch DIR]
+                                         every family at its main sizes and row lengths on a card: the same bits twice, and killed and
+                                         resumed, recorded and launched; scratch takes one checkpoint at a time
           parity CASE [--dtype fp64|fp32] [--device D] [--out FILE]
                                          compare a family with a case's numbers
           artifact pack --checkpoint DIR --out FILE.hyb6 [--kappa X] [--code-bytes N] [--text FILE] [--stride N] [--weights average|raw]

@@ -14,7 +14,7 @@ namespace Hearth.Training.Commands;
 /// <summary>
 /// <c>selftest</c>: on the device at hand, every kernel against its naive twin (outputs and gradients, odd sizes), every family
 /// against the CPU over 50 steps, the same steps twice for equal bits, and with <c>--cases</c> every parity case there in fp32 and
-/// fp64. Ends with <c>N passed, N failed</c>.
+/// fp64. Ends with <c>N passed, N failed</c>. <c>selftest exact</c> is <see cref="SelfTestExact"/>.
 /// </summary>
 internal static class SelfTestCommand
 {
@@ -24,6 +24,11 @@ internal static class SelfTestCommand
 
     public static int Run(ReadOnlySpan<string> args)
     {
+        if (args is ["exact", .. var rest])
+        {
+            return SelfTestExact.Run(rest);
+        }
+
         var arguments = Arguments.Parse(args, ["--device", "--cases"], []);
         var on = device(arguments.Text("--device") ?? (cuda.is_available() ? "cuda:0" : "cpu"));
         string[] cases = arguments.Text("--cases") is { } folder ? SelfTestCases.Find(folder) : [];

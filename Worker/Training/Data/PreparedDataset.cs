@@ -198,8 +198,8 @@ public static class PreparedDataset
         WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, training.Tokens, validation.Tokens, training.Documents + validation.Documents, []));
     }
 
-    // Last, when the files that it lists are complete.
-    private static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest)
+    /// <summary>Last, when the files that it lists are complete.</summary>
+    internal static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest)
     {
         string[] names = [tokenizer.FileName, TrainName, ValidationName];
         var files = names.Select(n => new FileRef(n, Hash(Path.Combine(folder, n)), new FileInfo(Path.Combine(folder, n)).Length));
