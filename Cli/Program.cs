@@ -15,6 +15,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     PoolCommands.Datasets(),
     PoolCommands.Workers(),
     PoolCommands.Tokens(),
+    BlobCommands.Create(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),
     TrainerProgram.Forward("chat", "Talk with a checkpoint, one turn a line."),

@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
@@ -6,7 +7,6 @@ using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
-using Hearth.Coordinator.Storage;
 using Hearth.Coordinator.Workers;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -14,7 +14,7 @@ builder.AddHttpRules();
 builder.AddDatabase();
 builder.AddSecurity();
 builder.AddEvents();
-builder.AddStorage();
+builder.AddBlobs();
 builder.AddCheckpoints();
 builder.AddMetrics();
 builder.AddDatasets();
@@ -31,6 +31,7 @@ app.UseStaticFiles();
 app.UseSecurity();
 
 await app.MigrateAsync();
+await app.CheckStoreAsync();
 await app.EnsureAdminTokenAsync();
 app.MapHealth();
 app.MapStore();
@@ -43,6 +44,7 @@ api.MapEvents();
 api.MapModels();
 api.MapRuns();
 api.MapWorkers();
+api.MapBlobs();
 
 var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
 worker.MapWorkerProtocol();

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Runs;
@@ -62,7 +63,29 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
         return new CommitResult.Done(new CheckpointCommitted(id, removed));
     }
 
-    /// <summary>Newest first, with those that were removed or are corrupt.</summary>
+    /// <summary>Gives up one that cannot be used. False = there is none, or it is good.</summary>
+    public async Task<bool> DiscardAsync(Guid runId, Guid checkpointId, CancellationToken stop)
+    {
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        var gone = await connection.QuerySingleOrDefaultAsync<long?>(new CommandDefinition(
+            """
+            select c.step from (select id from runs where id = @runId for no key update) r join checkpoints c on c.run_id = r.id
+            where c.id = @checkpointId and c.status in ('missing', 'damaged', 'quarantined') for update of c
+            """,
+            new { runId, checkpointId }, transaction, cancellationToken: stop));
+        if (gone is null)
+        {
+            return false;
+        }
+
+        await RemoveAsync(connection, transaction, [checkpointId], stop);
+        await Channels.WakeSchedulerAsync(connection, transaction, stop);
+        await transaction.CommitAsync(stop);
+        return true;
+    }
+
+    /// <summary>Newest first, with those that were removed or cannot be used.</summary>
     public async Task<IReadOnlyList<CheckpointView>> ListAsync(Guid runId, CancellationToken stop = default)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
@@ -84,7 +107,7 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
         return await connection.QuerySingleOrDefaultAsync<FileRef>(new CommandDefinition(
             """
             select f.name, f.sha256, f.bytes from checkpoint_files f join checkpoints c on c.id = f.checkpoint_id
-            where c.run_id = @runId and c.id = @checkpointId and f.name = @name
+            where c.run_id = @runId and c.id = @checkpointId and c.status = 'kept' and f.name = @name
             """,
             new { runId, checkpointId, name },
             cancellationToken: stop));
@@ -97,7 +120,8 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [manifest.Trace, .. lines]))));
     }
 
-    // A checkpoint that comes again after it was found corrupt has been uploaded anew, so it is good again.
+    // One that comes again after it was found missing or damaged is good again: its blobs are there, and those that were damaged have
+    // been read anew (BlobLedger). One that attempts could not use though it was whole stays out of use.
     private static Task<Made> InsertAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CheckpointCommit commit, Guid worker, CancellationToken stop)
     {
         var manifest = commit.Manifest;
@@ -105,15 +129,19 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
             $"""
             with live as ({Fence.LiveRun}),
             held as (
-                update blobs set wanted_by = null
+                update blobs set wanted_by = null, quarantined_at = null
                 where sha256 in (select b.sha256 from blobs b where b.sha256 = any(@shas) order by b.sha256 for update) and exists (select 1 from live)
                 returning sha256),
             made as (
                 insert into checkpoints (id, run_id, attempt_id, step, identity, trace, bytes, pause_seconds, write_seconds)
                 select @id, live.run_id, live.attempt_id, @step, @identity, @trace, @bytes, @pause, @write
                 from live where (select count(*) from held) = cardinality(@shas)
-                on conflict (run_id, step, identity) do update set status = 'kept', note = null
+                on conflict (run_id, step, identity) do update set
+                    status = case when checkpoints.status = 'quarantined' then 'quarantined' else 'kept' end,
+                    note = case when checkpoints.status = 'quarantined' then checkpoints.note end,
+                    status_at = case when checkpoints.status in ('kept', 'quarantined') then checkpoints.status_at else now() end
                 returning id, run_id),
+            unchecked as (delete from checkpoint_checks where checkpoint_id in (select id from made)),
             filed as (
                 insert into checkpoint_files (checkpoint_id, name, sha256, bytes)
                 select made.id, f.name, f.sha256, f.bytes from made cross join unnest(@names, @fileShas, @fileBytes) as f (name, sha256, bytes)
@@ -151,19 +179,37 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
             "select id, step from checkpoints where run_id = @runId and status = 'kept'", new { runId }, transaction, cancellationToken: stop)))
             .Select(c => new KeptCheckpoint(c.Id, c.Step, Retention.LossAt(c.Step, evaluations))).ToList();
         var surplus = Retention.Surplus(good, keepLast);
-        if (surplus.Count > 0)
+        await RemoveAsync(connection, transaction, [.. surplus.Select(c => c.Id)], stop);
+        await RemoveAsync(connection, transaction, [.. await HopelessAsync(connection, transaction, runId, stop)], stop);
+        return [.. surplus.Select(c => c.Step)];
+    }
+
+    // Those that could not be used for a day, while the run has gone on to a newer one.
+    private static Task<IEnumerable<Guid>> HopelessAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, CancellationToken stop) =>
+        connection.QueryAsync<Guid>(new CommandDefinition(
+            """
+            select id from checkpoints c where run_id = @runId and status in ('missing', 'damaged', 'quarantined') and status_at < now() - make_interval(secs => @seconds)
+                and exists (select 1 from checkpoints k where k.run_id = c.run_id and k.status = 'kept' and k.step > c.step)
+            """,
+            new { runId, seconds = BlobSweeper.Quarantine.TotalSeconds }, transaction, cancellationToken: stop));
+
+    private static async Task RemoveAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] ids, CancellationToken stop)
+    {
+        if (ids.Length == 0)
         {
-            // An attempt may be fetching one just now, so its blobs stay for as long as an upload would.
-            await connection.ExecuteAsync(new CommandDefinition(
-                """
-                update blobs set wanted_at = now() where sha256 in (select sha256 from checkpoint_files where checkpoint_id = any(@ids));
-                delete from checkpoint_files where checkpoint_id = any(@ids);
-                update checkpoints set status = 'removed' where id = any(@ids);
-                """,
-                new { ids = surplus.Select(c => c.Id).ToArray() }, transaction, cancellationToken: stop));
+            return;
         }
 
-        return [.. surplus.Select(c => c.Step)];
+        // An attempt may be fetching one just now, so its blobs stay for as long as an upload would.
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update blobs set wanted_at = now() where sha256 in (
+                select b.sha256 from blobs b join checkpoint_files f on f.sha256 = b.sha256 where f.checkpoint_id = any(@ids) order by b.sha256 for update of b);
+            delete from checkpoint_files where checkpoint_id = any(@ids);
+            delete from checkpoint_checks where checkpoint_id = any(@ids);
+            update checkpoints set status = 'removed', status_at = now() where id = any(@ids);
+            """,
+            new { ids }, transaction, cancellationToken: stop));
     }
 
     private static async Task<IReadOnlyList<CheckpointView>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string where, object parameters, CancellationToken stop)

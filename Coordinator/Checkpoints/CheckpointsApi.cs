@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -14,25 +14,30 @@ public static class CheckpointsApi
 
     public static void AddCheckpoints(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<BlobLedger>();
         builder.Services.AddSingleton<CheckpointStore>();
         builder.Services.AddSingleton<CheckpointFaults>();
-        builder.Services.AddSingleton<BlobSweeper>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<BlobSweeper>());
+        builder.Services.AddSingleton<CheckpointChecks>();
+        builder.Services.AddHostedService<CheckpointVerifier>();
     }
 
     public static void MapCheckpoints(RouteGroupBuilder api, RouteGroupBuilder worker)
     {
         api.MapGet("/runs/{id:guid}/checkpoints", (Guid id, CheckpointStore store, CancellationToken stop) => store.ListAsync(id, stop)).WithSummary("Checkpoints of a run, newest first.");
         api.MapGet("/runs/{id:guid}/checkpoints/{checkpoint:guid}/files/{name}", DownloadAsync).Produces(StatusCodes.Status302Found).WithSummary("Sends on to the store, for one file of a checkpoint.");
+        api.MapPost("/runs/{id:guid}/checkpoints/{checkpoint:guid}/check", async (Guid id, Guid checkpoint, CheckpointChecks checks, CancellationToken stop) =>
+            await checks.AskAsync(id, checkpoint, stop) ? Results.Accepted() : NotFound(checkpoint)).RequireAuthorization(Policies.Submit).Produces(StatusCodes.Status202Accepted)
+            .WithSummary("Asks the coordinator to read a checkpoint from the store and compare it with its manifest.");
+        api.MapPost("/runs/{id:guid}/checkpoints/{checkpoint:guid}/discard", async (Guid id, Guid checkpoint, CheckpointStore store, CancellationToken stop) =>
+            await store.DiscardAsync(id, checkpoint, stop) ? Results.NoContent() : NotFound(checkpoint)).RequireAuthorization(Policies.Submit).Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Gives up a checkpoint that is missing, damaged or quarantined; the run goes on without it.");
         worker.MapPost("/uploads", UploadsAsync).Produces<UploadsResponse>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Where to put blobs; those that are stored already get no address.");
         worker.MapPost("/checkpoints", CommitAsync).Produces<CheckpointCommitted>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Makes a checkpoint exist.");
         worker.MapPost("/checkpoints/failed", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
             Answer(await faults.FailedAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
             .WithSummary("Notes that a checkpoint did not come to be.");
-        worker.MapPost("/checkpoints/corrupt", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
-            Answer(await faults.CorruptAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Takes a checkpoint that cannot be read out of use.");
+        worker.MapPost("/checkpoints/unreadable", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
+            Answer(await faults.UnreadableAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Says that an attempt cannot use a checkpoint: the coordinator reads it itself.");
     }
 
     /// <summary>Sends the browser to the store under the file's own name.</summary>
@@ -78,6 +83,8 @@ public static class CheckpointsApi
         file.Name,
         "files whose blobs are stored",
         $"{file.Name} (SHA-256 {file.Sha256[..12]}…, {file.Bytes:N0} bytes) is not in the object store. Upload it first.");
+
+    private static IResult NotFound(Guid checkpoint) => Problems.NotFound($"The run has no checkpoint {checkpoint} for which this could be done.");
 
     private static IResult Answer(bool live) => live ? Results.NoContent() : Problems.Fenced();
 }

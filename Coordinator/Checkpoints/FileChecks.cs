@@ -1,5 +1,5 @@
 using System.Globalization;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 

@@ -1,8 +1,7 @@
 using Dapper;
 using Hearth.Api;
-using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Npgsql;
 
@@ -15,7 +14,7 @@ public sealed record Dataset(Guid Id, string Name, string ContentSha256, string 
 public sealed record NewDataset(string Name, string License, string CreatedBy, IReadOnlyList<SourceFile> Files);
 
 /// <summary>Datasets as rows over one canonical blob each.</summary>
-public sealed class DatasetStore(NpgsqlDataSource database, IObjectStore store, BlobLedger blobs, CoordinatorOptions options)
+public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, CoordinatorOptions options)
 {
     private const string Select = "select id, name, kind, license, bytes, files, created_at, content_sha256 from datasets";
 
@@ -31,14 +30,8 @@ public sealed class DatasetStore(NpgsqlDataSource database, IObjectStore store, 
             Path.Combine(folder, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
         var blob = await WriteAsync(wanted, temporary, stop);
 
-        // Announced before it is stored, so that no sweep takes it for a stray.
-        await blobs.AnnounceAsync(blob.Sha256, stop);
-        if ((await blobs.MissingAsync([new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes)], stop)).Count > 0)
-        {
-            temporary.Position = 0;
-            await store.PutAsync(blob.Sha256, temporary, stop);
-        }
-
+        temporary.Position = 0;
+        await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
         await using var connection = await database.OpenConnectionAsync(stop);
         await connection.ExecuteAsync(new CommandDefinition(
             """

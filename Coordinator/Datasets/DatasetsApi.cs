@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.Features;

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Dapper;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Runs;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Data;
 using Hearth.Models;
 using Hearth.Protocol;
@@ -88,7 +88,7 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
             $"""
             with live as ({Fence.LiveRun}),
             held as (
-                update blobs set wanted_by = null
+                update blobs set wanted_by = null, quarantined_at = null
                 where sha256 in (select b.sha256 from blobs b where b.sha256 = any(@shas) order by b.sha256 for update) and exists (select 1 from live)
                 returning sha256),
             made as (

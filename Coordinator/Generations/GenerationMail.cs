@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using Hearth.Api;
-using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;

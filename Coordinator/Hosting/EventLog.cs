@@ -16,7 +16,7 @@ public static class EventLog
     public const int Backlog = 10_000;
 
     // Any constant will do, as long as all writers take the same lock.
-    private const long OrderLock = 0x48656172746845;
+    internal const long OrderLock = 0x48656172746845;
 
     /// <summary>
     /// Adds an event. <b>Call it last in a transaction</b>: it takes a lock that is held to the commit, which makes ids ascend in

@@ -38,4 +38,16 @@ internal static partial class Log
 
     [LoggerMessage(403, LogLevel.Error, "A scheduling cycle failed; the next one starts anew")]
     internal static partial void CycleFailed(this ILogger log, Exception e);
+
+    [LoggerMessage(500, LogLevel.Warning, "The object store is away: {Reason}")]
+    internal static partial void StoreAway(this ILogger log, string reason);
+
+    [LoggerMessage(501, LogLevel.Information, "The object store is back")]
+    internal static partial void StoreBack(this ILogger log);
+
+    [LoggerMessage(502, LogLevel.Warning, "The checkpoint {Id} could not be read, and is tried again: {Reason}")]
+    internal static partial void CheckPostponed(this ILogger log, Guid id, string reason);
+
+    [LoggerMessage(503, LogLevel.Error, "A check of a checkpoint failed; it is tried again")]
+    internal static partial void CheckFailed(this ILogger log, Exception e);
 }

@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Blobs;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -36,6 +37,8 @@ internal sealed class ProblemHandler(IProblemDetailsService problems) : IExcepti
         (int status, string detail)? known = exception switch
         {
             BadHttpRequestException e => (e.StatusCode, e.InnerException is System.Text.Json.JsonException json ? $"The body is not what this route reads: {json.Message}" : e.Message),
+            StoreAwayException e => (StatusCodes.Status503ServiceUnavailable, e.Message),
+            StoreFullException e => (StatusCodes.Status507InsufficientStorage, e.Message),
             NpgsqlException { IsTransient: true } => (StatusCodes.Status503ServiceUnavailable, "The database does not answer. Try again in a moment."),
             _ => null,
         };

@@ -55,31 +55,46 @@ public static class SecurityExtensions
         app.UseAuthorization();
     }
 
-    /// <summary>Makes the first admin token and shows it once: on standard output, or in a file that its owner alone can read.</summary>
+    /// <summary>
+    /// Makes the first admin token and shows it once: on standard output, or in a file that its owner alone can read. The file is made before the
+    /// token, so that no token exists that nobody was told.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The file is there already: it holds another database's token, which is not overwritten.</exception>
     public static async Task EnsureAdminTokenAsync(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<CoordinatorOptions>();
-        string? secret = await app.Services.GetRequiredService<TokenStore>().CreateFirstAdminAsync(app.Lifetime.ApplicationStopping);
-        if (secret is null)
-        {
-            return;
-        }
-
+        var tokens = app.Services.GetRequiredService<TokenStore>();
         if (options.AdminTokenFile is not { } path)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Admin token (shown once): {secret}"));
+            if (await tokens.CreateFirstAdminAsync(_ => Task.CompletedTask, app.Lifetime.ApplicationStopping) is { } secret)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Admin token (shown once): {secret}"));
+            }
+
             return;
         }
 
-        var file = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        await tokens.CreateFirstAdminAsync(secret => WriteTokenAsync(path, secret), app.Lifetime.ApplicationStopping);
+    }
+
+    private static async Task WriteTokenAsync(string path, string secret)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
         {
-            file.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        // An older file would keep its own mode.
-        File.Delete(path);
-        await using var writer = new StreamWriter(path, file);
-        await writer.WriteLineAsync(secret);
+        try
+        {
+            await using var file = new FileStream(path, options);
+            await file.WriteAsync(System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
+            file.Flush(flushToDisk: true);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new InvalidOperationException(
+                $"HEARTH_ADMIN_TOKEN_FILE is {path}, which exists, and this database has no admin token: the file's is another database's. Start with that database, or move the file away to have a token made for this one.", e);
+        }
     }
 }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Dapper;
+using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Scheduling;
 using Hearth.Coordinator.Workers;
 using Hearth.Models;
@@ -9,7 +11,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Hosting;
 
 /// <summary>Reads the world in one transaction, with the database's clock, which all coordinators share.</summary>
-public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions options)
+public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions options, StoreWatch store)
 {
     // A spec never changes, and a forecast costs more than a row: both are kept while the run is in the queue or live.
     private Dictionary<Guid, (int? Limit, bool Recompute, RunNeeds Needs)> _needs = [];
@@ -37,11 +39,13 @@ public sealed class SnapshotReader(NpgsqlDataSource database, CoordinatorOptions
             transaction: transaction,
             cancellationToken: stop))).ToList();
         await LearnAsync(connection, transaction, runs, stop);
+        var holds = await CheckpointHolds.ReadAsync(connection, transaction, stop);
         var world = new Snapshot(
-            [.. runs.Select(r => new QueuedRun(r.Id, r.Name, r.State, r.Version, (RunPriority)r.Priority, r.QueuedAt, r.NotBefore, r.Devices ?? "", _needs[r.Id].Needs))],
+            [.. runs.Select(r => new QueuedRun(r.Id, r.Name, r.State, r.Version, (RunPriority)r.Priority, r.QueuedAt, r.NotBefore, r.Devices ?? "", _needs[r.Id].Needs, holds.GetValueOrDefault(r.Id)))],
             devices,
             [.. attempts.Select(a => new LiveAttempt(a.Id, a.RunId, a.Epoch, a.WorkerId, a.DeviceIndex, (RunPriority)a.Priority, a.StopRequested, a.StepsAtRisk, a.LeaseEndsAt))],
-            lossesKnown);
+            lossesKnown,
+            store.Outage);
         return (world, new DateTimeOffset(now, TimeSpan.Zero));
     }
 

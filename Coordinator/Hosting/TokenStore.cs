@@ -63,7 +63,9 @@ public sealed class TokenStore(NpgsqlDataSource database)
     }
 
     /// <summary>The secret of a first admin token, or null when a valid one exists already.</summary>
-    public async Task<string?> CreateFirstAdminAsync(CancellationToken stop)
+    /// <param name="keep">Puts the secret where its owner finds it; the token exists only if that succeeds.</param>
+    /// <param name="stop">Ends the call.</param>
+    public async Task<string?> CreateFirstAdminAsync(Func<string, Task> keep, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         await using var transaction = await connection.BeginTransactionAsync(stop);
@@ -74,6 +76,7 @@ public sealed class TokenStore(NpgsqlDataSource database)
         }
 
         var token = await InsertAsync(connection, transaction, Roles.Admin, Roles.Admin, null, stop);
+        await keep(token.Secret!);
         await transaction.CommitAsync(stop);
         return token.Secret;
     }

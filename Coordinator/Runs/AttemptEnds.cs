@@ -106,7 +106,7 @@ public static class AttemptEnds
                     Note = $"{run.Device} ran out of memory at {Rows(run.MicroBatch)}; {smaller}",
                 };
             case FailureCodes.CorruptCheckpoint when run.Resumed:
-                return kept with { Next = Requeued(run), NoteKind = "corrupt", Note = $"{message} It goes on from the one before." };
+                return kept with { Next = Requeued(run), NoteKind = "unreadable", Note = $"{message} The coordinator reads it itself before the run goes on." };
         }
 
         int errors = run.Errors + 1;

@@ -1,4 +1,5 @@
 using Dapper;
+using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -150,8 +151,8 @@ public sealed class RunChange : IAsyncDisposable
         await ExecuteAsync("delete from attempt_commands where attempt_id = @Id", new { attempt.Id });
         if (end.FailureCode == FailureCodes.CorruptCheckpoint)
         {
-            // Its agent says so on the checkpoint's own route too; this holds when that message got lost, or the run would go round.
-            await ExecuteAsync("update checkpoints set status = 'corrupt', note = @Message where id = @CheckpointId and status = 'kept'", new { attempt.CheckpointId, end.Message });
+            // Its agent says so on the checkpoint's own route too; this holds when that message got lost.
+            await ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
         }
 
         var facts = new EndedAttempt(

@@ -23,7 +23,11 @@ public static class Scheduler
         // 3. In order of priority, then age: place, or preempt, or say why not.
         foreach (var run in Order.Queue(world.Runs))
         {
-            if (run.NotBefore is { } later && later > now)
+            if (Holds.Why(run, world) is { } hold)
+            {
+                waiting.Add(new Waiting(run.Id, hold));
+            }
+            else if (run.NotBefore is { } later && later > now)
             {
                 waiting.Add(new Waiting(run.Id, $"Its last attempt was lost; it is tried again in {Math.Ceiling((later - now).TotalSeconds)} s."));
             }

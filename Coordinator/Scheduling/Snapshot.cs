@@ -8,14 +8,17 @@ namespace Hearth.Coordinator.Scheduling;
 /// <param name="Devices">Every device of every worker that is not removed.</param>
 /// <param name="Attempts">Attempts that are not over.</param>
 /// <param name="LossesKnown">False during one lease period after leadership began: nothing is declared dead before.</param>
+/// <param name="StoreOutage">Why the object store cannot be used, in a sentence; null while it can.</param>
 public sealed record Snapshot(
     IReadOnlyList<QueuedRun> Runs,
     IReadOnlyList<PoolDevice> Devices,
     IReadOnlyList<LiveAttempt> Attempts,
-    bool LossesKnown);
+    bool LossesKnown,
+    string? StoreOutage = null);
 
 /// <param name="NotBefore">Back-off after losses; null = at once.</param>
 /// <param name="Needs">Forecast per kind of device: least bytes at one row of a micro-batch, and rows by bytes.</param>
+/// <param name="Hold">Why it may not be placed whatever is free, in a sentence; null when it may.</param>
 public sealed record QueuedRun(
     Guid Id,
     string Name,
@@ -25,7 +28,8 @@ public sealed record QueuedRun(
     DateTimeOffset QueuedAt,
     DateTimeOffset? NotBefore,
     string Devices,
-    RunNeeds Needs);
+    RunNeeds Needs,
+    string? Hold = null);
 
 /// <summary>What a run takes on a device: fits, with which micro-batch, and how many bytes.</summary>
 public abstract record RunNeeds

@@ -104,7 +104,7 @@ public sealed record CheckpointView
     public required string Trace { get; init; }
     public required double PauseSeconds { get; init; }
 
-    /// <summary><c>kept</c>, <c>removed</c> or <c>corrupt</c>.</summary>
+    /// <summary><c>kept</c>; <c>missing</c> or <c>damaged</c>, as the coordinator found when it read the store; <c>quarantined</c>: whole, but attempts could not use it; <c>removed</c>.</summary>
     public required string Status { get; init; }
     public string? Note { get; init; }
     public required IReadOnlyList<FileRef> Files { get; init; }

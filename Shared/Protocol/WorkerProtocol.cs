@@ -142,7 +142,7 @@ public sealed record CheckpointCommit(Lease Lease, CheckpointManifest Manifest, 
 
 public sealed record CheckpointCommitted(Guid CheckpointId, IReadOnlyList<long> RemovedSteps);
 
-/// <summary>POST /api/worker/checkpoints/failed and /corrupt. A corrupt one is never offered again.</summary>
+/// <summary>POST /api/worker/checkpoints/failed and /unreadable. What cannot be read is checked by the coordinator; nothing is taken out of use on a worker's word.</summary>
 public sealed record CheckpointProblem(Lease Lease, Guid? CheckpointId, long Step, string Reason);
 
 /// <summary>POST /api/worker/prepared: publishes a tokenised dataset under its content key.</summary>

@@ -25,7 +25,7 @@ public sealed class CheckpointTests
     }
 
     [Fact]
-    public async Task A_corrupt_checkpoint_is_reported_by_its_id_and_the_attempt_ends_before_training()
+    public async Task An_unreadable_checkpoint_is_reported_by_its_id_and_the_attempt_ends_before_training()
     {
         await using var pool = await Pool.StartAsync();
         pool.Agent();
@@ -37,7 +37,7 @@ public sealed class CheckpointTests
 
         var end = await pool.EndAsync(attempt);
         Assert.Equal((AttemptState.Failed, FailureCodes.CorruptCheckpoint), (end.Outcome, end.FailureCode));
-        Assert.Equal(id, Assert.Single(attempt.Corrupt.All).CheckpointId);
+        Assert.Equal(id, Assert.Single(attempt.Unreadable.All).CheckpointId);
         Assert.Contains("weights.safetensors: its SHA-256 is", end.Message, StringComparison.Ordinal);
         Assert.Empty(attempt.Steps("loss"));
     }

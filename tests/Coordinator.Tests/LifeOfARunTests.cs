@@ -69,7 +69,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_lost_run_goes_on_from_its_newest_checkpoint_and_a_corrupt_one_makes_it_take_the_one_before()
+    public async Task A_lost_run_goes_on_from_its_newest_checkpoint_and_when_the_store_has_damaged_that_from_the_one_before()
     {
         await using var worker = await FakeWorker.JoinAsync(_service, "studio");
         var run = await _service.SubmitAsync(Pool.Spec());
@@ -80,6 +80,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
 
         worker.End(first, AttemptState.Lost, 25, message: "The trainer was killed.");
         var second = await worker.AttemptAsync();
+        await File.WriteAllTextAsync(CoordinatorProcess.BlobPathOf(_database, "twenty"), "twentz");
         worker.End(second, AttemptState.Failed, 20, FailureCodes.CorruptCheckpoint, "model.safetensors does not match its digest.");
         var third = await worker.AttemptAsync();
 
@@ -87,7 +88,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal("model.safetensors", Assert.Single(third.Assignment.Checkpoint!).Name);
         var detail = await _service.WaitAsync(run, RunState.Running);
         Assert.Equal([0, 20, 10], detail.Attempts.Select(a => a.FirstStep));
-        Assert.Equal(["corrupt", "kept"], detail.Checkpoints.Select(c => c.Status));
+        Assert.Equal(["damaged", "kept"], detail.Checkpoints.Select(c => c.Status));
         Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at step 25.");
     }
 

@@ -48,7 +48,7 @@ export function AttemptStrip({ strip, notes, most }: Props) {
 }
 
 function NoteIcon({ kind }: { kind: string }) {
-  if (/lost|fail|corrupt|refused/.test(kind)) {
+  if (/lost|fail|unreadable|missing|damaged|quarantined|refused/.test(kind)) {
     return <StateGlyph state="warning" title={kind} />;
   }
   const Icon = /resum/.test(kind) ? IconRefresh : /mov/.test(kind) ? IconArrowsRightLeft : IconInfoCircle;

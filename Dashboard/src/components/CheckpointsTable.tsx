@@ -42,12 +42,16 @@ export function CheckpointsTable({ checkpoints, now, fileUrl }: Props) {
   );
 }
 
+function isBad(status: string): boolean {
+  return status !== "kept" && status !== "removed";
+}
+
 function Status({ checkpoint }: { checkpoint: CheckpointView }) {
   const { status, note } = checkpoint;
   return (
     <span className="row" style={{ gap: 6 }}>
-      <StateGlyph state={status === "kept" ? "succeeded" : status === "corrupt" ? "failed" : "cancelled"} title={status} />
-      <span className={status === "corrupt" ? "bad" : ""}>{note ?? status}</span>
+      <StateGlyph state={status === "kept" ? "succeeded" : isBad(status) ? "failed" : "cancelled"} title={status} />
+      <span className={isBad(status) ? "bad" : ""}>{note === null || note === undefined ? status : isBad(status) ? `${status}: ${note}` : note}</span>
     </span>
   );
 }

@@ -186,7 +186,7 @@ export function marksOf(attempts: readonly AttemptView[], checkpoints: readonly 
     }
   });
   const grounds = axis === "time" ? [] : ordered.flatMap((attempt, i): Span[] => (i % 2 === 1 ? [[at(attempt), ordered[i + 1] ? at(ordered[i + 1]!) : end]] : []));
-  const marks = checkpoints.filter((c) => c.status !== "corrupt").map((c) => ({ x: axis === "step" ? c.step : Date.parse(c.created_at) / 1000, kept: c.status === "kept" }));
+  const marks = checkpoints.filter((c) => c.status === "kept" || c.status === "removed").map((c) => ({ x: axis === "step" ? c.step : Date.parse(c.created_at) / 1000, kept: c.status === "kept" }));
   return { gaps, grounds, moves, checkpoints: marks };
 }
 

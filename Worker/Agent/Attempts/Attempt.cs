@@ -149,7 +149,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
             : AttemptOutcome.Of(Lease, facts with { Unstored = output.Unstored });
         if (end.FailureCode == FailureCodes.CorruptCheckpoint && assignment.CheckpointId is { } bad)
         {
-            await ReportCorruptAsync(bad, end.Message ?? "");
+            await ReportUnreadableAsync(bad, end.Message ?? "");
         }
 
         if (IsFenced)
@@ -192,7 +192,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         {
             return End(AttemptState.Stopped, null, _killed ? "ended at once on request" : "stopped before its trainer began");
         }
-        catch (CheckpointCorruptException e)
+        catch (CheckpointUnreadableException e)
         {
             return End(AttemptState.Failed, FailureCodes.CorruptCheckpoint, e.Message);
         }
@@ -290,15 +290,15 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         }
     }
 
-    /// <summary>Tells which checkpoint is bad, so that the next attempt goes on from the one before it.</summary>
-    private async Task ReportCorruptAsync(Guid checkpoint, string reason)
+    /// <summary>Tells which checkpoint this attempt could not use, so that the coordinator reads it before the run goes on.</summary>
+    private async Task ReportUnreadableAsync(Guid checkpoint, string reason)
     {
         var problem = new CheckpointProblem(Lease, checkpoint, 0, reason);
         for (int failures = 0; ;)
         {
             try
             {
-                await services.Client.PostAsync("api/worker/checkpoints/corrupt", problem, _fence.Token);
+                await services.Client.PostAsync("api/worker/checkpoints/unreadable", problem, _fence.Token);
                 return;
             }
             catch (CoordinatorException e) when (e.IsTransient && !_killed)
@@ -307,7 +307,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
             }
             catch (CoordinatorException e)
             {
-                services.Log.Warn($"{Lease.AttemptId:N}: the corrupt checkpoint could not be reported: {e.Message}");
+                services.Log.Warn($"{Lease.AttemptId:N}: the unreadable checkpoint could not be reported: {e.Message}");
                 return;
             }
             catch (OperationCanceledException)

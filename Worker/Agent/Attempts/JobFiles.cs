@@ -14,7 +14,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
     /// <param name="work">The attempt's folder.</param>
     /// <param name="progress">Called with what is being fetched and a fraction of 0..1.</param>
     /// <param name="cancel">Ends the download; its part is kept for a later try.</param>
-    /// <exception cref="CheckpointCorruptException">A checkpoint's blob is not what it should be.</exception>
+    /// <exception cref="CheckpointUnreadableException">A checkpoint's blob is not what it should be, or not there.</exception>
     /// <exception cref="CorruptBlobException">A dataset's blob is not.</exception>
     /// <exception cref="TransferException">The store refuses.</exception>
     public async Task BuildAsync(Assignment assignment, DeviceInfo device, string work, Action<string, double> progress, CancellationToken cancel)
@@ -28,7 +28,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
             }
             catch (CorruptBlobException e)
             {
-                throw new CheckpointCorruptException(e.Message);
+                throw new CheckpointUnreadableException(e.Message);
             }
         }
 
@@ -70,5 +70,5 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
     };
 }
 
-/// <summary>The checkpoint to go on from cannot be used; an earlier one may.</summary>
-public sealed class CheckpointCorruptException(string reason) : Exception(reason);
+/// <summary>The checkpoint to go on from cannot be used here; the coordinator finds out why.</summary>
+public sealed class CheckpointUnreadableException(string reason) : Exception(reason);

@@ -13,7 +13,7 @@ internal sealed class FakeAttempt(Assignment assignment)
     public Numbered<LogsRequest> Logs { get; } = new("logs");
     public Kept<CheckpointCommit> Commits { get; } = new();
     public Kept<CheckpointProblem> Failed { get; } = new();
-    public Kept<CheckpointProblem> Corrupt { get; } = new();
+    public Kept<CheckpointProblem> Unreadable { get; } = new();
     public Kept<PreparedCommit> Prepared { get; } = new();
     public AttemptEnd? End { get; private set; }
     public int Ends { get; private set; }

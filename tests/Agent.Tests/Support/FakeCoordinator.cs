@@ -206,7 +206,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             r.Lease, _ => null, () => new UploadsResponse([.. r.Files.Select(f => new UploadTicket(f.Sha256, _blobs.ContainsKey(f.Sha256) ? null : $"/blobs/{f.Sha256}?sig=put"))])));
         _app.MapPost("/api/worker/checkpoints", (CheckpointCommit r) => Write(r.Lease, a => Commit(a, r), () => new CheckpointCommitted(Guid.NewGuid(), [])));
         _app.MapPost("/api/worker/checkpoints/failed", (CheckpointProblem r) => Write(r.Lease, a => a.Failed.Add(r)));
-        _app.MapPost("/api/worker/checkpoints/corrupt", (CheckpointProblem r) => Write(r.Lease, a => a.Corrupt.Add(r)));
+        _app.MapPost("/api/worker/checkpoints/unreadable", (CheckpointProblem r) => Write(r.Lease, a => a.Unreadable.Add(r)));
         _app.MapPost("/api/worker/prepared", (PreparedCommit r) => Write(r.Lease, a => a.Prepared.Add(r)));
         _app.MapPost("/api/worker/generations/{id:guid}", (Guid id, GenerationBatch batch) => Generations.TryGetValue(id, out var asked) && asked.Take(batch) ? Results.NoContent() : Results.Conflict());
         _app.MapGet("/blobs/{sha256}", (string sha256, string sig) => _blobs.TryGetValue(sha256, out byte[]? bytes) && sig == "abc"

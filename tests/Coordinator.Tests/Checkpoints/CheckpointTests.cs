@@ -2,11 +2,10 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Hearth.Api;
-using Hearth.Coordinator.Checkpoints;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Tests.Support;
-using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 using Xunit;
 
 namespace Hearth.Tests.Checkpoints;
@@ -65,7 +64,7 @@ public sealed class CheckpointTests(DataService data) : IClassFixture<DataServic
                 ("checkpoints", commit),
                 ("checkpoints", commit with { Manifest = commit.Manifest with { Files = [PlacedAttempt.File("weights", "never sent")] } }),
                 ("checkpoints/failed", new CheckpointProblem(lease, null, 10, "late")),
-                ("checkpoints/corrupt", new CheckpointProblem(lease, null, 10, "late")),
+                ("checkpoints/unreadable", new CheckpointProblem(lease, null, 10, "late")),
             })
             {
                 using var response = await caller.PostAsync(route, body);
@@ -83,30 +82,47 @@ public sealed class CheckpointTests(DataService data) : IClassFixture<DataServic
     }
 
     [Fact]
-    public async Task A_corrupt_checkpoint_is_never_offered_again_and_its_content_may_be_sent_anew()
+    public async Task An_end_of_the_attempt_comes_before_a_commit_or_after_it_but_never_in_between()
     {
         using var attempt = await data.PlaceAsync();
-        (string Name, string Content)[] old = [("weights", Unique("w"))], damaged = [("weights", Unique("w"))];
-        await CommitAsync(attempt, 10, old);
-        var bad = await CommitAsync(attempt, 20, damaged);
-        await File.WriteAllTextAsync(data.BlobPath(PlacedAttempt.File("weights", damaged[0].Content).Sha256), damaged[0].Content.Replace('w', 'x'));
-        var store = new StoreAccess(data);
-        Assert.Equal(20, (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value.Step);
+        (string, string)[] files = [("weights", Unique("w"))];
+        await attempt.UploadAsync(files);
 
-        var problem = new CheckpointProblem(attempt.Lease, bad.CheckpointId, 20, "weights has another SHA-256");
-        (await attempt.PostAsync("checkpoints/corrupt", problem)).EnsureSuccessStatusCode();
-        (await attempt.PostAsync("checkpoints/corrupt", problem)).EnsureSuccessStatusCode();
+        // The commit has written its row and waits for its turn to tell the stream, as behind any other writer.
+        await using var stream = await data.Database.OpenConnectionAsync();
+        await using var telling = await stream.BeginTransactionAsync();
+        await ExecuteAsync(stream, telling, $"select pg_advisory_xact_lock({EventLog.OrderLock})");
+        var commit = attempt.PostAsync("checkpoints", attempt.Commit(10, files));
+        await Eventually.TrueAsync(() => data.ScalarAsync<bool>("select exists (select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database()))"), "the commit waits");
 
-        var newest = (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value;
-        Assert.Equal((10, PlacedAttempt.File("weights", old[0].Content).Sha256), (newest.Step, Assert.Single(newest.Files).Sha256));
-        Assert.Equal("corrupt", (await attempt.GetAsync<List<CheckpointView>>("checkpoints")).Single(c => c.Step == 20).Status);
-        Assert.Equal(1, await data.CountAsync("run_notes", attempt.RunId));
+        // Its lease runs out now. The end has to wait for the commit; were it let through, a stale epoch's checkpoint would follow it.
+        await using var scheduler = await data.Database.OpenConnectionAsync();
+        await using var expiry = await scheduler.BeginTransactionAsync();
+        await ExecuteAsync(scheduler, expiry, "set local lock_timeout = '300ms'");
+        var waited = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(scheduler, expiry, $"update attempts set ended_at = now(), state = 'lost' where id = '{attempt.Lease.AttemptId}'"));
+        Assert.Equal(PostgresErrorCodes.LockNotAvailable, waited.SqlState);
 
-        // Training goes on from step 10 and writes the same bytes at step 20: they are asked for, and count.
-        Assert.Equal(1, await attempt.UploadAsync(damaged));
-        var mended = await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(20, damaged));
-        Assert.Equal(bad.CheckpointId, mended.CheckpointId);
-        Assert.Equal(20, (await store.Checkpoints.NewestGoodAsync(attempt.RunId))!.Value.Step);
+        await telling.CommitAsync();
+        Assert.Equal(HttpStatusCode.OK, (await commit).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_commit_that_meets_an_end_under_way_waits_for_it_and_is_refused()
+    {
+        using var attempt = await data.PlaceAsync();
+        (string, string)[] files = [("weights", Unique("w"))];
+        await attempt.UploadAsync(files);
+        await using var scheduler = await data.Database.OpenConnectionAsync();
+        await using var expiry = await scheduler.BeginTransactionAsync();
+        await ExecuteAsync(scheduler, expiry, $"select 1 from runs where id = '{attempt.RunId}' for update");
+        await ExecuteAsync(scheduler, expiry, $"update attempts set ended_at = now(), state = 'lost' where id = '{attempt.Lease.AttemptId}'");
+
+        var commit = attempt.PostAsync("checkpoints", attempt.Commit(10, files));
+        await Eventually.TrueAsync(() => data.ScalarAsync<bool>("select exists (select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"), "the commit waits");
+        await expiry.CommitAsync();
+
+        Assert.Equal(HttpStatusCode.Conflict, (await commit).StatusCode);
+        Assert.Empty(await attempt.GetAsync<List<CheckpointView>>("checkpoints"));
     }
 
     [Fact]
@@ -138,31 +154,6 @@ public sealed class CheckpointTests(DataService data) : IClassFixture<DataServic
         Assert.Empty(third.RemovedSteps);
         Assert.Equal([30L], fourth.RemovedSteps);
         Assert.Equal(["kept", "removed", "kept", "removed"], (await attempt.GetAsync<List<CheckpointView>>("checkpoints")).Select(c => c.Status));
-    }
-
-    [Fact]
-    public async Task The_sweep_removes_what_nothing_uses_for_an_hour_and_nothing_else()
-    {
-        using var attempt = await data.PlaceAsync();
-        (string Name, string Content) kept = ("weights", Unique("w")), announced = ("weights", Unique("w")), left = ("weights", Unique("w"));
-        await CommitAsync(attempt, 10, kept);
-        await attempt.UploadAsync(announced);
-        using (var over = await data.PlaceAsync())
-        {
-            await over.UploadAsync(left);
-            await over.EndAsync();
-        }
-
-        var store = new StoreAccess(data);
-        bool Stored((string Name, string Content) file) => File.Exists(data.BlobPath(PlacedAttempt.File(file.Name, file.Content).Sha256));
-        await store.Sweeper().SweepAsync(default);
-        Assert.True(Stored(kept) && Stored(announced) && Stored(left));
-
-        await data.ExecuteAsync("update blobs set wanted_at = now() - interval '2 hours'");
-        await store.Sweeper().SweepAsync(default);
-
-        Assert.Equal((true, true, false), (Stored(kept), Stored(announced), Stored(left)));
-        await CommitAsync(attempt, 20, announced);
     }
 
     [Fact]
@@ -201,13 +192,9 @@ public sealed class CheckpointTests(DataService data) : IClassFixture<DataServic
         return await attempt.PostAsync<CheckpointCommitted>("checkpoints", attempt.Commit(step, files));
     }
 
-    /// <summary>The stores over the service's own database and folder.</summary>
-    private sealed class StoreAccess(DataService data)
+    private static async Task ExecuteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, string sql)
     {
-        private readonly LocalObjectStore _objects = new(Path.Combine(data.DataPath, "store"), data.Signer());
-
-        public CheckpointStore Checkpoints => new(data.Database, new BlobLedger(data.Database, _objects));
-
-        public BlobSweeper Sweeper() => new(data.Database, _objects, TimeProvider.System, NullLogger<BlobSweeper>.Instance);
+        await using var command = new NpgsqlCommand(sql, connection, transaction);
+        await command.ExecuteNonQueryAsync();
     }
 }

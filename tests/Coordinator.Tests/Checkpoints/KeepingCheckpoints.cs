@@ -1,13 +1,10 @@
 using Hearth.Coordinator.Checkpoints;
-using Hearth.Coordinator.Storage;
 using Xunit;
 
 namespace Hearth.Tests.Checkpoints;
 
 public sealed class KeepingCheckpoints
 {
-    private static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
-
     // Steps of the good checkpoints, each with its validation loss ("-" = none); what goes.
     [Theory]
     [InlineData("", 3, "")]
@@ -38,21 +35,5 @@ public sealed class KeepingCheckpoints
         Assert.Equal(
             [null, 3.0, 3.0, 2.0, 2.0],
             new long[] { 99, 100, 199, 200, 5000 }.Select(step => Retention.LossAt(step, evaluations)));
-    }
-
-    // Minutes since it was announced (-1 = unknown to the database), whether it is used, minutes since it was written (-1 = not stored).
-    [Theory]
-    [InlineData(61, false, 61, true)]
-    [InlineData(61, false, -1, true)]
-    [InlineData(59, false, 600, false)]
-    [InlineData(600, true, 600, false)]
-    [InlineData(-1, false, 61, true)]
-    [InlineData(-1, false, 59, false)]
-    public void A_blob_goes_once_it_is_unused_for_an_hour(int announced, bool used, int written, bool goes)
-    {
-        IReadOnlyList<KnownBlob> known = announced < 0 ? [] : [new KnownBlob("a", Now.AddMinutes(-announced), used)];
-        IReadOnlyList<StoredBlob> stored = written < 0 ? [] : [new StoredBlob("a", 1, Now.AddMinutes(-written))];
-
-        Assert.Equal(goes ? ["a"] : [], BlobGarbage.Choose(known, stored, Now));
     }
 }

@@ -3,10 +3,9 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Hearth.Api;
-using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Storage;
 using Hearth.Data;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -122,7 +121,7 @@ public sealed class DatasetRouteTests(DataService data) : IClassFixture<DataServ
     {
         var objects = new LocalObjectStore(Path.Combine(data.DataPath, "store"), data.Signer());
         var blobs = new BlobLedger(data.Database, objects);
-        var datasets = new DatasetStore(data.Database, objects, blobs, new CoordinatorOptions { Database = "", DataPath = data.DataPath });
+        var datasets = new DatasetStore(data.Database, blobs, new CoordinatorOptions { Database = "", DataPath = data.DataPath });
         return (datasets, new PreparedStore(data.Database, objects, blobs, datasets));
     }
 

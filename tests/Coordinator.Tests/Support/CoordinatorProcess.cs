@@ -4,6 +4,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Hearth.Coordinator.Blobs;
+using Npgsql;
 
 namespace Hearth.Tests.Support;
 
@@ -11,14 +15,15 @@ namespace Hearth.Tests.Support;
 public sealed class CoordinatorProcess : IAsyncDisposable
 {
     private readonly Process _process;
-    private readonly DirectoryInfo _data;
     private readonly ConcurrentQueue<string> _output = new();
 
-    private CoordinatorProcess(Process process, Uri address, DirectoryInfo data)
+    private CoordinatorProcess(Process process, Uri address)
     {
-        (_process, Address, _data) = (process, address, data);
+        (_process, Address) = (process, address);
         process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
+        process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
         process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
         Http = Client(null);
     }
 
@@ -29,7 +34,7 @@ public sealed class CoordinatorProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    /// <summary>Standard output so far, by lines.</summary>
+    /// <summary>What it has printed so far, by lines.</summary>
     public IReadOnlyCollection<string> Output => _output;
 
     /// <param name="database">Connection string.</param>
@@ -38,18 +43,17 @@ public sealed class CoordinatorProcess : IAsyncDisposable
     public static async Task<CoordinatorProcess> StartAsync(string database, string? token = null, params (string Name, string Value)[] settings)
     {
         int port = FreePort();
-        var data = Directory.CreateTempSubdirectory("hearth-coordinator-");
         string program = Path.Combine(AppContext.BaseDirectory, "hearth-coordinator.dll");
         var address = new Uri($"http://127.0.0.1:{port}");
-        var start = new ProcessStartInfo("dotnet", [program, "--urls", address.OriginalString, "--contentRoot", AppContext.BaseDirectory]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [program, "--urls", address.OriginalString, "--contentRoot", AppContext.BaseDirectory]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["HEARTH_DATABASE"] = database;
-        start.Environment["HEARTH_DATA"] = data.FullName;
+        start.Environment["HEARTH_DATA"] = DataPathOf(database);
         foreach (var (name, value) in settings)
         {
             start.Environment[name] = value;
         }
 
-        var service = new CoordinatorProcess(Process.Start(start)!, address, data);
+        var service = new CoordinatorProcess(Process.Start(start)!, address);
         try
         {
             await Eventually.TrueAsync(service.IsReadyAsync, "the coordinator is ready", seconds: 60);
@@ -92,8 +96,21 @@ public sealed class CoordinatorProcess : IAsyncDisposable
 
         await _process.WaitForExitAsync();
         _process.Dispose();
-        _data.Delete(recursive: true);
     }
+
+    /// <summary>
+    /// Where the coordinators of a database keep their store unless a test says otherwise: one folder for all of them, now and after a restart, as the
+    /// store's mark demands. It lies beside the database and goes with it.
+    /// </summary>
+    public static string DataPathOf(string database)
+    {
+        var connection = new NpgsqlConnectionStringBuilder(database);
+        return Path.Combine(connection.Host!, $"data-{connection.Database}");
+    }
+
+    /// <summary>The file of a blob with this content in that store.</summary>
+    public static string BlobPathOf(string database, string content) =>
+        Path.Combine(DataPathOf(database), "store", BlobNames.Of(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))));
 
     private static int FreePort()
     {
@@ -113,6 +130,8 @@ public sealed class CoordinatorProcess : IAsyncDisposable
     {
         if (_process.HasExited)
         {
+            // Now all that it printed has come.
+            await _process.WaitForExitAsync();
             throw new InvalidOperationException($"the coordinator ended with {_process.ExitCode}: {string.Join('\n', _output)}");
         }
 

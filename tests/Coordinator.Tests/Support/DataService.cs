@@ -1,5 +1,5 @@
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Npgsql;
 using Xunit;
 

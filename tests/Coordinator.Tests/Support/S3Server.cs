@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Xunit;
 
 namespace Hearth.Tests.Support;
@@ -19,7 +19,7 @@ public sealed class S3Server : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        string package = Path.Combine(Root(), "tests", "Coordinator.Tests", "s3");
+        string package = Path.Combine(Root(), "tests", "Coordinator.Tests", "stores");
         if (!Directory.Exists(Path.Combine(package, "node_modules", "s3rver")))
         {
             using var install = Start("npm", package, "ci", "--no-audit", "--no-fund");

@@ -170,6 +170,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/blobs/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a sweep of the object store would do. Changes nothing. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BlobSweepView"];
+                    };
+                };
+                /** @description Service Unavailable */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Sweeps the object store: quarantines what nothing uses, deletes what nothing used for a day more. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BlobSweepView"];
+                    };
+                };
+                /** @description Service Unavailable */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/checkpoints": {
         parameters: {
             query?: never;
@@ -240,6 +314,80 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/checkpoints/{checkpoint}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the coordinator to read a checkpoint from the store and compare it with its manifest. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    checkpoint: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/checkpoints/{checkpoint}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives up a checkpoint that is missing, damaged or quarantined; the run goes on without it. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    checkpoint: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1624,7 +1772,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/worker/checkpoints/corrupt": {
+    "/api/worker/checkpoints/unreadable": {
         parameters: {
             query?: never;
             header?: never;
@@ -1633,7 +1781,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a checkpoint that cannot be read out of use. */
+        /** Says that an attempt cannot use a checkpoint: the coordinator reads it itself. */
         post: {
             parameters: {
                 query?: never;
@@ -1971,6 +2119,18 @@ export interface components {
             trace?: null | string;
             message?: null | string;
         };
+        BlobCount: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            blobs?: number;
+            /**
+             * Format: int64
+             * @description Their length together; 0 where only rows were looked at.
+             */
+            bytes?: number;
+        };
         /** @description A file in the object store with a signed address to read it. */
         BlobRef: {
             name: string;
@@ -1978,6 +2138,23 @@ export interface components {
             /** Format: int64 */
             bytes: number;
             url: string;
+        };
+        /** @description GET and POST /api/v1/blobs/sweep: what a sweep of the object store would do, or did. */
+        BlobSweepView: {
+            /** @description True when nothing was changed. */
+            dry_run?: boolean;
+            /** @description Which store, in words. */
+            store: string;
+            /** @description Unused for an hour: set aside, and deleted after a day unless something names them again. */
+            quarantined?: components["schemas"]["BlobCount"];
+            /** @description Unused for a day in quarantine: gone. */
+            deleted?: components["schemas"]["BlobCount"];
+            /** @description In use, or not old enough. Counted in a dry run only, as are the two below. */
+            kept?: components["schemas"]["BlobCount"];
+            /** @description Were in the store before this pool wrote there: never deleted. */
+            not_ours?: components["schemas"]["BlobCount"];
+            /** @description This database knows nothing of them: never deleted. */
+            unknown?: components["schemas"]["BlobCount"];
         };
         /** @description One turn of a conversation. */
         ChatTurn: {
@@ -2045,7 +2222,7 @@ export interface components {
             tokenizer_sha256: string;
             files: components["schemas"]["FileRef"][];
         };
-        /** @description POST /api/worker/checkpoints/failed and /corrupt. A corrupt one is never offered again. */
+        /** @description POST /api/worker/checkpoints/failed and /unreadable. What cannot be read is checked by the coordinator; nothing is taken out of use on a worker's word. */
         CheckpointProblem: {
             lease: components["schemas"]["Lease"];
             /** Format: uuid */
@@ -2072,7 +2249,7 @@ export interface components {
             trace: string;
             /** Format: double */
             pause_seconds: number | ("NaN" | "Infinity" | "-Infinity");
-            /** @description `kept`, `removed` or `corrupt`. */
+            /** @description `kept`; `missing` or `damaged`, as the coordinator found when it read the store; `quarantined`: whole, but attempts could not use it; `removed`. */
             status: string;
             note?: null | string;
             files: components["schemas"]["FileRef"][];

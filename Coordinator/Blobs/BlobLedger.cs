@@ -1,14 +1,13 @@
 using Dapper;
 using Hearth.Coordinator.Runs;
-using Hearth.Coordinator.Storage;
 using Hearth.Protocol;
 using Npgsql;
 
-namespace Hearth.Coordinator.Checkpoints;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
-/// What the store is to hold. A blob counts as stored when the store has it with the right length, written after anybody last
-/// found it damaged.
+/// What this pool has put into the store. A blob counts as stored when the store has it with the right length and nobody found it
+/// damaged; of a damaged one only a new reading by the coordinator says that it is whole again.
 /// </summary>
 public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
 {
@@ -17,6 +16,14 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
 
     /// <summary>How long an address to read from is valid: an agent may wait out an outage with it.</summary>
     public static readonly TimeSpan GetLife = TimeSpan.FromHours(24);
+
+    /// <summary>Condition on <c>blobs b</c>: something that lives names the blob. The foreign keys hold the same truth.</summary>
+    public const string Referred =
+        """
+        (exists (select 1 from checkpoint_files r where r.sha256 = b.sha256)
+            or exists (select 1 from prepared_files r where r.sha256 = b.sha256)
+            or exists (select 1 from datasets r where r.sha256 = b.sha256))
+        """;
 
     /// <summary>Announces blobs of a live attempt, so that they are spared until they are referred to. False = fenced.</summary>
     public async Task<bool> AnnounceAsync(Lease lease, Guid worker, IReadOnlyList<FileRef> files, CancellationToken stop)
@@ -28,33 +35,38 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
             wanted as (
                 insert into blobs (sha256, wanted_by)
                 select f, live.attempt_id from live cross join unnest(@shas) f order by f
-                on conflict (sha256) do update set wanted_at = now(), wanted_by = excluded.wanted_by)
+                on conflict (sha256) do update set wanted_at = now(), wanted_by = excluded.wanted_by, quarantined_at = null)
             select exists (select 1 from live)
             """,
             new { attempt = lease.AttemptId, epoch = lease.Epoch, worker, shas = Shas(files) },
             cancellationToken: stop));
     }
 
-    /// <summary>Announces a blob that the coordinator itself is about to store.</summary>
-    public async Task AnnounceAsync(string sha256, CancellationToken stop)
+    /// <summary>Stores a blob of the coordinator's own, unless the store has it. Announced first, so that no sweep takes it for unused.</summary>
+    /// <exception cref="StoreFullException">There is no room.</exception>
+    public async Task PutAsync(FileRef file, Stream content, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         await connection.ExecuteAsync(new CommandDefinition(
-            "insert into blobs (sha256) values (@sha256) on conflict (sha256) do update set wanted_at = now()", new { sha256 }, cancellationToken: stop));
+            "insert into blobs (sha256) values (@Sha256) on conflict (sha256) do update set wanted_at = now(), quarantined_at = null", new { file.Sha256 }, cancellationToken: stop));
+        if ((await MissingAsync([file], stop)).Count > 0)
+        {
+            await WritingAsync(connection, [file.Sha256], stop);
+            await store.PutAsync(file.Sha256, content, stop);
+        }
     }
 
     /// <summary>Those of the files whose blobs must be sent, because the store lacks them or has them damaged.</summary>
     public async Task<IReadOnlyList<FileRef>> MissingAsync(IReadOnlyList<FileRef> files, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
-        var suspects = (await connection.QueryAsync<Suspect>(new CommandDefinition(
-            "select sha256, suspect_at from blobs where sha256 = any(@shas) and suspect_at is not null", new { shas = Shas(files) }, cancellationToken: stop)))
-            .ToDictionary(s => s.Sha256, s => s.SuspectAt, StringComparer.Ordinal);
+        var damaged = (await connection.QueryAsync<string>(new CommandDefinition(
+            "select sha256 from blobs where sha256 = any(@shas) and damaged_at is not null", new { shas = Shas(files) }, cancellationToken: stop))).ToHashSet(StringComparer.Ordinal);
         var missing = new List<FileRef>();
         foreach (var file in files)
         {
             var found = await store.StatAsync(file.Sha256, stop);
-            if (found is null || found.Bytes != file.Bytes || (suspects.TryGetValue(file.Sha256, out var at) && found.ModifiedAt <= at))
+            if (found is null || found.Bytes != file.Bytes || (damaged.Contains(file.Sha256) && !await IsMendedAsync(connection, file, stop)))
             {
                 missing.Add(file);
             }
@@ -67,6 +79,8 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
     public async Task<IReadOnlyList<UploadTicket>> TicketsAsync(IReadOnlyList<FileRef> files, CancellationToken stop)
     {
         var missing = (await MissingAsync(files, stop)).Select(f => f.Sha256).ToHashSet(StringComparer.Ordinal);
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await WritingAsync(connection, [.. missing], stop);
         var tickets = new List<UploadTicket>();
         foreach (var file in files.DistinctBy(f => f.Sha256))
         {
@@ -99,5 +113,19 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
     /// <summary>Sorted, so that two writers lock rows in the same order.</summary>
     internal static string[] Shas(IEnumerable<FileRef> files) => [.. files.Select(f => f.Sha256).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
-    private sealed record Suspect(string Sha256, DateTimeOffset SuspectAt);
+    // From here on the bytes under this name are this pool's own, and a sweep may delete them once nothing names them. What the store
+    // had before this pool wrote is never deleted.
+    private static Task WritingAsync(NpgsqlConnection connection, string[] shas, CancellationToken stop) => connection.ExecuteAsync(new CommandDefinition(
+        "update blobs set written_at = now() where sha256 in (select sha256 from blobs where sha256 = any(@shas) order by sha256 for update)", new { shas }, cancellationToken: stop));
+
+    private async Task<bool> IsMendedAsync(NpgsqlConnection connection, FileRef file, CancellationToken stop)
+    {
+        if (await BlobReading.ReadAsync(store, file, stop) is not BlobReading.Whole)
+        {
+            return false;
+        }
+
+        await connection.ExecuteAsync(new CommandDefinition("update blobs set damaged_at = null where sha256 = @Sha256", new { file.Sha256 }, cancellationToken: stop));
+        return true;
+    }
 }

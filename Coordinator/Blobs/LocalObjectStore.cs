@@ -2,12 +2,14 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Hearth.Data;
+using Microsoft.AspNetCore.Connections;
 
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
 /// Blobs as files of one folder, the embedded default. A blob is written to a temporary file while it is hashed, forced to disk,
-/// and renamed: whatever is under a blob's name is complete.
+/// and renamed: whatever is under a blob's name is complete. The folder is made when it is marked and never again: one that is gone
+/// is a disk that is not mounted, and what was written to the empty mount point would be lost.
 /// </summary>
 public sealed class LocalObjectStore : IObjectStore
 {
@@ -21,20 +23,43 @@ public sealed class LocalObjectStore : IObjectStore
     public LocalObjectStore(string root, AddressSigner signer)
     {
         (_root, _signer) = (root, signer);
-        Directory.CreateDirectory(Incoming);
 
         // What a killed process left behind; younger files may belong to another coordinator on this folder.
-        foreach (string left in Directory.EnumerateFiles(Incoming).Where(f => File.GetLastWriteTimeUtc(f) < DateTime.UtcNow.AddDays(-1)))
+        foreach (string left in Directory.Exists(Incoming) ? Directory.EnumerateFiles(Incoming).Where(f => File.GetLastWriteTimeUtc(f) < DateTime.UtcNow.AddDays(-1)) : [])
         {
             File.Delete(left);
         }
     }
 
+    public string Name => $"the folder {_root}";
+
     private string Incoming => Path.Combine(_root, "incoming");
 
-    public async Task PutAsync(string sha256, Stream content, CancellationToken stop)
+    private string MarkPath => Path.Combine(_root, StoreIdentity.FileName);
+
+    public Task<StoreIdentity?> IdentityAsync(CancellationToken stop) => GuardAsync(async () =>
+        File.Exists(MarkPath) ? StoreIdentity.Parse(await File.ReadAllBytesAsync(MarkPath, stop), Name) : null);
+
+    public Task MarkAsync(StoreIdentity identity, CancellationToken stop) => GuardAsync(async () =>
     {
+        Directory.CreateDirectory(_root);
+        string fresh = $"{MarkPath}.{Guid.NewGuid():N}";
+        await using (var file = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write))
+        {
+            await file.WriteAsync(identity.ToBytes(), stop);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(fresh, MarkPath, overwrite: true);
+        Folders.Sync(_root);
+        return true;
+    });
+
+    public Task PutAsync(string sha256, Stream content, CancellationToken stop) => GuardAsync(async () =>
+    {
+        RequireMark();
         string path = PathOf(sha256), temporary = Path.Combine(Incoming, $"{sha256[..16]}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(Incoming);
         try
         {
             string actual = await WriteAsync(temporary, content, stop);
@@ -47,18 +72,15 @@ public sealed class LocalObjectStore : IObjectStore
             Directory.CreateDirectory(folder);
             File.Move(temporary, path, overwrite: true);
             Folders.Sync(folder);
-        }
-        catch (IOException e) when (IsFull(e))
-        {
-            throw new StoreFullException($"The disk of the object store is full: {e.Message}", e);
+            return true;
         }
         finally
         {
             File.Delete(temporary);
         }
-    }
+    });
 
-    public Task<Stream?> GetAsync(string sha256, CancellationToken stop)
+    public Task<Stream?> GetAsync(string sha256, CancellationToken stop) => GuardAsync<Stream?>(() =>
     {
         try
         {
@@ -66,15 +88,21 @@ public sealed class LocalObjectStore : IObjectStore
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
+            RequireMark();
             return Task.FromResult<Stream?>(null);
         }
-    }
+    });
 
-    public Task<StoredBlob?> StatAsync(string sha256, CancellationToken stop)
+    public Task<StoredBlob?> StatAsync(string sha256, CancellationToken stop) => GuardAsync(() =>
     {
         var file = new FileInfo(PathOf(sha256));
-        return Task.FromResult(file.Exists ? Describe(file) : null);
-    }
+        if (!file.Exists)
+        {
+            RequireMark();
+        }
+
+        return Task.FromResult(file.Exists ? new StoredBlob(sha256, file.Length) : null);
+    });
 
     public async IAsyncEnumerable<StoredBlob> ListAsync([EnumeratorCancellation] CancellationToken stop)
     {
@@ -84,23 +112,24 @@ public sealed class LocalObjectStore : IObjectStore
             stop.ThrowIfCancellationRequested();
             if (BlobNames.IsSha256(file.Name))
             {
-                yield return Describe(file);
+                yield return new StoredBlob(file.Name, file.Length);
             }
         }
 
         await Task.CompletedTask;
     }
 
-    public Task DeleteAsync(string sha256, CancellationToken stop)
+    public Task DeleteAsync(string sha256, CancellationToken stop) => GuardAsync(() =>
     {
+        RequireMark();
         string path = PathOf(sha256);
         if (File.Exists(path))
         {
             File.Delete(path);
         }
 
-        return Task.CompletedTask;
-    }
+        return Task.FromResult(true);
+    });
 
     public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null) => Task.FromResult(_signer.Get(sha256, life, fileName));
 
@@ -112,7 +141,32 @@ public sealed class LocalObjectStore : IObjectStore
     /// <summary>The file of a blob, whether it exists or not.</summary>
     internal string PathOf(string sha256) => Path.Combine(_root, BlobNames.Of(sha256));
 
-    private static StoredBlob Describe(FileInfo file) => new(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero));
+    /// <exception cref="StoreAwayException">The folder is not the store: its disk is not mounted, or it was moved away.</exception>
+    internal void RequireMark()
+    {
+        if (!File.Exists(MarkPath))
+        {
+            throw new StoreAwayException($"The object store ({Name}) has no {StoreIdentity.FileName}: is its disk mounted?");
+        }
+    }
+
+    // A disk that fails says nothing about a blob.
+    private async Task<T> GuardAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (IOException e) when (IsFull(e))
+        {
+            throw new StoreFullException($"The disk of the object store is full: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException && e is not (BadHttpRequestException or ConnectionResetException))
+        {
+            // The last two are the sender's, whose bytes are read here.
+            throw new StoreAwayException($"The object store ({Name}) cannot be used: {e.Message}", e);
+        }
+    }
 
     private static async Task<string> WriteAsync(string path, Stream content, CancellationToken stop)
     {

@@ -1,11 +1,12 @@
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>An S3-compatible store: MinIO, Garage, Ceph, AWS.</summary>
-public sealed record S3Options(Uri Endpoint, string Bucket, string AccessKey, string SecretKey, string Region)
+/// <param name="Prefix">Before every key; empty, or ends with a slash. Pools that share a bucket have one each.</param>
+public sealed record S3Options(Uri Endpoint, string Bucket, string AccessKey, string SecretKey, string Region, string Prefix = "")
 {
     /// <summary>
     /// <c>HEARTH_S3_BUCKET</c> chooses S3; then <c>HEARTH_S3_ENDPOINT</c>, <c>HEARTH_S3_ACCESS_KEY</c> and <c>HEARTH_S3_SECRET_KEY</c> must
-    /// be there, <c>HEARTH_S3_REGION</c> may be. Null = no S3.
+    /// be there, <c>HEARTH_S3_REGION</c> and <c>HEARTH_S3_PREFIX</c> may be. Null = no S3.
     /// </summary>
     /// <exception cref="InvalidOperationException">A setting is missing or wrong.</exception>
     public static S3Options? Read(IConfiguration settings)
@@ -30,6 +31,7 @@ public sealed record S3Options(Uri Endpoint, string Bucket, string AccessKey, st
             bucket,
             Need("HEARTH_S3_ACCESS_KEY", "the access key's id"),
             Need("HEARTH_S3_SECRET_KEY", "the access key's secret"),
-            settings["HEARTH_S3_REGION"] is { Length: > 0 } region ? region : "us-east-1");
+            settings["HEARTH_S3_REGION"] is { Length: > 0 } region ? region : "us-east-1",
+            StoreSettings.Prefix("HEARTH_S3_PREFIX", settings));
     }
 }

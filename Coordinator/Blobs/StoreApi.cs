@@ -1,7 +1,7 @@
 using Hearth.Coordinator.Hosting;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
 /// <c>/store/blobs/ab/abcdef…</c>: blobs of the local store. The signature in the address is the only credential. A GET answers
@@ -28,9 +28,14 @@ public static class StoreApi
             }
 
             string path = store.PathOf(sha256);
-            return File.Exists(path)
-                ? TypedResults.PhysicalFile(path, "application/octet-stream", name, enableRangeProcessing: true)
-                : Problems.NotFound($"The store has no blob {sha256}.");
+            if (File.Exists(path))
+            {
+                return TypedResults.PhysicalFile(path, "application/octet-stream", name, enableRangeProcessing: true);
+            }
+
+            // A 404 says that the store is there and has no such blob.
+            store.RequireMark();
+            return (IResult)Problems.NotFound($"The store has no blob {sha256}.");
         }).ExcludeFromDescription();
         app.MapPut(Pattern, async (string sha256, long? expires, long? bytes, string? signature, HttpRequest request, CancellationToken stop) =>
             Refusal(signer, "PUT", sha256, bytes?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", expires, signature)
@@ -59,10 +64,6 @@ public static class StoreApi
         catch (WrongContentException e)
         {
             return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status422UnprocessableEntity);
-        }
-        catch (StoreFullException e)
-        {
-            return TypedResults.Problem(e.Message, statusCode: StatusCodes.Status507InsufficientStorage);
         }
     }
 }

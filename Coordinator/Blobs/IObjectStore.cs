@@ -1,11 +1,21 @@
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
 /// Where bytes lie that are too many for the database, each blob under the SHA-256 of its content (64 lower-case hex digits).
-/// Agents reach blobs through signed addresses alone, so they hold no credential of the store.
+/// Agents reach blobs through signed addresses alone, so they hold no credential of the store. Every member throws
+/// <see cref="StoreAwayException"/> when the store itself cannot be reached: that is never told as a blob that is not there.
 /// </summary>
 public interface IObjectStore
 {
+    /// <summary>For sentences: <c>the folder /srv/hearth/store</c>, <c>the bucket hearth at http://minio:9000</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Whose store it is, or null when it bears no mark.</summary>
+    Task<StoreIdentity?> IdentityAsync(CancellationToken stop);
+
+    /// <summary>Marks the store as a pool's, in place of any mark before.</summary>
+    Task MarkAsync(StoreIdentity identity, CancellationToken stop);
+
     /// <summary>Stores a blob, or replaces a damaged one. It appears whole or not at all.</summary>
     /// <exception cref="WrongContentException">The content has another hash than its name.</exception>
     /// <exception cref="StoreFullException">There is no room.</exception>
@@ -35,14 +45,19 @@ public interface IObjectStore
 
 /// <param name="Sha256">Name and, if nothing damaged it, hash of the content.</param>
 /// <param name="Bytes">Length.</param>
-/// <param name="ModifiedAt">When it was last written.</param>
-public sealed record StoredBlob(string Sha256, long Bytes, DateTimeOffset ModifiedAt);
+public sealed record StoredBlob(string Sha256, long Bytes);
 
 /// <summary>Bytes that do not have the hash or length under which they were to be stored.</summary>
 public sealed class WrongContentException(string message) : Exception(message);
 
 /// <summary>The store has no room left; nothing of the blob was kept.</summary>
 public sealed class StoreFullException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>
+/// The store itself is not there: not mounted, not reachable, not this pool's. Nothing is known of its blobs, so nothing may be
+/// concluded; whoever gets this waits.
+/// </summary>
+public sealed class StoreAwayException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Names of blobs.</summary>
 public static class BlobNames

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Hearth.Coordinator.Storage;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
 /// Signs what an address allows with HMAC-SHA256: method, blob, length (of a PUT), file name (of a GET) and expiry. Any

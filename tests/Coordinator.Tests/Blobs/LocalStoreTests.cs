@@ -2,12 +2,12 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using Hearth.Coordinator.Storage;
+using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Hearth.Tests.Support;
 using Xunit;
 
-namespace Hearth.Tests.Storage;
+namespace Hearth.Tests.Blobs;
 
 [Collection(SharedPostgres.Name)]
 public sealed class LocalStoreTests(DataService data, PostgresServer postgres) : IClassFixture<DataService>

@@ -1,0 +1,148 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+
+namespace Hearth.Coordinator.Blobs;
+
+/// <summary>
+/// Blobs in one bucket, below a prefix where pools share it, each written with a single PUT, which S3 allows up to 5 GiB. S3 does not
+/// compare a blob with its name, so readers do, and a damaged one is reported and uploaded again.
+/// </summary>
+public sealed class S3ObjectStore : IObjectStore, IDisposable
+{
+    private readonly AmazonS3Client _s3;
+    private readonly S3Options _options;
+
+    public S3ObjectStore(S3Options options)
+    {
+        _options = options;
+        _s3 = new AmazonS3Client(new BasicAWSCredentials(options.AccessKey, options.SecretKey), new AmazonS3Config
+        {
+            ServiceURL = options.Endpoint.ToString(),
+            AuthenticationRegion = options.Region,
+            ForcePathStyle = true,
+            Timeout = TimeSpan.FromSeconds(100),
+            MaxErrorRetry = 3,
+
+            // Stores other than AWS often lack the trailing checksums that the client would add by default.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+        });
+    }
+
+    public string Name => $"the bucket {_options.Bucket}{(_options.Prefix.Length > 0 ? $" below {_options.Prefix}" : "")} at {_options.Endpoint.GetLeftPart(UriPartial.Authority)}";
+
+    public Task<StoreIdentity?> IdentityAsync(CancellationToken stop) => GuardAsync<StoreIdentity?>(
+        async () =>
+        {
+            using var found = await _s3.GetObjectAsync(_options.Bucket, Key(StoreIdentity.FileName), stop);
+            using var memory = new MemoryStream();
+            await found.ResponseStream.CopyToAsync(memory, stop);
+            return StoreIdentity.Parse(memory.ToArray(), Name);
+        },
+        () => null,
+        stop);
+
+    public Task MarkAsync(StoreIdentity identity, CancellationToken stop) => WriteAsync(StoreIdentity.FileName, new MemoryStream(identity.ToBytes()), stop);
+
+    public async Task PutAsync(string sha256, Stream content, CancellationToken stop)
+    {
+        string actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop));
+        if (actual != sha256)
+        {
+            throw new WrongContentException($"The content has SHA-256 {actual}. Allowed: {sha256}.");
+        }
+
+        content.Position = 0;
+        await WriteAsync(BlobNames.Of(sha256), content, stop);
+    }
+
+    public Task<Stream?> GetAsync(string sha256, CancellationToken stop) => GuardAsync<Stream?>(
+        async () => (await _s3.GetObjectAsync(_options.Bucket, Key(BlobNames.Of(sha256)), stop)).ResponseStream, () => null, stop);
+
+    public Task<StoredBlob?> StatAsync(string sha256, CancellationToken stop) => GuardAsync<StoredBlob?>(
+        async () => new StoredBlob(sha256, (await _s3.GetObjectMetadataAsync(_options.Bucket, Key(BlobNames.Of(sha256)), stop)).ContentLength), () => null, stop);
+
+    public async IAsyncEnumerable<StoredBlob> ListAsync([EnumeratorCancellation] CancellationToken stop)
+    {
+        var request = new ListObjectsV2Request { BucketName = _options.Bucket, Prefix = Key(BlobNames.Prefix) };
+        ListObjectsV2Response page;
+        do
+        {
+            page = await GuardAsync(() => _s3.ListObjectsV2Async(request, stop), () => throw new StoreAwayException($"There is no {Name}."), stop);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                string sha256 = found.Key[(found.Key.LastIndexOf('/') + 1)..];
+                if (BlobNames.IsSha256(sha256))
+                {
+                    yield return new StoredBlob(sha256, found.Size ?? 0);
+                }
+            }
+
+            request.ContinuationToken = page.NextContinuationToken;
+        }
+        while (page.IsTruncated == true);
+    }
+
+    public Task DeleteAsync(string sha256, CancellationToken stop) => GuardAsync<object?>(
+        async () => await _s3.DeleteObjectAsync(_options.Bucket, Key(BlobNames.Of(sha256)), stop), () => null, stop);
+
+    public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null)
+    {
+        var request = Request(sha256, HttpVerb.GET, life);
+        if (fileName is not null)
+        {
+            request.ResponseHeaderOverrides.ContentDisposition = $"attachment; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
+        }
+
+        return _s3.GetPreSignedURLAsync(request);
+    }
+
+    // The length cannot be part of the address here; a commit compares it with what the store says.
+    public Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life) => _s3.GetPreSignedURLAsync(Request(sha256, HttpVerb.PUT, life));
+
+    public void Dispose() => _s3.Dispose();
+
+    private string Key(string name) => _options.Prefix + name;
+
+    private Task WriteAsync(string name, Stream content, CancellationToken stop) => GuardAsync<object?>(
+        async () => await _s3.PutObjectAsync(
+
+            // The SDK's chunk encoding is AWS's own; a store that does not know it would keep the chunk headers as content.
+            new PutObjectRequest { BucketName = _options.Bucket, Key = Key(name), InputStream = content, AutoCloseStream = false, UseChunkEncoding = false }, stop),
+        () => throw new StoreAwayException($"There is no {Name}."),
+        stop);
+
+    /// <summary>Tells a blob that is not there from a store that is not: a bucket that is gone answers 404 too, by another code.</summary>
+    private async Task<T> GuardAsync<T>(Func<Task<T>> work, Func<T> missing, CancellationToken stop)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.NotFound && e.ErrorCode != "NoSuchBucket")
+        {
+            return missing();
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode == HttpStatusCode.InsufficientStorage || e.ErrorCode is "XMinioStorageFull" or "QuotaExceeded")
+        {
+            throw new StoreFullException($"The object store ({Name}) is full: {e.Message}", e);
+        }
+        catch (Exception e) when (e is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            throw new StoreAwayException($"The object store ({Name}) does not answer as it should: {e.Message}", e);
+        }
+    }
+
+    private GetPreSignedUrlRequest Request(string sha256, HttpVerb verb, TimeSpan life) => new()
+    {
+        BucketName = _options.Bucket,
+        Key = Key(BlobNames.Of(sha256)),
+        Verb = verb,
+        Expires = DateTime.UtcNow.Add(life),
+        Protocol = _options.Endpoint.Scheme == "https" ? Amazon.S3.Protocol.HTTPS : Amazon.S3.Protocol.HTTP,
+    };
+}

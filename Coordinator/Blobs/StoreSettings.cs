@@ -1,0 +1,26 @@
+namespace Hearth.Coordinator.Blobs;
+
+/// <summary>Settings of the store that hold for every kind.</summary>
+/// <param name="Adopt"><c>HEARTH_ADOPT_STORE</c>: the id of the pool whose store becomes this pool's, or <see cref="StoreClaim.Unmarked"/>.</param>
+public sealed record StoreSettings(string? Adopt)
+{
+    /// <exception cref="InvalidOperationException">A setting is wrong.</exception>
+    public static StoreSettings Read(IConfiguration settings)
+    {
+        string? adopt = settings["HEARTH_ADOPT_STORE"] is { Length: > 0 } value ? value.ToLowerInvariant() : null;
+        return adopt is null or StoreClaim.Unmarked || Guid.TryParse(adopt, out _)
+            ? new StoreSettings(adopt)
+            : throw new InvalidOperationException($"HEARTH_ADOPT_STORE is {adopt}. Allowed: the id of the pool whose store is taken over, or {StoreClaim.Unmarked}.");
+    }
+
+    /// <summary>A setting that goes before every key.</summary>
+    /// <exception cref="InvalidOperationException">It would lead out of the store, or into it by a second way.</exception>
+    internal static string Prefix(string name, IConfiguration settings)
+    {
+        string prefix = (settings[name] ?? "").TrimEnd('/');
+        return prefix.Length == 0 ? ""
+            : prefix.Length <= 200 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/') && prefix.Split('/').All(part => part is not ("" or "." or ".."))
+                ? prefix + "/"
+                : throw new InvalidOperationException($"{name} is {prefix}. Allowed: names of letters, digits, dots, dashes and underscores, with a slash between them.");
+    }
+}
