@@ -7,7 +7,13 @@ using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Scheduling.Bench;
 using Hearth.Coordinator.Workers;
+
+if (args is ["bench", "decide", .. var options])
+{
+    return DecideBench.Run(options, Console.Out);
+}
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddHttpRules();
@@ -57,6 +63,7 @@ GenerationsApi.MapGenerations(api, worker);
 app.MapFallbackToFile("{*path:nonfile:regex(^(?!api/).*$)}", "index.html");
 
 await app.RunAsync();
+return 0;
 
 /// <summary>Named so that tests can host the service.</summary>
 public partial class Program;

@@ -92,12 +92,12 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
         return await ReadAsync(connection, null, "run_id = @runId", new { runId }, stop);
     }
 
-    /// <summary>The checkpoint to go on from, with addresses to read it; null when the run has no good one.</summary>
-    public async Task<(Guid Id, long Step, IReadOnlyList<BlobRef> Files)?> NewestGoodAsync(Guid runId, CancellationToken stop = default)
+    /// <summary>Files of a checkpoint with addresses to read them; null when it is not good any more.</summary>
+    public async Task<IReadOnlyList<BlobRef>?> FindGoodAsync(Guid checkpointId, CancellationToken stop = default)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
-        var newest = (await ReadAsync(connection, null, "run_id = @runId and status = 'kept'", new { runId }, stop)).FirstOrDefault();
-        return newest is null ? null : (newest.Id, newest.Step, await blobs.SignAsync(newest.Files));
+        var found = (await ReadAsync(connection, null, "id = @checkpointId and status = 'kept'", new { checkpointId }, stop)).SingleOrDefault();
+        return found is null ? null : await blobs.SignAsync(found.Files);
     }
 
     /// <summary>One file of a checkpoint that is still kept.</summary>

@@ -1,6 +1,5 @@
-using System.Text.Json;
 using Dapper;
-using Hearth.Hardware;
+using Hearth.Coordinator.Runs;
 using Npgsql;
 
 namespace Hearth.Coordinator.Generations;
@@ -47,7 +46,7 @@ internal static class ServingWorkers
             .. workers.Select(w =>
             {
                 var host = At(w.Id, -1);
-                var devices = JsonSerializer.Deserialize<DeviceInfo[]>(w.Devices, Json.Wire)!.Select(d =>
+                var devices = PoolDevices.Parse(w.Devices).Devices.Select(d =>
                 {
                     var place = At(w.Id, d.Index);
                     return new ServingDevice(d.Index, d.Kind, d.MemoryBytes, training.Contains((w.Id, d.Index)), place.Live, place.UsedBytes, place.Warm);

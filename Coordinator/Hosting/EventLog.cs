@@ -33,6 +33,16 @@ public static class EventLog
             t,
             cancellationToken: stop));
 
+    /// <summary>As the other, in a session.</summary>
+    public static Task AddAsync(DbSession session, string kind, Guid? runId, object? data) =>
+        session.ExecuteAsync(
+            $"""
+            select pg_advisory_xact_lock({OrderLock});
+            insert into events (kind, run_id, data) values (@kind, @runId, @data);
+            notify {Channels.Events};
+            """,
+            new { kind, runId, data = DapperTypes.Jsonb(data ?? new { }) });
+
     internal static async Task<IReadOnlyList<StreamEvent>> ReadAsync(NpgsqlConnection c, long after, int limit, CancellationToken stop) =>
         [.. (await c.QueryAsync<EventRow>(new CommandDefinition(
             "select id, kind, run_id, data from events where id > @after order by id limit @limit", new { after, limit }, cancellationToken: stop)))

@@ -27,6 +27,9 @@ internal static partial class Log
     [LoggerMessage(302, LogLevel.Information, "{Caller} removed the worker {Id}")]
     internal static partial void WorkerRemoved(this ILogger log, string caller, Guid id);
 
+    [LoggerMessage(303, LogLevel.Warning, "The device list of the worker {Name} contradicts itself and is set aside until it sends another: {Problem}")]
+    internal static partial void DevicesSetAside(this ILogger log, string name, string problem);
+
     [LoggerMessage(400, LogLevel.Information, "This coordinator leads: it runs the scheduler")]
     internal static partial void Leads(this ILogger log);
 

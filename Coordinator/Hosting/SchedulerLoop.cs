@@ -1,4 +1,5 @@
-using Hearth.Coordinator.Scheduling;
+using Hearth.Coordinator.Scheduling.Cycle;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Coordinator.Workers;
 using Npgsql;
 
@@ -100,6 +101,7 @@ public static class SchedulerExtensions
     public static void AddScheduler(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ILeadership, PostgresLeadership>();
+        builder.Services.AddSingleton<NeedsCatalog>();
         builder.Services.AddSingleton<SnapshotReader>();
         builder.Services.AddSingleton<PlanExecutor>();
         builder.Services.AddSingleton<SchedulerClock>();

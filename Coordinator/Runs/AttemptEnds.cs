@@ -14,6 +14,7 @@ namespace Hearth.Coordinator.Runs;
 /// <param name="Recomputes">Whether it recomputed blocks.</param>
 /// <param name="FirstStep">Where the attempt began.</param>
 /// <param name="Resumed">Whether it began from a checkpoint.</param>
+/// <param name="KeptStep">Step of the run's newest good checkpoint; null = it has none.</param>
 /// <param name="Device">For messages, <c>worker/index</c>.</param>
 public sealed record EndedAttempt(
     RunState State,
@@ -25,7 +26,12 @@ public sealed record EndedAttempt(
     bool Recomputes,
     long FirstStep,
     bool Resumed,
-    string Device);
+    long? KeptStep,
+    string Device)
+{
+    /// <summary>Where the next attempt begins, the end of a sentence.</summary>
+    public string GoesOn => KeptStep is { } step ? $"it goes on from step {Words.Number(step)}" : "it starts again";
+}
 
 /// <summary>What becomes of the run.</summary>
 /// <param name="Next">Its state; the same when the run was over before.</param>
@@ -75,18 +81,30 @@ public static class AttemptEnds
     public static TimeSpan BackOff(int losses) =>
         losses <= 1 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, Math.Min(losses - 1, 16))));
 
-    private static EndDecision Stopped(EndedAttempt run, AttemptEnd end, EndDecision kept) => run.State switch
+    private static EndDecision Stopped(EndedAttempt run, AttemptEnd end, EndDecision kept)
     {
-        RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused at step {Words.Number(end.Step)}." },
-        RunState.Preempting => kept with { Next = RunState.Queued, NoteKind = "preempted", Note = $"Gave {run.Device} away at step {Words.Number(end.Step)}." },
-        _ => kept with { Next = RunState.Queued, NoteKind = "moved", Note = $"{run.Device} stopped it at step {Words.Number(end.Step)}; it goes on elsewhere." },
-    };
+        // One that was killed on request has stopped too, and left no checkpoint where it was.
+        string at = $"at step {Words.Number(end.Step)}{(end.Step > (run.KeptStep ?? 0) ? $", without a checkpoint there; {run.GoesOn}" : "")}.";
+        return run.State switch
+        {
+            RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused {at}" },
+            RunState.Preempting => kept with { Next = RunState.Queued, NoteKind = "preempted", Note = $"Gave {run.Device} away {at}" },
+            _ => kept with { Next = RunState.Queued, NoteKind = "moved", Note = $"{run.Device} stopped it {at}" },
+        };
+    }
 
     private static EndDecision Lost(EndedAttempt run, AttemptEnd end, EndDecision kept)
     {
         int losses = kept.Losses + 1;
-        string why = end.Message ?? $"{run.Device} was lost.";
-        return kept with { Next = Requeued(run), Losses = losses, BackOff = BackOff(losses), NoteKind = "lost", Note = $"{why} It was at step {Words.Number(end.Step)}." };
+        string why = Sentence(end.Message ?? $"{run.Device} was lost");
+        return kept with
+        {
+            Next = Requeued(run),
+            Losses = losses,
+            BackOff = BackOff(losses),
+            NoteKind = "lost",
+            Note = $"{why} It was at step {Words.Number(end.Step)}; {run.GoesOn}.",
+        };
     }
 
     private static EndDecision Failed(EndedAttempt run, AttemptEnd end, EndDecision kept)
@@ -106,7 +124,12 @@ public static class AttemptEnds
                     Note = $"{run.Device} ran out of memory at {Rows(run.MicroBatch)}; {smaller}",
                 };
             case FailureCodes.CorruptCheckpoint when run.Resumed:
-                return kept with { Next = Requeued(run), NoteKind = "unreadable", Note = $"{message} The coordinator reads it itself before the run goes on." };
+                return kept with
+                {
+                    Next = Requeued(run),
+                    NoteKind = "unreadable",
+                    Note = $"{Sentence(message)} It could not begin at step {Words.Number(run.FirstStep)}; the coordinator reads that checkpoint itself before the run goes on.",
+                };
         }
 
         int errors = run.Errors + 1;
@@ -114,6 +137,8 @@ public static class AttemptEnds
             ? kept with { Next = RunState.Failed, Errors = errors, Reason = message, NoteKind = "failed", Note = message }
             : kept with { Next = Requeued(run), Errors = errors, BackOff = BackOff(errors), NoteKind = "retry", Note = $"{message} Tried again ({errors} of {run.MaxRestarts})." };
     }
+
+    private static string Sentence(string text) => text.TrimEnd() is var trimmed && trimmed.EndsWith('.') ? trimmed : $"{trimmed}.";
 
     private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
 

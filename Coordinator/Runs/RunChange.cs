@@ -8,7 +8,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Runs;
 
 /// <summary>A run whose row is locked.</summary>
-public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes);
+public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes, long Step);
 
 /// <summary>The attempt of a locked run that is not over.</summary>
 public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known);
@@ -19,6 +19,8 @@ public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string De
 /// </summary>
 public sealed class RunChange : IAsyncDisposable
 {
+    private const string NewestGood = "select id, step from checkpoints where run_id = @Id and status = 'kept' order by step desc, created_at desc limit 1";
+
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly CancellationToken _stop;
@@ -43,7 +45,7 @@ public sealed class RunChange : IAsyncDisposable
                 $"""
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
                     (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows,
-                    recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes
+                    recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes, step
                 from runs r where {RunRef.Is} for update
                 """,
                 new { id = run.Id, number = run.Number },
@@ -94,20 +96,24 @@ public sealed class RunChange : IAsyncDisposable
         Run = Run with { State = to, Version = Run.Version + 1 };
     }
 
-    /// <summary>A new attempt on a device, under a new epoch. False when the device is taken or takes no runs any more.</summary>
-    public async Task<bool> PlaceAsync(Guid worker, int device, int microBatch, (Guid Id, long Step)? checkpoint, TimeSpan lease)
+    /// <summary>
+    /// A new attempt on a device, under a new epoch. What it begins with is chosen here, once, and stored with it: the newest checkpoint
+    /// that is good. False when the device is taken or takes no runs any more.
+    /// </summary>
+    public async Task<bool> PlaceAsync(Guid worker, int device, int microBatch, TimeSpan lease)
     {
         await MoveAsync(RunState.Starting);
         int placed = await ExecuteAsync(
-            """
-            with run as (update runs set epoch = epoch + 1, step = @step, tokens_per_second = null where id = @Id returning epoch)
+            $"""
+            with resume as ({NewestGood}),
+            run as (update runs set epoch = epoch + 1, step = coalesce((select step from resume), 0), tokens_per_second = null where id = @Id returning epoch)
             insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, checkpoint_id, first_step, last_step, lease_ends_at)
-            select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @device, @microBatch, 'assigned', @checkpoint,
-                @step, @step, now() + make_interval(secs => @seconds)
+            select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @device, @microBatch, 'assigned', (select id from resume),
+                coalesce((select step from resume), 0), coalesce((select step from resume), 0), now() + make_interval(secs => @seconds)
             from run, workers w where w.id = @worker and not w.removed and not w.draining
             on conflict do nothing
             """,
-            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, checkpoint = checkpoint?.Id, step = checkpoint?.Step ?? 0, seconds = lease.TotalSeconds });
+            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, seconds = lease.TotalSeconds });
         await Channels.WakeWorkerAsync(_connection, _transaction, worker, _stop);
         return placed == 1;
     }
@@ -136,7 +142,8 @@ public sealed class RunChange : IAsyncDisposable
             return false;
         }
 
-        long step = Math.Max(end.Step, attempt.FirstStep);
+        // Whoever reports an end may know less than was heard of the attempt before: an agent that came back, or nobody.
+        long step = Math.Max(end.Step, Math.Max(attempt.LastStep, Run.Step));
         int ended = await ExecuteAsync(
             """
             update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @Message
@@ -155,8 +162,9 @@ public sealed class RunChange : IAsyncDisposable
             await ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
         }
 
+        var kept = await _connection.QuerySingleOrDefaultAsync<(Guid Id, long Step)?>(new CommandDefinition(NewestGood, new { Run.Id }, _transaction, cancellationToken: _stop));
         var facts = new EndedAttempt(
-            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, attempt.Device);
+            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device);
         await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
         Attempt = null;
         return true;

@@ -10,9 +10,6 @@ namespace Hearth.Coordinator.Runs;
 /// <param name="Prepared">Files of the tokenised dataset, or null.</param>
 public sealed record RunData(IReadOnlyList<BlobRef> Dataset, IReadOnlyList<BlobRef>? Prepared);
 
-/// <summary>Where a run goes on: a checkpoint with addresses to read it.</summary>
-public sealed record RunCheckpoint(Guid Id, long Step, IReadOnlyList<BlobRef> Files);
-
 /// <summary>The run side's one door to datasets and checkpoints.</summary>
 public sealed class RunInputs(DatasetStore datasets, PreparedStore prepared, CheckpointStore checkpoints)
 {
@@ -38,7 +35,6 @@ public sealed class RunInputs(DatasetStore datasets, PreparedStore prepared, Che
             : await prepared.FindForAsync(spec, stop) is { } files ? new RunData([], files)
             : new RunData(await datasets.FilesAsync(dataset.Id, stop), null);
 
-    /// <summary>The newest checkpoint that is good, or null.</summary>
-    public async Task<RunCheckpoint?> FindCheckpointAsync(Guid run, CancellationToken stop) =>
-        await checkpoints.NewestGoodAsync(run, stop) is var (id, step, files) ? new RunCheckpoint(id, step, files) : null;
+    /// <summary>Files of a checkpoint with addresses to read them; null when it is not good any more.</summary>
+    public Task<IReadOnlyList<BlobRef>?> FindCheckpointAsync(Guid checkpoint, CancellationToken stop) => checkpoints.FindGoodAsync(checkpoint, stop);
 }

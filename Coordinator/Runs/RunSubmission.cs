@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Hearth.Api;
-using Hearth.Coordinator.Scheduling;
-using Hearth.Coordinator.Workers;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Models;
 using Hearth.Runs;
 
@@ -12,7 +11,7 @@ namespace Hearth.Coordinator.Runs;
 public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits);
 
 /// <summary>Every check of a submitted run: the spec alone, the dataset, and whether any device of the pool could ever hold one row.</summary>
-public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
+public sealed class RunSubmission(RunInputs inputs, PoolDevices pool)
 {
     public async Task<Checked> CheckAsync(JsonElement json, CancellationToken stop)
     {
@@ -22,15 +21,16 @@ public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
             return new Checked(null, run.Plan, run.Errors, []);
         }
 
-        var devices = await workers.DevicesAsync(stop);
-        var fits = Fits(spec, plan, devices);
+        var devices = await pool.ReadAsync(stop);
+        var forecast = new RunForecast(plan, spec);
+        var fits = Fits(spec, forecast, devices);
         var errors = new List<FieldError>();
         if (await inputs.CheckAsync(spec, stop) is { } missing)
         {
             errors.Add(missing);
         }
 
-        if (Place(spec, plan, devices) is { } nowhere)
+        if (Place(spec, plan, forecast, devices) is { } nowhere)
         {
             errors.Add(nowhere);
         }
@@ -39,12 +39,12 @@ public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
     }
 
     /// <summary>How the run would stand on each device of the pool.</summary>
-    internal static IReadOnlyList<DeviceFit> Fits(RunSpec spec, ModelPlan plan, IReadOnlyList<PoolDevice> devices) =>
+    internal static IReadOnlyList<DeviceFit> Fits(RunSpec spec, RunForecast forecast, IReadOnlyList<PoolDevice> devices) =>
     [
         .. devices.Select(d =>
         {
-            var fit = RunChecks.Fit(plan, spec, d.MemoryBytes, d.Kind);
-            string reason = !Fit.Allows(spec.Run.Devices, d) ? $"Left out: run.devices is {spec.Run.Devices}."
+            var fit = forecast.On(d.MemoryBytes, d.Kind);
+            string reason = !DeviceSelector.Allows(spec.Run.Devices, d) ? $"Left out: run.devices is {spec.Run.Devices}."
                 : !fit.Fits ? fit.Reason
                 : !d.Online ? "Would fit; not reachable now."
                 : d.Draining ? "Would fit; it is being drained."
@@ -54,21 +54,21 @@ public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
     ];
 
     /// <summary>The error of a run that no known device could ever hold. An empty pool takes every run: workers may come.</summary>
-    internal static FieldError? Place(RunSpec spec, ModelPlan plan, IReadOnlyList<PoolDevice> devices)
+    internal static FieldError? Place(RunSpec spec, ModelPlan plan, RunForecast forecast, IReadOnlyList<PoolDevice> devices)
     {
         if (devices.Count == 0)
         {
             return null;
         }
 
-        var allowed = devices.Where(d => Fit.Allows(spec.Run.Devices, d)).ToList();
+        var allowed = devices.Where(d => DeviceSelector.Allows(spec.Run.Devices, d)).ToList();
         if (allowed.Count == 0)
         {
             string names = $"any, gpu, cpu, {string.Join(", ", devices.Select(d => d.Name))}";
             return new FieldError("run.devices", spec.Run.Devices, names, $"run.devices is {spec.Run.Devices}, and the pool has no such device. Allowed: {names}.");
         }
 
-        if (allowed.Any(d => RunChecks.Fit(plan, spec, d.MemoryBytes, d.Kind).Fits))
+        if (allowed.Any(d => forecast.On(d.MemoryBytes, d.Kind).Fits))
         {
             return null;
         }
@@ -79,6 +79,6 @@ public sealed class RunSubmission(RunInputs inputs, WorkerStore workers)
             "model.size",
             spec.Model.Size,
             $"what {largest.Name} with its {room} GB can hold",
-            $"{plan.Title} fits no device that it may use. {largest.Name}: {RunChecks.Fit(plan, spec, largest.MemoryBytes, largest.Kind).Reason}");
+            $"{plan.Title} fits no device that it may use. {largest.Name}: {forecast.On(largest.MemoryBytes, largest.Kind).Reason}");
     }
 }

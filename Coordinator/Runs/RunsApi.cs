@@ -22,6 +22,8 @@ public static class RunsApi
         builder.Services.AddSingleton<RunInputs>();
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunActions>();
+        builder.Services.AddSingleton<PoolDevices>();
+        builder.Services.AddSingleton<WaitingReasons>();
     }
 
     public static void MapRuns(this RouteGroupBuilder api)

@@ -137,11 +137,6 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
     // A stale end changes nothing and is acknowledged all the same, so that its worker forgets it.
     private async Task EndAsync(Guid worker, AttemptEnd end, CancellationToken stop)
     {
-        if (end.Outcome is not (AttemptState.Succeeded or AttemptState.Failed or AttemptState.Stopped or AttemptState.Lost))
-        {
-            throw new BadHttpRequestException($"ended: outcome is {end.Outcome.ToString().ToLowerInvariant()}. Allowed: succeeded, failed, stopped, lost.");
-        }
-
         if (await RunOfAsync(worker, end.Lease, stop) is not { } run)
         {
             return;

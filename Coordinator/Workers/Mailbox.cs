@@ -51,7 +51,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
         var reported = request.Attempts.ToDictionary(a => a.Lease.AttemptId, a => a.State);
         var placed = (await connection.QueryAsync<Placed>(new CommandDefinition(
             """
-            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.sent_in
+            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, a.first_step, a.sent_in
             from attempts a join runs r on r.id = a.run_id
             where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested
             """,
@@ -126,28 +126,30 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
         };
     }
 
-    /// <summary>The assignment with fresh addresses; null when its dataset is gone, which fails the run.</summary>
+    /// <summary>
+    /// The assignment as it was decided, with fresh addresses. Null when what it reads is gone: without its dataset the run fails;
+    /// without its checkpoint the attempt is over, and the next one begins with another.
+    /// </summary>
     private async Task<Assignment?> AssignAsync(Placed placed, CancellationToken stop)
     {
         var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
         var spec = placed.Recompute ? given.Recomputing() : given;
-        var lease = new Lease(placed.Id, placed.Epoch);
         if (await inputs.FindDataAsync(spec, stop) is not { } data)
         {
-            await using var change = await RunChange.BeginAsync(database, new RunRef(placed.RunId, null), stop);
-            var end = new AttemptEnd(lease, AttemptState.Failed, 0, null, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.");
-            if (change is not null && await change.EndAsync(end))
-            {
-                await change.CommitAsync();
-            }
-
+            await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
             return null;
         }
 
-        var checkpoint = await inputs.FindCheckpointAsync(placed.RunId, stop);
+        var checkpoint = placed.CheckpointId is { } id ? await inputs.FindCheckpointAsync(id, stop) : null;
+        if (placed.CheckpointId is not null && checkpoint is null)
+        {
+            await EndAsync(placed, AttemptState.Lost, null, $"Its checkpoint of step {Words.Number(placed.FirstStep)} is no longer good.", stop);
+            return null;
+        }
+
         return new Assignment
         {
-            Lease = lease,
+            Lease = new Lease(placed.Id, placed.Epoch),
             RunId = placed.RunId,
             RunName = placed.RunName,
             Number = placed.Number,
@@ -156,14 +158,23 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
             MicroBatch = placed.MicroBatch,
             Dataset = data.Dataset,
             Prepared = data.Prepared,
-            CheckpointId = checkpoint?.Id,
-            Checkpoint = checkpoint?.Files,
+            CheckpointId = placed.CheckpointId,
+            Checkpoint = checkpoint,
         };
+    }
+
+    private async Task EndAsync(Placed placed, AttemptState outcome, string? code, string message, CancellationToken stop)
+    {
+        await using var change = await RunChange.BeginAsync(database, new RunRef(placed.RunId, null), stop);
+        if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(placed.Id, placed.Epoch), outcome, placed.FirstStep, null, code, message)))
+        {
+            await change.CommitAsync();
+        }
     }
 
     private sealed record Mail(IReadOnlyList<Placed> Placed, IReadOnlyList<Told> Commands, GenerationLetters Letters, bool IsNew);
 
-    private sealed record Placed(Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, long? SentIn);
+    private sealed record Placed(Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, Guid? CheckpointId, long FirstStep, long? SentIn);
 
     private sealed record Told(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt, int? MaxTokens, double? Temperature, long? SentIn);
 

@@ -4,7 +4,6 @@ using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
-using Hearth.Coordinator.Scheduling;
 using Hearth.Hardware;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -27,13 +26,6 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         return await ReadAsync(connection, null, null, stop);
-    }
-
-    /// <summary>Every device of every worker that is not removed.</summary>
-    public async Task<IReadOnlyList<PoolDevice>> DevicesAsync(CancellationToken stop)
-    {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await DevicesAsync(connection, null, stop);
     }
 
     /// <summary>Spends a join code and adds the worker; null when the code is unknown, used or expired.</summary>
@@ -139,12 +131,6 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
         await transaction.CommitAsync(stop);
     }
 
-    internal static async Task<IReadOnlyList<PoolDevice>> DevicesAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, double lease, CancellationToken stop) =>
-    [
-        .. (await connection.QueryAsync<WorkerRow>(new CommandDefinition($"{SelectWorker} where not w.removed order by w.name", new { lease }, transaction, cancellationToken: stop)))
-            .SelectMany(w => w.DeviceList().Select(d => new PoolDevice(w.Id, w.Name, d.Index, d.Kind, d.Model, d.MemoryBytes, w.Online, w.Draining))),
-    ];
-
     /// <summary>Adds a worker event for each; the last statements of a transaction (see <see cref="EventLog"/>).</summary>
     internal async Task TellAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Guid> ids, CancellationToken stop)
     {
@@ -156,9 +142,6 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
             }
         }
     }
-
-    private Task<IReadOnlyList<PoolDevice>> DevicesAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken stop) =>
-        DevicesAsync(connection, transaction, options.Lease.TotalSeconds, stop);
 
     private async Task<IReadOnlyList<WorkerView>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Guid>? ids, CancellationToken stop)
     {
@@ -184,10 +167,9 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
 
     private sealed record WorkerRow(Guid Id, string Name, string AgentVersion, bool Online, DateTimeOffset JoinedAt, DateTimeOffset SeenAt, bool Draining, string Devices, string Readings)
     {
-        internal IReadOnlyList<DeviceInfo> DeviceList() => JsonSerializer.Deserialize<DeviceInfo[]>(Devices, Json.Wire)!;
-
         internal WorkerView View(Dictionary<(Guid, int), HeldDevice> held)
         {
+            var (devices, problem) = PoolDevices.Parse(Devices);
             var readings = JsonSerializer.Deserialize<DeviceReading[]>(Readings, Json.Wire)!;
             return new WorkerView
             {
@@ -198,9 +180,10 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
                 JoinedAt = JoinedAt,
                 SeenAt = SeenAt,
                 Draining = Draining,
+                Problem = problem,
                 Devices =
                 [
-                    .. DeviceList().Select(d =>
+                    .. devices.Select(d =>
                     {
                         var run = held.GetValueOrDefault((Id, d.Index));
                         return new DeviceView

@@ -2,7 +2,6 @@ using System.Security.Claims;
 using Hearth.Api;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
-using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Hearth.Coordinator.Workers;
@@ -10,7 +9,6 @@ namespace Hearth.Coordinator.Workers;
 /// <summary>The machines of the pool: joining, looking, draining, removing; and the agents' side of it.</summary>
 public static class WorkersApi
 {
-    private const int LongestName = 64;
     private static readonly TimeSpan CodeLife = TimeSpan.FromMinutes(15);
 
     public static void AddWorkers(this WebApplicationBuilder builder)
@@ -65,7 +63,7 @@ public static class WorkersApi
 
     private static async Task<Results<Ok<JoinResponse>, ProblemHttpResult>> JoinAsync(JoinRequest request, WorkerStore store, ILogger<WorkerStore> log, CancellationToken stop)
     {
-        if (Check(request) is { Count: > 0 } errors)
+        if (ReportRules.Check(request) is { Count: > 0 } errors)
         {
             return Problems.Fields(errors);
         }
@@ -83,28 +81,16 @@ public static class WorkersApi
     /// Takes in what the worker reports, then holds the answer until there is something for it. The lease was renewed at the start,
     /// so a call is held for a quarter of a lease at most.
     /// </summary>
-    private static async Task<SyncResponse> SyncAsync(
+    private static async Task<Results<Ok<SyncResponse>, ProblemHttpResult>> SyncAsync(
         SyncRequest request, ClaimsPrincipal caller, Heartbeats heartbeats, Mailbox mailbox, IHostApplicationLifetime life, HttpContext context)
     {
+        if (ReportRules.Check(request) is { Count: > 0 } errors)
+        {
+            return Problems.Fields(errors);
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
         var taken = await heartbeats.TakeAsync(caller.WorkerId(), request, context.RequestAborted);
-        return await mailbox.WaitAsync(caller.WorkerId(), request, taken, stop.Token, context.RequestAborted);
-    }
-
-    private static List<FieldError> Check(JoinRequest request)
-    {
-        var errors = new List<FieldError>();
-        if (request.Name is null || request.Name.Length is 0 or > LongestName || request.Name.Any(c => char.IsControl(c) || c is '/' or ','))
-        {
-            string allowed = $"1 to {LongestName} characters, without '/' and ','";
-            errors.Add(new FieldError("name", request.Name ?? "", allowed, $"name is {request.Name}. Allowed: {allowed}."));
-        }
-
-        if (request.Devices is null || request.Devices.DistinctBy(d => d.Index).Count() != request.Devices.Count)
-        {
-            errors.Add(new FieldError("devices", "", "a list with one entry for each index", "devices must be a list with one entry for each index."));
-        }
-
-        return errors;
+        return TypedResults.Ok(await mailbox.WaitAsync(caller.WorkerId(), request, taken, stop.Token, context.RequestAborted));
     }
 }

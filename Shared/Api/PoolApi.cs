@@ -15,6 +15,9 @@ public sealed record WorkerView
     public required DateTimeOffset JoinedAt { get; init; }
     public required DateTimeOffset SeenAt { get; init; }
     public required bool Draining { get; init; }
+
+    /// <summary>Why its device list is set aside and it takes no runs; null when all is well.</summary>
+    public string? Problem { get; init; }
     public required IReadOnlyList<DeviceView> Devices { get; init; }
 }
 

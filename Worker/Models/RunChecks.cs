@@ -17,8 +17,6 @@ public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long
 /// <summary>Checks of a whole run spec and its fit to a device. Pure: no libtorch, no allocation.</summary>
 public static class RunChecks
 {
-    private const double UsableShare = 0.92;
-
     public static CheckedRun Validate(JsonElement json)
     {
         var read = RunSpecReader.Read(json);
@@ -40,39 +38,7 @@ public static class RunChecks
     }
 
     /// <summary>The largest micro-batch that divides the batch and fits the device's memory.</summary>
-    public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind)
-    {
-        int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
-        long least = MemoryForecast.Of(plan, spec, 1).Total;
-        if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
-        {
-            return new FitResult(false, 0, 0, least, "fp64 runs on a CPU only.");
-        }
-
-        long usable = (long)(deviceBytes * UsableShare);
-        var candidates = spec.Train.MicroBatch > 0
-            ? [spec.Train.MicroBatch]
-            : Divisors(rows);
-        foreach (int micro in candidates)
-        {
-            long bytes = MemoryForecast.Of(plan, spec, micro).Total;
-            if (bytes <= usable)
-            {
-                return new FitResult(true, micro, rows / micro, bytes, "");
-            }
-
-            least = Math.Max(least, spec.Train.MicroBatch > 0 ? bytes : 0);
-        }
-
-        string reason = $"Needs {Gigabytes(least)} GB even at {Rows(Math.Max(1, spec.Train.MicroBatch))} at a time; the device has {Gigabytes(deviceBytes)} GB.";
-        return spec.Train.Recompute == "none" && Fit(plan, spec with { Train = spec.Train with { Recompute = "block" } }, deviceBytes, kind) is { Fits: true } other
-            ? WithRemedy($"Fits with train.recompute: block, {Rows(other.MicroBatch)} at a time.")
-            : new FitResult(false, 0, 0, least, reason);
-
-        FitResult WithRemedy(string remedy) => new(false, 0, 0, least, $"{reason} {remedy}") { Remedy = remedy };
-    }
-
-    private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
+    public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind) => new RunForecast(plan, spec).On(deviceBytes, kind);
 
     // The model is checked even when another part of the spec is wrong, so that a form shows every error at once.
     private static IReadOnlyList<FieldError> ModelErrors(JsonElement json)
@@ -89,28 +55,6 @@ public static class RunChecks
 
     private static string? Text(JsonElement parent, string name) =>
         parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    // Largest first.
-    private static IEnumerable<int> Divisors(int whole)
-    {
-        var small = new List<int>();
-        for (int d = 1; (long)d * d <= whole; d++)
-        {
-            if (whole % d == 0)
-            {
-                small.Add(d);
-                yield return whole / d;
-            }
-        }
-
-        for (int i = small.Count - 1; i >= 0; i--)
-        {
-            if (small[i] * small[i] != whole)
-            {
-                yield return small[i];
-            }
-        }
-    }
 
     private static void WithoutMasters(RunSpec spec, ModelPlan plan, List<FieldError> errors)
     {
@@ -148,6 +92,4 @@ public static class RunChecks
                 $"{TokenizerKinds.LeastEntries(spec.Data.Tokenizer)}; {plan.VocabSize} entries do not hold them. Allowed: at least {least}."));
         }
     }
-
-    private static string Gigabytes(long bytes) => (bytes / (double)(1L << 30)).ToString("0.0", System.Globalization.CultureInfo.InvariantCulture);
 }

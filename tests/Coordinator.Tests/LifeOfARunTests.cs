@@ -9,13 +9,13 @@ namespace Hearth.Tests;
 [Collection(SharedPostgres.Name)]
 public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
 {
-    private static readonly (string, string) Lease = ("HEARTH_LEASE_SECONDS", "3");
+    private static readonly (string, string) LeaseSeconds = ("HEARTH_LEASE_SECONDS", "3");
     private string _database = "";
     private CoordinatorProcess _service = null!;
 
     public async Task InitializeAsync()
     {
-        _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync(), null, Lease);
+        _service = await CoordinatorProcess.StartAsync(_database = await postgres.CreateDatabaseAsync(), null, LeaseSeconds);
         await _service.AddDatasetAsync();
     }
 
@@ -89,7 +89,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         var detail = await _service.WaitAsync(run, RunState.Running);
         Assert.Equal([0, 20, 10], detail.Attempts.Select(a => a.FirstStep));
         Assert.Equal(["damaged", "kept"], detail.Checkpoints.Select(c => c.Status));
-        Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at step 25.");
+        Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at step 25; it goes on from step 20.");
     }
 
     [Fact]
@@ -266,7 +266,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         await using var expired = database.CreateCommand("select lease_ends_at < now() from attempts");
         await Eventually.TrueAsync(async () => (bool)(await expired.ExecuteScalarAsync())!, "the lease has run out while nobody was there to renew it");
 
-        await using var again = await CoordinatorProcess.StartAsync(_database, token, Lease);
+        await using var again = await CoordinatorProcess.StartAsync(_database, token, LeaseSeconds);
         await using var back = worker.MoveTo(again);
         back.Attempts[attempt.Assignment.Lease.AttemptId] = attempt;
         back.Speak();
@@ -281,7 +281,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task Of_two_coordinators_one_leads_and_the_other_takes_over()
     {
-        await using var other = await CoordinatorProcess.StartAsync(_database, _service.AdminToken, Lease);
+        await using var other = await CoordinatorProcess.StartAsync(_database, _service.AdminToken, LeaseSeconds);
         await using var worker = await FakeWorker.JoinAsync(other, "studio", devices: 2);
         var first = await other.SubmitAsync(Pool.Spec("first"));
         await worker.AttemptAsync();

@@ -57,6 +57,7 @@ export function PoolRoute() {
       </div>
       {workers.error && <Problem title="The pool did not arrive" words={workers.error.message} onRetry={() => void workers.refetch()} />}
       {action.error && <Problem title="That was not done" words={action.error.message} />}
+      {all.filter((worker) => worker.problem).map((worker) => <Problem key={worker.id} title={`${worker.name} takes no runs`} words={worker.problem ?? ""} />)}
       {workers.data && cards.length === 0 && (
         <div className="panel nothing">
           <b className="strong" style={{ fontSize: 14 }}>No machine is in the pool</b>

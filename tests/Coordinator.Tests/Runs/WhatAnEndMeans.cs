@@ -9,7 +9,7 @@ namespace Hearth.Tests.Runs;
 public sealed class WhatAnEndMeans
 {
     private static readonly Lease Lease = new(Guid.Empty, 1);
-    private static readonly EndedAttempt Training = new(RunState.Running, Losses: 0, Errors: 0, MaxRestarts: 2, BatchRows: 48, MicroBatch: 16, Recomputes: false, FirstStep: 100, Resumed: true, "studio/0");
+    private static readonly EndedAttempt Training = new(RunState.Running, Losses: 0, Errors: 0, MaxRestarts: 2, BatchRows: 48, MicroBatch: 16, Recomputes: false, FirstStep: 100, Resumed: true, KeptStep: 100, "studio/0");
 
     [Theory]
     [InlineData(RunState.Running, AttemptState.Succeeded, RunState.Succeeded)]
@@ -90,6 +90,24 @@ public sealed class WhatAnEndMeans
         Assert.Equal((RunState.Failed, 3), Pick(Decide(Training with { Errors = 2, Resumed = false }, AttemptState.Failed, FailureCodes.CorruptCheckpoint)));
 
         static (RunState, int) Pick(EndDecision d) => (d.Next, d.Errors);
+    }
+
+    [Theory]
+    [InlineData(AttemptState.Lost, RunState.Running, 959, 900L, "Why. It was at step 959; it goes on from step 900.")]
+    [InlineData(AttemptState.Lost, RunState.Starting, 0, null, "Why. It was at step 0; it starts again.")]
+    [InlineData(AttemptState.Stopped, RunState.Pausing, 959, 959L, "Paused at step 959.")]
+    [InlineData(AttemptState.Stopped, RunState.Pausing, 959, 900L, "Paused at step 959, without a checkpoint there; it goes on from step 900.")]
+    [InlineData(AttemptState.Stopped, RunState.Preempting, 959, 959L, "Gave studio/0 away at step 959.")]
+    [InlineData(AttemptState.Stopped, RunState.Running, 959, null, "studio/0 stopped it at step 959, without a checkpoint there; it starts again.")]
+    public void A_note_says_where_the_attempt_was_and_where_the_run_goes_on(AttemptState outcome, RunState state, long step, long? kept, string note) =>
+        Assert.Equal(note, Decide(Training with { State = state, KeptStep = kept }, outcome, null, step).Note);
+
+    [Fact]
+    public void A_checkpoint_that_cannot_be_read_is_named_by_its_step()
+    {
+        var corrupt = Decide(Training with { FirstStep = 900, KeptStep = 800 }, AttemptState.Failed, FailureCodes.CorruptCheckpoint, step: 900);
+
+        Assert.Equal("Why. It could not begin at step 900; the coordinator reads that checkpoint itself before the run goes on.", corrupt.Note);
     }
 
     private static EndDecision Decide(EndedAttempt run, AttemptState outcome, string? code, long step = 100) =>

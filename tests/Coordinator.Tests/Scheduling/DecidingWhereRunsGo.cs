@@ -1,6 +1,4 @@
-using FsCheck;
-using FsCheck.Fluent;
-using Hearth.Coordinator.Scheduling;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Hardware;
 using Hearth.Runs;
 using Xunit;
@@ -25,7 +23,7 @@ public sealed class DecidingWhereRunsGo
             .Decide();
 
         Assert.Equal(World.Id("urgent"), Assert.IsType<Place>(Assert.Single(plan.Commands)).RunId);
-        Assert.Equal([World.Id("old"), World.Id("young")], plan.Waiting.Select(w => w.RunId));
+        Assert.Equal([World.Id("old"), World.Id("young")], plan.Waiting.Select(w => w.Run.Id));
     }
 
     [Fact]
@@ -99,7 +97,7 @@ public sealed class DecidingWhereRunsGo
         var plan = new World().Device("a", 24).Queued("run", notBefore: World.Now.AddSeconds(4)).Decide();
 
         Assert.Empty(plan.Commands);
-        Assert.Equal("Its last attempt was lost; it is tried again in 4 s.", Assert.Single(plan.Waiting).Reason);
+        Assert.Equal("Its last attempt failed or was lost; it is tried again at 21:14:04 UTC.", Assert.Single(plan.Waiting).Reason);
     }
 
     [Fact]
@@ -117,43 +115,52 @@ public sealed class DecidingWhereRunsGo
     }
 
     [Fact]
-    public void In_any_world_no_device_is_given_twice_nobody_equal_is_preempted_and_every_waiting_run_has_a_reason() =>
-        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
-        {
-            var snapshot = Random(new Random(seed));
-            var plan = Scheduler.Decide(snapshot, World.Now);
-            var places = plan.Commands.OfType<Place>().ToList();
-            var live = snapshot.Attempts.Where(a => a.LeaseEndsAt >= World.Now).Select(a => (a.WorkerId, a.DeviceIndex)).ToHashSet();
-            var priority = snapshot.Runs.ToDictionary(r => r.Id, r => r.Priority);
-            var placed = places.Select(p => p.RunId).ToHashSet();
-            return places.Select(p => (p.WorkerId, p.DeviceIndex)).Distinct().Count() == places.Count
-                && places.All(p => !live.Contains((p.WorkerId, p.DeviceIndex)))
-                && plan.Commands.OfType<Preempt>().All(p => priority[p.RunId] < priority[p.ForRun])
-                && plan.Commands.OfType<Preempt>().Select(p => p.AttemptId).Distinct().Count() == plan.Commands.OfType<Preempt>().Count()
-                && snapshot.Runs.Where(r => r.State == RunState.Queued).All(r => placed.Contains(r.Id) != plan.Waiting.Any(w => w.RunId == r.Id && w.Reason.Length > 0))
-                && Scheduler.Decide(snapshot, World.Now) is var again && again.Commands.SequenceEqual(plan.Commands) && again.Waiting.SequenceEqual(plan.Waiting);
-        }).QuickCheckThrowOnFailure();
+    public void Holders_are_named_where_few_devices_fit_and_counted_where_many_do()
+    {
+        var three = new World().Device("a", 24).Device("b", 24).Device("c", 24).Running("x", "a").Running("y", "b").Running("z", "c");
+        Assert.Equal("Every device that fits is taken: x holds a/0 and y holds b/0 and z holds c/0.", Reason(three.Queued("run")));
+        Assert.Equal("All 4 devices that fit are taken.", three.Device("d", 24).Running("w", "d").Decide().Waiting[0].Reason);
+    }
 
-    private static string Reason(World world) => Assert.Single(world.Decide().Waiting).Reason;
+    [Fact]
+    public void A_reason_stays_the_same_while_nothing_changes_however_the_seconds_go()
+    {
+        var world = new World().Device("a", 24).Running("busy", "a").Queued("next").Queued("lost", notBefore: World.Now.AddSeconds(30)).Snapshot();
+        var first = Scheduler.Decide(world, World.Now).Waiting;
+        var said = world with { Queue = [.. first.Select(w => w.Run with { Reason = w.Reason })] };
 
-    private static Snapshot Random(Random random)
+        Assert.All(first, w => Assert.True(w.IsNews));
+        Assert.All(Enumerable.Range(1, 9), second => Assert.DoesNotContain(Scheduler.Decide(said, World.Now.AddSeconds(second)).Waiting, w => w.IsNews));
+    }
+
+    [Fact]
+    public void A_reason_tells_of_the_pool_as_the_plan_leaves_it()
+    {
+        var plan = new World().Device("a", 24).Queued("first", minutesAgo: 2).Queued("second", minutesAgo: 1).Decide();
+
+        Assert.Equal("Fits only a/0. first holds a/0.", Assert.Single(plan.Waiting).Reason);
+    }
+
+    [Fact]
+    public void Devices_of_a_worker_are_taken_by_number()
     {
         var world = new World();
-        int workers = random.Next(5);
-        for (int w = 0; w < workers; w++)
+        foreach (int index in new[] { 10, 2 })
         {
-            world.Device($"w{w}", random.Next(4, 25), (DeviceKind)random.Next(2), random.Next(5) > 0, random.Next(6) == 0);
-            if (random.Next(2) == 0)
-            {
-                world.Running($"live{w}", $"w{w}", 0, (RunPriority)random.Next(3), random.Next(100), random.Next(4) == 0, random.Next(5) == 0 ? -1 : 5);
-            }
+            world.Device("studio", 24, index: index);
         }
 
-        for (int r = random.Next(8); r > 0; r--)
-        {
-            world.Queued($"run{r}", random.Next(1, 30), (RunPriority)random.Next(3), random.Next(3) == 0 ? "gpu" : "any", random.Next(90), random.Next(5) == 0 ? World.Now.AddSeconds(3) : null);
-        }
-
-        return world.Snapshot();
+        Assert.Equal(2, Assert.IsType<Place>(Assert.Single(world.Queued("run").Decide().Commands)).DeviceIndex);
     }
+
+    [Fact]
+    public void A_device_that_is_listed_twice_or_held_twice_stops_nobody()
+    {
+        var plan = new World().Device("a", 24, index: 0).Device("a", 12, index: 0).Device("b", 24)
+            .Running("one", "a").Running("two", "a").Queued("run").Decide();
+
+        Assert.Equal(World.Id("b"), Assert.IsType<Place>(Assert.Single(plan.Commands)).WorkerId);
+    }
+
+    private static string Reason(World world) => Assert.Single(world.Decide().Waiting).Reason;
 }

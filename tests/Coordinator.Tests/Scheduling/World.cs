@@ -1,4 +1,4 @@
-using Hearth.Coordinator.Scheduling;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Hardware;
 using Hearth.Runs;
 
@@ -8,9 +8,10 @@ namespace Hearth.Tests.Scheduling;
 internal sealed class World
 {
     internal static readonly DateTimeOffset Now = new(2026, 11, 22, 21, 14, 0, TimeSpan.Zero);
-    private readonly List<QueuedRun> _runs = [];
+    private readonly List<QueuedRun> _queue = [];
     private readonly List<PoolDevice> _devices = [];
     private readonly List<LiveAttempt> _attempts = [];
+    private readonly Dictionary<(double, string), RunNeeds> _needs = [];
     private bool _lossesKnown = true;
 
     internal static Guid Id(string name)
@@ -19,23 +20,23 @@ internal sealed class World
         return new Guid(hash[..16]);
     }
 
-    internal World Device(string worker, double gigabytes, DeviceKind kind = DeviceKind.Cuda, bool online = true, bool draining = false)
+    internal World Device(string worker, double gigabytes, DeviceKind kind = DeviceKind.Cuda, bool online = true, bool draining = false, int? index = null)
     {
-        int index = _devices.Count(d => d.WorkerName == worker);
-        _devices.Add(new PoolDevice(Id(worker), worker, index, kind, kind.ToString(), (long)(gigabytes * (1L << 30)), online, draining));
+        int next = index ?? _devices.Count(d => d.WorkerName == worker);
+        _devices.Add(new PoolDevice(Id(worker), worker, next, kind, kind.ToString(), (long)(gigabytes * (1L << 30)), online, draining));
         return this;
     }
 
-    internal World Queued(string run, double gigabytes = 1, RunPriority priority = RunPriority.Normal, string devices = "any", int minutesAgo = 0, DateTimeOffset? notBefore = null, string remedy = "")
+    internal World Queued(
+        string run, double gigabytes = 1, RunPriority priority = RunPriority.Normal, string devices = "any", int minutesAgo = 0, DateTimeOffset? notBefore = null, string remedy = "", string? said = null)
     {
-        _runs.Add(new QueuedRun(Id(run), run, RunState.Queued, 1, priority, Now.AddMinutes(-minutesAgo), notBefore, devices, new Gigabytes(gigabytes, remedy)));
+        _queue.Add(new QueuedRun(Id(run), run, 1, priority, Now.AddMinutes(-minutesAgo), notBefore, devices, Needs(gigabytes, remedy), said));
         return this;
     }
 
     internal World Running(string run, string worker, int index = 0, RunPriority priority = RunPriority.Normal, long atRisk = 0, bool stopping = false, double leaseSeconds = 10)
     {
-        _runs.Add(new QueuedRun(Id(run), run, RunState.Running, 1, priority, Now.AddHours(-1), null, "any", new Gigabytes(1)));
-        _attempts.Add(new LiveAttempt(Id(run + "/1"), Id(run), 1, Id(worker), index, priority, stopping, atRisk, Now.AddSeconds(leaseSeconds)));
+        _attempts.Add(new LiveAttempt(Id(run + "/1"), Id(run), run, 1, Id(worker), index, priority, stopping, atRisk, Now.AddSeconds(leaseSeconds)));
         return this;
     }
 
@@ -45,19 +46,29 @@ internal sealed class World
         return this;
     }
 
-    internal Snapshot Snapshot() => new(_runs, _devices, _attempts, _lossesKnown);
+    internal Snapshot Snapshot() => new(_queue, _devices, _attempts, _lossesKnown);
 
     internal Plan Decide() => Scheduler.Decide(Snapshot(), Now);
 
-    /// <summary>A run that needs so many gigabytes per row, on any kind of device.</summary>
-    private sealed record Gigabytes(double PerRow, string Change = "") : RunNeeds
+    // Runs of one need are of one kind, as the catalogue of the cycle has it.
+    private RunNeeds Needs(double gigabytes, string remedy)
     {
-        public override (bool Fits, int MicroBatch, long Bytes, string Reason) On(long deviceBytes, DeviceKind kind)
+        if (!_needs.TryGetValue((gigabytes, remedy), out var needs))
         {
-            long bytes = (long)(PerRow * (1L << 30));
-            return (bytes <= deviceBytes, (int)Math.Min(8, deviceBytes / Math.Max(1, bytes)), bytes, "");
+            _needs.Add((gigabytes, remedy), needs = new Gigabytes(gigabytes, remedy));
         }
 
-        public override string Remedy(long deviceBytes, DeviceKind kind) => Change;
+        return needs;
+    }
+
+    /// <summary>Takes so many gigabytes per row, on any kind of device.</summary>
+    private sealed class Gigabytes(double perRow, string remedy) : RunNeeds
+    {
+        public override Need On(DeviceClass device)
+        {
+            long bytes = (long)(perRow * (1L << 30));
+            bool fits = bytes <= device.MemoryBytes;
+            return new Need(fits, fits ? (int)Math.Min(8, device.MemoryBytes / Math.Max(1, bytes)) : 0, bytes, fits ? "" : "It needs more.", remedy);
+        }
     }
 }

@@ -3268,6 +3268,8 @@ export interface components {
             /** Format: date-time */
             seen_at: string;
             draining: boolean;
+            /** @description Why its device list is set aside and it takes no runs; null when all is well. */
+            problem?: null | string;
             devices: components["schemas"]["DeviceView"][];
         };
     };

@@ -1,4 +1,4 @@
-namespace Hearth.Coordinator.Scheduling;
+namespace Hearth.Coordinator.Scheduling.Rules;
 
 /// <summary>Rule: nothing is placed while the object store is away, nor a run whose checkpoint is in doubt. Both would cost it its work.</summary>
 internal static class Holds

@@ -1,21 +1,18 @@
-using Dapper;
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
-using Hearth.Coordinator.Scheduling;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Npgsql;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Scheduling.Cycle;
 
 /// <summary>
 /// Applies a plan. Each command is one transaction that first checks what it was decided on; when the world has moved on, it is
 /// dropped, and the next cycle decides again.
 /// </summary>
-public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions options, RunInputs inputs, ILogger<PlanExecutor> log)
+public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions options, WaitingReasons reasons, ILogger<PlanExecutor> log)
 {
-    // Reasons of runs far down the queue reach a page when it is read anew.
-    private const int MostReasonsTold = 100;
-
     public async Task ApplyAsync(Plan plan, CancellationToken stop)
     {
         foreach (var command in plan.Commands)
@@ -33,19 +30,18 @@ public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions o
             }
         }
 
-        await ExplainAsync(plan.Waiting, stop);
+        await reasons.SayAsync([.. plan.Waiting.Where(w => w.IsNews).Select(w => (w.Run.Id, w.Reason))], stop);
     }
 
     private async Task<bool> PlaceAsync(Place place, CancellationToken stop)
     {
-        var checkpoint = await inputs.FindCheckpointAsync(place.RunId, stop);
         await using var change = await RunChange.BeginAsync(database, new RunRef(place.RunId, null), stop);
         if (change is null || change.Run.Version != place.Version || change.Run.State != RunState.Queued)
         {
             return false;
         }
 
-        if (!await change.PlaceAsync(place.WorkerId, place.DeviceIndex, place.MicroBatch, checkpoint is null ? null : (checkpoint.Id, checkpoint.Step), options.Lease))
+        if (!await change.PlaceAsync(place.WorkerId, place.DeviceIndex, place.MicroBatch, options.Lease))
         {
             return false;
         }
@@ -85,32 +81,5 @@ public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions o
 
         await change.CommitAsync();
         return true;
-    }
-
-    private async Task ExplainAsync(IReadOnlyList<Waiting> waiting, CancellationToken stop)
-    {
-        if (waiting.Count == 0)
-        {
-            return;
-        }
-
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var changed = (await connection.QueryAsync<Guid>(new CommandDefinition(
-            """
-            update runs r set reason = w.reason from unnest(@ids, @reasons) as w (id, reason)
-            where r.id = w.id and r.state = 'queued' and r.reason is distinct from w.reason returning r.id
-            """,
-            new { ids = waiting.Select(w => w.RunId).ToArray(), reasons = waiting.Select(w => w.Reason).ToArray() },
-            transaction,
-            cancellationToken: stop))).ToHashSet();
-        var told = waiting.Where(w => changed.Contains(w.RunId)).Take(MostReasonsTold).Select(w => w.RunId).ToArray();
-        var rows = await connection.QueryAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = any(@told)", new { told }, transaction, cancellationToken: stop));
-        foreach (var row in rows.OrderBy(r => r.Number))
-        {
-            await EventLog.AddAsync(connection, transaction, "run", row.Id, row.Summary(), stop);
-        }
-
-        await transaction.CommitAsync(stop);
     }
 }

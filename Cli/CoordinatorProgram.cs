@@ -1,0 +1,27 @@
+using System.CommandLine;
+using System.Diagnostics;
+
+namespace Hearth.Cli;
+
+/// <summary>The coordinator's program, run as a child for what it measures by itself.</summary>
+internal static class CoordinatorProgram
+{
+    /// <summary>A command whose words go to the program as they are.</summary>
+    /// <param name="name">Of the command here.</param>
+    /// <param name="description">One line of help.</param>
+    /// <param name="words">The program's own name for it.</param>
+    public static Command Forward(string name, string description, string[] words)
+    {
+        var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
+        command.SetAction((parsed, _) => RunAsync([.. words, .. parsed.UnmatchedTokens]));
+        return command;
+    }
+
+    // A signal reaches the child by itself.
+    private static async Task<int> RunAsync(IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Repository.Coordinator, .. arguments]))!;
+        await process.WaitForExitAsync(CancellationToken.None);
+        return process.ExitCode;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using Hearth.Hardware;
+using Hearth.Runs;
+
+namespace Hearth.Models;
+
+/// <summary>
+/// What a run takes of memory by the rows of its micro-batch. Each number of rows is forecast once, whatever the number of devices
+/// that are asked after. Safe for any number of threads.
+/// </summary>
+/// <param name="plan">The model.</param>
+/// <param name="spec">The run.</param>
+public sealed class RunForecast(ModelPlan plan, RunSpec spec)
+{
+    private const double UsableShare = 0.92;
+
+    private readonly Lazy<IReadOnlyList<(int Rows, long Bytes)>> _needs = new(() => [.. Candidates(spec).Select(rows => (rows, Bytes(plan, spec, rows)))]);
+    private readonly Lazy<long> _oneRow = new(() => Bytes(plan, spec, 1));
+    private readonly Lazy<RunForecast?> _recomputing = new(() => spec.Train.Recompute == "none" ? new RunForecast(plan, spec.Recomputing()) : null);
+
+    /// <summary>The largest micro-batch that divides the batch and fits a device of so many bytes, or why none does.</summary>
+    public FitResult On(long deviceBytes, DeviceKind kind)
+    {
+        if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
+        {
+            return new FitResult(false, 0, 0, _oneRow.Value, "fp64 runs on a CPU only.");
+        }
+
+        long usable = (long)(deviceBytes * UsableShare);
+        foreach (var (rows, bytes) in _needs.Value)
+        {
+            if (bytes <= usable)
+            {
+                return new FitResult(true, rows, spec.Train.BatchTokens / spec.Data.SeqLen / rows, bytes, "");
+            }
+        }
+
+        // The last candidate has the fewest rows.
+        int least = Math.Max(1, spec.Train.MicroBatch);
+        long needed = Math.Max(_oneRow.Value, _needs.Value[^1].Bytes);
+        string reason = $"Needs {Gigabytes(needed)} GB even at {Rows(least)} at a time; the device has {Gigabytes(deviceBytes)} GB.";
+        string remedy = _recomputing.Value?.On(deviceBytes, kind) is { Fits: true } other ? $"Fits with train.recompute: block, {Rows(other.MicroBatch)} at a time." : "";
+        return new FitResult(false, 0, 0, needed, $"{reason} {remedy}".TrimEnd()) { Remedy = remedy };
+    }
+
+    private static long Bytes(ModelPlan plan, RunSpec spec, int rows) => MemoryForecast.Of(plan, spec, rows).Total;
+
+    private static IEnumerable<int> Candidates(RunSpec spec) => spec.Train.MicroBatch > 0 ? [spec.Train.MicroBatch] : Divisors(spec.Train.BatchTokens / spec.Data.SeqLen);
+
+    // Largest first.
+    private static IEnumerable<int> Divisors(int whole)
+    {
+        var small = new List<int>();
+        for (int d = 1; (long)d * d <= whole; d++)
+        {
+            if (whole % d == 0)
+            {
+                small.Add(d);
+                yield return whole / d;
+            }
+        }
+
+        for (int i = small.Count - 1; i >= 0; i--)
+        {
+            if (small[i] * small[i] != whole)
+            {
+                yield return small[i];
+            }
+        }
+    }
+
+    private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
+
+    private static string Gigabytes(long bytes) => (bytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture);
+}
