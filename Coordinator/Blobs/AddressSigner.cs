@@ -13,6 +13,9 @@ public sealed class AddressSigner(byte[] key, TimeProvider clock)
     /// <summary>Root of all signed addresses.</summary>
     public const string Route = "/store/";
 
+    /// <summary>Parts of uploads, below <see cref="Route"/>.</summary>
+    public const string PartsPrefix = "parts/";
+
     public string Get(string sha256, TimeSpan life, string? fileName)
     {
         long expires = Expiry(life);
@@ -27,10 +30,21 @@ public sealed class AddressSigner(byte[] key, TimeProvider clock)
             $"{Route}{BlobNames.Of(sha256)}?expires={expires}&bytes={bytes}&signature={Sign("PUT", sha256, bytes.ToString(CultureInfo.InvariantCulture), expires)}");
     }
 
+    /// <summary>Address of one part of an upload.</summary>
+    public string Part(PartsUpload upload, PartRange part, TimeSpan life)
+    {
+        long expires = Expiry(life);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{Route}{PartsPrefix}{upload.Sha256}/{upload.Id}/{part.Number}?offset={part.Offset}&bytes={part.Bytes}&expires={expires}&signature={Sign("PART", upload.Sha256, Detail(upload, part), expires)}");
+    }
+
+    /// <summary>What a part's signature covers beside the blob.</summary>
+    public static string Detail(PartsUpload upload, PartRange part) => string.Create(CultureInfo.InvariantCulture, $"{upload.Id} {part.Number} {part.Offset} {part.Bytes}");
+
     /// <summary>Null when the address was signed here for this use and is still valid; else why it is refused.</summary>
-    /// <param name="method"><c>GET</c> or <c>PUT</c>.</param>
+    /// <param name="method"><c>GET</c>, <c>PUT</c> or <c>PART</c>.</param>
     /// <param name="sha256">The blob.</param>
-    /// <param name="detail">File name of a GET, bytes of a PUT.</param>
+    /// <param name="detail">File name of a GET, bytes of a PUT, <see cref="Detail"/> of a part.</param>
     /// <param name="expires">Seconds since 1970.</param>
     /// <param name="signature">64 hex digits.</param>
     public string? Refusal(string method, string sha256, string detail, long expires, string signature)

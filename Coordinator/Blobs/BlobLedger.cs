@@ -9,11 +9,8 @@ namespace Hearth.Coordinator.Blobs;
 /// What this pool has put into the store. A blob counts as stored when the store has it with the right length and nobody found it
 /// damaged; of a damaged one only a new reading by the coordinator says that it is whole again.
 /// </summary>
-public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
+public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, BlobUploads uploads)
 {
-    /// <summary>How long an address to write to is valid. A transfer that began in time may take longer.</summary>
-    public static readonly TimeSpan PutLife = TimeSpan.FromHours(1);
-
     /// <summary>How long an address to read from is valid: an agent may wait out an outage with it.</summary>
     public static readonly TimeSpan GetLife = TimeSpan.FromHours(24);
 
@@ -75,8 +72,8 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
         return missing;
     }
 
-    /// <summary>Addresses to write those files to that are missing; the others come back without one.</summary>
-    public async Task<IReadOnlyList<UploadTicket>> TicketsAsync(IReadOnlyList<FileRef> files, CancellationToken stop)
+    /// <summary>How to send those files that are missing; the others come back without parts.</summary>
+    public async Task<IReadOnlyList<UploadTicket>> TicketsAsync(Guid attempt, IReadOnlyList<FileRef> files, CancellationToken stop)
     {
         var missing = (await MissingAsync(files, stop)).Select(f => f.Sha256).ToHashSet(StringComparer.Ordinal);
         await using var connection = await database.OpenConnectionAsync(stop);
@@ -84,7 +81,7 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store)
         var tickets = new List<UploadTicket>();
         foreach (var file in files.DistinctBy(f => f.Sha256))
         {
-            tickets.Add(new UploadTicket(file.Sha256, missing.Contains(file.Sha256) ? await store.SignPutAsync(file.Sha256, file.Bytes, PutLife) : null));
+            tickets.Add(missing.Contains(file.Sha256) ? await uploads.TicketAsync(attempt, file, stop) : new UploadTicket(file.Sha256, []));
         }
 
         return tickets;

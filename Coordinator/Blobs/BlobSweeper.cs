@@ -9,7 +9,7 @@ namespace Hearth.Coordinator.Blobs;
 /// for a day more, it is deleted. Only what this pool wrote itself is ever deleted; what the store holds beside that is left alone.
 /// Safe on any number of coordinators at once.
 /// </summary>
-public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, StoreKeeper keeper, TimeProvider clock, ILogger<BlobSweeper> log) : BackgroundService
+public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, BlobUploads uploads, StoreKeeper keeper, TimeProvider clock, ILogger<BlobSweeper> log) : BackgroundService
 {
     /// <summary>An upload that was announced has this long to be referred to.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromHours(1);
@@ -55,6 +55,7 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, S
     public async Task<BlobSweepView> SweepAsync(CancellationToken stop)
     {
         await keeper.ConfirmAsync(stop);
+        await uploads.AbandonAsync(stop);
         await using var connection = await database.OpenConnectionAsync(stop);
         int quarantined = await connection.ExecuteAsync(new CommandDefinition($"update blobs b set quarantined_at = now() where {Unused}", Times, cancellationToken: stop));
         await connection.ExecuteAsync(new CommandDefinition($"update blobs b set quarantined_at = null where quarantined_at is not null and {InUse}", cancellationToken: stop));

@@ -1,3 +1,5 @@
+using Hearth.Protocol;
+
 namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
@@ -39,8 +41,22 @@ public interface IObjectStore
     /// <param name="fileName">Name under which a browser saves it; null = it is not for browsers.</param>
     Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null);
 
-    /// <summary>An address to which whoever holds it may write exactly this blob for a while.</summary>
-    Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life);
+    /// <summary>Where and how whoever holds the ticket may write exactly this blob for a while, in one part.</summary>
+    Task<UploadTicket> SignPutAsync(string sha256, long bytes, TimeSpan life);
+
+    /// <summary>Begins an upload in parts. Nothing of it is seen under the blob's name until it is finished.</summary>
+    Task<PartsUpload> BeginAsync(string sha256, CancellationToken stop);
+
+    /// <summary>Where and how to write these parts for a while.</summary>
+    Task<UploadTicket> SignPartsAsync(PartsUpload upload, IReadOnlyList<PartRange> parts, TimeSpan life);
+
+    /// <summary>Makes the blob of its parts.</summary>
+    /// <exception cref="WrongContentException">They are not the blob that was announced; the upload is over. Not every store looks: then whoever reads it does.</exception>
+    /// <exception cref="UnknownUploadException">The store has no such upload, or not all of its parts.</exception>
+    Task FinishAsync(PartsUpload upload, IReadOnlyList<PartReceipt> parts, CancellationToken stop);
+
+    /// <summary>Gives an upload up; nothing happens when there is none.</summary>
+    Task AbandonAsync(PartsUpload upload, CancellationToken stop);
 }
 
 /// <param name="Sha256">Name and, if nothing damaged it, hash of the content.</param>

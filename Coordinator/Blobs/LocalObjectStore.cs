@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Hearth.Data;
+using Hearth.Protocol;
 using Microsoft.AspNetCore.Connections;
 
 namespace Hearth.Coordinator.Blobs;
@@ -133,7 +134,77 @@ public sealed class LocalObjectStore : IObjectStore
 
     public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null) => Task.FromResult(_signer.Get(sha256, life, fileName));
 
-    public Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life) => Task.FromResult(_signer.Put(sha256, bytes, life));
+    public Task<UploadTicket> SignPutAsync(string sha256, long bytes, TimeSpan life) => Task.FromResult(PartLayout.Single(sha256, bytes, _signer.Put(sha256, bytes, life)));
+
+    public Task<PartsUpload> BeginAsync(string sha256, CancellationToken stop) => Task.FromResult(new PartsUpload(sha256, Guid.NewGuid().ToString("N")));
+
+    public Task<UploadTicket> SignPartsAsync(PartsUpload upload, IReadOnlyList<PartRange> parts, TimeSpan life) => Task.FromResult(new UploadTicket(
+        upload.Sha256, [.. parts.Select(p => new UploadPart(p.Number, p.Offset, p.Bytes, _signer.Part(upload, p, life), PartLayout.NoHeaders))], upload.Id));
+
+    /// <summary>Writes one part to its place in the file that becomes the blob.</summary>
+    /// <exception cref="WrongContentException">Fewer bytes came than announced.</exception>
+    public Task PutPartAsync(PartsUpload upload, PartRange part, Stream content, CancellationToken stop) => GuardAsync(async () =>
+    {
+        RequireMark();
+        Directory.CreateDirectory(Incoming);
+        await using var file = new FileStream(PartsPath(upload), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0, useAsync: true);
+        file.Position = part.Offset;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            long left = part.Bytes;
+            for (int n; left > 0 && (n = await content.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), stop)) > 0; left -= n)
+            {
+                await file.WriteAsync(buffer.AsMemory(0, n), stop);
+            }
+
+            return left == 0 ? true : throw new WrongContentException($"Part {part.Number} ended {left:N0} bytes early.");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    });
+
+    public Task FinishAsync(PartsUpload upload, IReadOnlyList<PartReceipt> parts, CancellationToken stop) => GuardAsync(async () =>
+    {
+        RequireMark();
+        string path = PathOf(upload.Sha256), temporary = PartsPath(upload);
+        if (!File.Exists(temporary))
+        {
+            throw new UnknownUploadException("The store has no parts of this upload.");
+        }
+
+        string actual;
+        await using (var file = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, BufferBytes, useAsync: true))
+        {
+            actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, stop));
+            file.Flush(flushToDisk: true);
+        }
+
+        if (actual != upload.Sha256)
+        {
+            File.Delete(temporary);
+            throw new WrongContentException($"The parts together have SHA-256 {actual}. Allowed: {upload.Sha256}.");
+        }
+
+        string folder = Path.GetDirectoryName(path)!;
+        Directory.CreateDirectory(folder);
+        File.Move(temporary, path, overwrite: true);
+        Folders.Sync(folder);
+        return true;
+    });
+
+    public Task AbandonAsync(PartsUpload upload, CancellationToken stop) => GuardAsync(() =>
+    {
+        RequireMark();
+        if (File.Exists(PartsPath(upload)))
+        {
+            File.Delete(PartsPath(upload));
+        }
+
+        return Task.FromResult(true);
+    });
 
     /// <summary>Whether a write failed because the disk or a quota is full.</summary>
     internal static bool IsFull(IOException e) => FullCodes.Contains(e.HResult);
@@ -167,6 +238,9 @@ public sealed class LocalObjectStore : IObjectStore
             throw new StoreAwayException($"The object store ({Name}) cannot be used: {e.Message}", e);
         }
     }
+
+    // The id comes back from outside, so it is read as what it is.
+    private string PartsPath(PartsUpload upload) => Path.Combine(Incoming, $"{upload.Sha256[..16]}-{Guid.ParseExact(upload.Id, "N"):N}.parts");
 
     private static async Task<string> WriteAsync(string path, Stream content, CancellationToken stop)
     {

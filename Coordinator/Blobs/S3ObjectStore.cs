@@ -4,21 +4,25 @@ using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Hearth.Protocol;
 
 namespace Hearth.Coordinator.Blobs;
 
 /// <summary>
-/// Blobs in one bucket, below a prefix where pools share it, each written with a single PUT, which S3 allows up to 5 GiB. S3 does not
-/// compare a blob with its name, so readers do, and a damaged one is reported and uploaded again.
+/// Blobs in one bucket, below a prefix where pools share it. S3 does not compare a blob with its name, so readers do, and a damaged one is
+/// reported and uploaded again.
 /// </summary>
 public sealed class S3ObjectStore : IObjectStore, IDisposable
 {
     private readonly AmazonS3Client _s3;
     private readonly S3Options _options;
+    private readonly long _mostAtOnce;
 
-    public S3ObjectStore(S3Options options)
+    /// <param name="options">Where, and as whom.</param>
+    /// <param name="mostAtOnce">Bytes of the longest blob that the coordinator itself writes with one PUT; S3 takes up to 5 GiB.</param>
+    public S3ObjectStore(S3Options options, long mostAtOnce = 1 << 30)
     {
-        _options = options;
+        (_options, _mostAtOnce) = (options, mostAtOnce);
         _s3 = new AmazonS3Client(new BasicAWSCredentials(options.AccessKey, options.SecretKey), new AmazonS3Config
         {
             ServiceURL = options.Endpoint.ToString(),
@@ -57,7 +61,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         }
 
         content.Position = 0;
-        await WriteAsync(BlobNames.Of(sha256), content, stop);
+        await (content.Length <= _mostAtOnce ? WriteAsync(BlobNames.Of(sha256), content, stop) : WritePartsAsync(sha256, content, stop));
     }
 
     public Task<Stream?> GetAsync(string sha256, CancellationToken stop) => GuardAsync<Stream?>(
@@ -72,7 +76,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         ListObjectsV2Response page;
         do
         {
-            page = await GuardAsync(() => _s3.ListObjectsV2Async(request, stop), () => throw new StoreAwayException($"There is no {Name}."), stop);
+            page = await GuardAsync(() => _s3.ListObjectsV2Async(request, stop), Nowhere<ListObjectsV2Response>, stop);
             foreach (var found in page.S3Objects ?? [])
             {
                 string sha256 = found.Key[(found.Key.LastIndexOf('/') + 1)..];
@@ -102,7 +106,61 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     }
 
     // The length cannot be part of the address here; a commit compares it with what the store says.
-    public Task<string> SignPutAsync(string sha256, long bytes, TimeSpan life) => _s3.GetPreSignedURLAsync(Request(sha256, HttpVerb.PUT, life));
+    public async Task<UploadTicket> SignPutAsync(string sha256, long bytes, TimeSpan life) => PartLayout.Single(sha256, bytes, await _s3.GetPreSignedURLAsync(Request(sha256, HttpVerb.PUT, life)));
+
+    public Task<PartsUpload> BeginAsync(string sha256, CancellationToken stop) => GuardAsync(
+        async () => new PartsUpload(
+            sha256, (await _s3.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest { BucketName = _options.Bucket, Key = Key(BlobNames.Of(sha256)) }, stop)).UploadId),
+        Nowhere<PartsUpload>,
+        stop);
+
+    public async Task<UploadTicket> SignPartsAsync(PartsUpload upload, IReadOnlyList<PartRange> parts, TimeSpan life)
+    {
+        var signed = new List<UploadPart>();
+        foreach (var part in parts)
+        {
+            var request = Request(upload.Sha256, HttpVerb.PUT, life);
+            (request.UploadId, request.PartNumber) = (upload.Id, part.Number);
+            signed.Add(new UploadPart(part.Number, part.Offset, part.Bytes, await _s3.GetPreSignedURLAsync(request), PartLayout.NoHeaders));
+        }
+
+        return new UploadTicket(upload.Sha256, signed, upload.Id);
+    }
+
+    public Task FinishAsync(PartsUpload upload, IReadOnlyList<PartReceipt> parts, CancellationToken stop) => GuardAsync<object?>(
+        async () =>
+        {
+            try
+            {
+                return await _s3.CompleteMultipartUploadAsync(
+                    new CompleteMultipartUploadRequest
+                    {
+                        BucketName = _options.Bucket,
+                        Key = Key(BlobNames.Of(upload.Sha256)),
+                        UploadId = upload.Id,
+                        PartETags = [.. parts.Select(p => new PartETag(p.Number, p.ETag))],
+                    },
+                    stop);
+            }
+            catch (AmazonS3Exception e) when (e.ErrorCode is "NoSuchUpload" or "InvalidPart" or "InvalidPartOrder")
+            {
+                throw new UnknownUploadException($"The store does not have all parts of this upload: {e.Message}", e);
+            }
+        },
+        () => throw new UnknownUploadException("The store has no such upload."),
+        stop);
+
+    public async Task AbandonAsync(PartsUpload upload, CancellationToken stop)
+    {
+        try
+        {
+            await _s3.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = _options.Bucket, Key = Key(BlobNames.Of(upload.Sha256)), UploadId = upload.Id }, stop);
+        }
+        catch (AmazonS3Exception e) when (e.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.NotImplemented or HttpStatusCode.MethodNotAllowed or HttpStatusCode.BadRequest)
+        {
+            // It is over already, or this store cannot be told; a rule of the bucket's clears such things away.
+        }
+    }
 
     public void Dispose() => _s3.Dispose();
 
@@ -113,8 +171,33 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
 
             // The SDK's chunk encoding is AWS's own; a store that does not know it would keep the chunk headers as content.
             new PutObjectRequest { BucketName = _options.Bucket, Key = Key(name), InputStream = content, AutoCloseStream = false, UseChunkEncoding = false }, stop),
-        () => throw new StoreAwayException($"There is no {Name}."),
+        Nowhere<object?>,
         stop);
+
+    private async Task WritePartsAsync(string sha256, Stream content, CancellationToken stop)
+    {
+        var upload = await BeginAsync(sha256, stop);
+        var receipts = new List<PartReceipt>();
+        foreach (var part in PartLayout.Of(content.Length, StoreSettings.DefaultPartBytes))
+        {
+            var request = new UploadPartRequest
+            {
+                BucketName = _options.Bucket,
+                Key = Key(BlobNames.Of(sha256)),
+                UploadId = upload.Id,
+                PartNumber = part.Number,
+                PartSize = part.Bytes,
+                InputStream = content,
+                UseChunkEncoding = false,
+            };
+            var answer = await GuardAsync(() => _s3.UploadPartAsync(request, stop), Nowhere<UploadPartResponse>, stop);
+            receipts.Add(new PartReceipt(part.Number, answer.ETag));
+        }
+
+        await FinishAsync(upload, receipts, stop);
+    }
+
+    private T Nowhere<T>() => throw new StoreAwayException($"There is no {Name}.");
 
     /// <summary>Tells a blob that is not there from a store that is not: a bucket that is gone answers 404 too, by another code.</summary>
     private async Task<T> GuardAsync<T>(Func<Task<T>> work, Func<T> missing, CancellationToken stop)

@@ -10,6 +10,7 @@ namespace Hearth.Coordinator.Blobs;
 public static class StoreApi
 {
     private const string Pattern = AddressSigner.Route + BlobNames.Prefix + "{folder:length(2)}/{sha256:length(64)}";
+    private const string PartPattern = AddressSigner.Route + AddressSigner.PartsPrefix + "{sha256:length(64)}/{upload:guid}/{number:int}";
 
     /// <summary>Nothing is mapped where another store serves its own addresses.</summary>
     public static void MapStore(this WebApplication app)
@@ -39,7 +40,12 @@ public static class StoreApi
         }).ExcludeFromDescription();
         app.MapPut(Pattern, async (string sha256, long? expires, long? bytes, string? signature, HttpRequest request, CancellationToken stop) =>
             Refusal(signer, "PUT", sha256, bytes?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", expires, signature)
-                ?? await PutAsync(store, sha256, bytes!.Value, request, stop)).ExcludeFromDescription();
+                ?? await PutAsync(bytes!.Value, request, () => store.PutAsync(sha256, request.Body, stop))).ExcludeFromDescription();
+        app.MapPut(PartPattern, async (string sha256, Guid upload, int number, long? offset, long? bytes, long? expires, string? signature, HttpRequest request, CancellationToken stop) =>
+        {
+            var (whole, part) = (new PartsUpload(sha256, upload.ToString("N")), new PartRange(number, offset ?? -1, bytes ?? -1));
+            return Refusal(signer, "PART", sha256, AddressSigner.Detail(whole, part), expires, signature) ?? await PutAsync(part.Bytes, request, () => store.PutPartAsync(whole, part, request.Body, stop));
+        }).ExcludeFromDescription();
     }
 
     private static IResult? Refusal(AddressSigner signer, string method, string sha256, string detail, long? expires, string? signature) =>
@@ -47,7 +53,7 @@ public static class StoreApi
             ? Problems.Forbidden(why)
             : null;
 
-    private static async Task<IResult> PutAsync(LocalObjectStore store, string sha256, long bytes, HttpRequest request, CancellationToken stop)
+    private static async Task<IResult> PutAsync(long bytes, HttpRequest request, Func<Task> put)
     {
         if (request.ContentLength != bytes)
         {
@@ -58,7 +64,7 @@ public static class StoreApi
         request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = bytes;
         try
         {
-            await store.PutAsync(sha256, request.Body, stop);
+            await put();
             return TypedResults.NoContent();
         }
         catch (WrongContentException e)

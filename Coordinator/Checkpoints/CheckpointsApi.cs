@@ -31,6 +31,8 @@ public static class CheckpointsApi
             await store.DiscardAsync(id, checkpoint, stop) ? Results.NoContent() : NotFound(checkpoint)).RequireAuthorization(Policies.Submit).Produces(StatusCodes.Status204NoContent)
             .WithSummary("Gives up a checkpoint that is missing, damaged or quarantined; the run goes on without it.");
         worker.MapPost("/uploads", UploadsAsync).Produces<UploadsResponse>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Where to put blobs; those that are stored already get no address.");
+        worker.MapPost("/uploads/finish", FinishAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status409Conflict)
+            .WithSummary("Makes a blob of the parts that have arrived.");
         worker.MapPost("/checkpoints", CommitAsync).Produces<CheckpointCommitted>().ProducesProblem(StatusCodes.Status409Conflict).WithSummary("Makes a checkpoint exist.");
         worker.MapPost("/checkpoints/failed", async (CheckpointProblem problem, ClaimsPrincipal caller, CheckpointFaults faults, CancellationToken stop) =>
             Answer(await faults.FailedAsync(problem, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
@@ -54,8 +56,33 @@ public static class CheckpointsApi
         }
 
         return await blobs.AnnounceAsync(request.Lease, caller.WorkerId(), request.Files, stop)
-            ? Results.Ok(new UploadsResponse(await blobs.TicketsAsync(request.Files, stop)))
+            ? Results.Ok(new UploadsResponse(await blobs.TicketsAsync(request.Lease.AttemptId, request.Files, stop)))
             : Problems.Fenced();
+    }
+
+    private static async Task<IResult> FinishAsync(UploadFinish finish, ClaimsPrincipal caller, BlobLedger blobs, BlobUploads uploads, CancellationToken stop)
+    {
+        if (!BlobNames.IsSha256(finish.Sha256 ?? ""))
+        {
+            return Problems.Field("sha256", finish.Sha256 ?? "", "64 lower-case hex digits");
+        }
+
+        if (finish.Parts is not { Count: > 0 and <= PartLayout.MostParts })
+        {
+            return Problems.Field("parts", $"{finish.Parts?.Count ?? 0} parts", $"1 to {PartLayout.MostParts} parts");
+        }
+
+        if (!await blobs.IsLiveAsync(finish.Lease, caller.WorkerId(), stop))
+        {
+            return Problems.Fenced();
+        }
+
+        return await uploads.FinishAsync(finish, stop) switch
+        {
+            UploadEnd.Done => Results.NoContent(),
+            UploadEnd.Wrong => Problems.Field("parts", "other content than announced", $"parts that have SHA-256 {finish.Sha256} together"),
+            _ => Problems.NotFound("There is no such upload any more. Ask for a new ticket, and send all parts again."),
+        };
     }
 
     private static async Task<IResult> CommitAsync(CheckpointCommit commit, ClaimsPrincipal caller, CheckpointStore store, CancellationToken stop)

@@ -113,9 +113,6 @@ public sealed record Assignment
     public IReadOnlyList<BlobRef>? Checkpoint { get; init; }
 }
 
-/// <summary>A file in the object store with a signed address to read it.</summary>
-public sealed record BlobRef(string Name, string Sha256, long Bytes, string Url);
-
 /// <summary>POST /api/worker/metrics. Idempotent by (attempt, sequence).</summary>
 public sealed record MetricsRequest(Lease Lease, long Sequence, IReadOnlyList<MetricChunk> Chunks, IReadOnlyList<SampleRecord> Samples);
 
@@ -128,14 +125,6 @@ public sealed record SampleRecord(long Step, string Prompt, string Text);
 public sealed record LogsRequest(Lease Lease, long Sequence, IReadOnlyList<LogLine> Lines);
 
 public sealed record LogLine(DateTimeOffset At, LogLevel Level, string Text);
-
-/// <summary>POST /api/worker/uploads: asks where to put blobs; those already stored come back without an address.</summary>
-public sealed record UploadsRequest(Lease Lease, IReadOnlyList<FileRef> Files);
-
-public sealed record UploadsResponse(IReadOnlyList<UploadTicket> Tickets);
-
-/// <param name="Url">Signed PUT address; null when the store has the blob.</param>
-public sealed record UploadTicket(string Sha256, string? Url);
 
 /// <summary>POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored.</summary>
 public sealed record CheckpointCommit(Lease Lease, CheckpointManifest Manifest, double PauseSeconds, double WriteSeconds);

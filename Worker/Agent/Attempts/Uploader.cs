@@ -14,6 +14,7 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
 {
     private const string ManifestName = "manifest.json";
     private readonly Channel<object> _queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly BlobSender _sender = new(services.Blobs.Store);
     private IReadOnlyList<FileRef> _cached = [];
     private int _newest;
     private int _stored;
@@ -150,10 +151,30 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
     {
         var distinct = files.DistinctBy(f => f.Sha256).ToList();
         var answer = await services.Client.PostAsync<UploadsResponse>("api/worker/uploads", new UploadsRequest(lease, distinct), cancel);
-        foreach (var ticket in answer.Tickets.Where(t => t.Url is not null))
+        foreach (var ticket in answer.Tickets.Where(t => t.Parts.Count > 0))
         {
             var file = distinct.First(f => string.Equals(f.Sha256, ticket.Sha256, StringComparison.OrdinalIgnoreCase));
-            await services.Blobs.PutAsync(ticket.Url!, Path.Combine([folder, .. file.Name.Split('/')]), cancel);
+            var receipts = await _sender.SendAsync(ticket, Path.Combine([folder, .. file.Name.Split('/')]), cancel);
+            if (ticket.UploadId is { } upload)
+            {
+                await FinishAsync(ticket, new UploadFinish(lease, ticket.Sha256, upload, receipts), file.Bytes, cancel);
+            }
+        }
+    }
+
+    private async Task FinishAsync(UploadTicket ticket, UploadFinish finish, long bytes, CancellationToken cancel)
+    {
+        try
+        {
+            // The coordinator may read the whole blob before it answers.
+            await services.Client.PostAsync("api/worker/uploads/finish", finish, TimeSpan.FromSeconds(30 + (bytes / 5e7)), cancel);
+            _sender.Forget(ticket);
+        }
+        catch (CoordinatorException e) when (e.Status is HttpStatusCode.NotFound or HttpStatusCode.UnprocessableEntity)
+        {
+            // Begun anew, but not for ever: it counts as an answer.
+            _sender.Forget(ticket);
+            throw new TransferException(HttpStatusCode.BadGateway, e.Message, e);
         }
     }
 
@@ -186,12 +207,12 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
     }
 
     /// <summary>
-    /// A network that is away is waited for as long as it takes, unless something newer waits behind; an answer that says no is
-    /// asked again a few times only.
+    /// A network or a store that is away is waited for as long as it takes, unless something newer waits behind; an answer that says no is
+    /// asked again a few times only, counted anew with every part that arrives.
     /// </summary>
     private async Task<T> RetryAsync<T>(Func<Task<T>> work, Func<bool> superseded, CancellationToken cancel)
     {
-        for (int failures = 0, answers = 0; ;)
+        for (int failures = 0, answers = 0, arrived = _sender.Arrived; ;)
         {
             try
             {
@@ -199,7 +220,13 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
             }
             catch (TransferException e) when (e is not CoordinatorException { IsFenced: true } && (e.IsTransient || IsRefusal(e)))
             {
-                answers += e.Status is null ? 0 : 1;
+                (failures, answers, arrived) = _sender.Arrived > arrived ? (0, 0, _sender.Arrived) : (failures, answers, arrived);
+                answers += e.IsOutage ? 0 : 1;
+                if (failures == 0 && e is not CoordinatorException)
+                {
+                    tell(LogLevel.Warning, $"{e.Message}; trying again");
+                }
+
                 if (answers >= services.Timings.UploadTries || (failures >= 3 && superseded()))
                 {
                     throw;

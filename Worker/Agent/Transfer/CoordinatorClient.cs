@@ -38,6 +38,10 @@ public sealed class CoordinatorClient : IDisposable
     public Task PostAsync(string path, object body, CancellationToken cancel) =>
         PostAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), cancel);
 
+    /// <summary>As the others, for what takes the coordinator a while.</summary>
+    public async Task PostAsync(string path, object body, TimeSpan timeout, CancellationToken cancel) =>
+        await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), timeout, cancel);
+
     public void Dispose() => _http.Dispose();
 
     /// <summary>Connections are renewed, so that a changed address of the coordinator is noticed.</summary>

@@ -7,6 +7,9 @@ public class TransferException(HttpStatusCode? status, string message, Exception
 {
     public HttpStatusCode? Status { get; } = status;
 
+    /// <summary>Nobody there who could say no: it is waited for as long as it takes.</summary>
+    public bool IsOutage => Status is null or HttpStatusCode.ServiceUnavailable;
+
     /// <summary>No answer, or one that another try may change.</summary>
     public bool IsTransient => Status is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)Status >= 500;
 }

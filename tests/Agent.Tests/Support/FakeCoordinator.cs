@@ -203,7 +203,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         _app.MapPost("/api/worker/metrics", (MetricsRequest r) => Write(r.Lease, a => a.Metrics.Add(r.Sequence, r)));
         _app.MapPost("/api/worker/logs", (LogsRequest r) => Write(r.Lease, a => a.Logs.Add(r.Sequence, r)));
         _app.MapPost("/api/worker/uploads", (UploadsRequest r) => Write(
-            r.Lease, _ => null, () => new UploadsResponse([.. r.Files.Select(f => new UploadTicket(f.Sha256, _blobs.ContainsKey(f.Sha256) ? null : $"/blobs/{f.Sha256}?sig=put"))])));
+            r.Lease, _ => null, () => new UploadsResponse([.. r.Files.Select(f => new UploadTicket(f.Sha256, _blobs.ContainsKey(f.Sha256) ? [] : [new UploadPart(1, 0, f.Bytes, $"/blobs/{f.Sha256}?sig=put", new Dictionary<string, string>())]))])));
         _app.MapPost("/api/worker/checkpoints", (CheckpointCommit r) => Write(r.Lease, a => Commit(a, r), () => new CheckpointCommitted(Guid.NewGuid(), [])));
         _app.MapPost("/api/worker/checkpoints/failed", (CheckpointProblem r) => Write(r.Lease, a => a.Failed.Add(r)));
         _app.MapPost("/api/worker/checkpoints/unreadable", (CheckpointProblem r) => Write(r.Lease, a => a.Unreadable.Add(r)));

@@ -120,7 +120,7 @@ public sealed class DatasetRouteTests(DataService data) : IClassFixture<DataServ
     private (DatasetStore Datasets, PreparedStore Prepared) Stores()
     {
         var objects = new LocalObjectStore(Path.Combine(data.DataPath, "store"), data.Signer());
-        var blobs = new BlobLedger(data.Database, objects);
+        var blobs = new BlobLedger(data.Database, objects, new BlobUploads(data.Database, objects, new StoreSettings()));
         var datasets = new DatasetStore(data.Database, blobs, new CoordinatorOptions { Database = "", DataPath = data.DataPath });
         return (datasets, new PreparedStore(data.Database, objects, blobs, datasets));
     }

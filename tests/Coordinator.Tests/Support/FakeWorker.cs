@@ -151,7 +151,7 @@ public sealed class FakeWorker : IAsyncDisposable
         byte[] bytes = Encoding.UTF8.GetBytes(content);
         var file = new FileRef("model.safetensors", Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length);
         using var tickets = await PostAsync("/api/worker/uploads", new UploadsRequest(lease, [file]));
-        using var put = await _http.PutAsync(new Uri((await tickets.Content.ReadFromJsonAsync<UploadsResponse>(Json.Wire))!.Tickets[0].Url!, UriKind.RelativeOrAbsolute), new ByteArrayContent(bytes));
+        using var put = await _http.PutAsync(new Uri((await tickets.Content.ReadFromJsonAsync<UploadsResponse>(Json.Wire))!.Tickets[0].Parts[0].Url, UriKind.RelativeOrAbsolute), new ByteArrayContent(bytes));
         put.EnsureSuccessStatusCode();
         var manifest = new CheckpointManifest { Step = step, Tokens = step, Trace = $"{step:x16}", TokenizerSha256 = new string('0', 64), Files = [file] };
         using var commit = await PostAsync("/api/worker/checkpoints", new CheckpointCommit(lease, manifest, 0, 0));

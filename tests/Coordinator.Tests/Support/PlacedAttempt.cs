@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Hearth.Protocol;
 using Npgsql;
+using Xunit;
 
 namespace Hearth.Tests.Support;
 
@@ -100,18 +101,30 @@ public sealed class PlacedAttempt : IDisposable
     public async Task<int> UploadAsync(params (string Name, string Content)[] files)
     {
         var answer = await PostAsync<UploadsResponse>("uploads", new UploadsRequest(Lease, [.. files.Select(f => File(f.Name, f.Content))]));
-        var wanted = answer.Tickets.Where(t => t.Url is not null).ToDictionary(t => t.Sha256, t => t.Url!);
+        var wanted = answer.Tickets.Where(t => t.Parts.Count > 0).ToDictionary(t => t.Sha256, t => Assert.Single(t.Parts));
         using var http = _service.Client(null);
         foreach (var (name, content) in files.DistinctBy(f => f.Content))
         {
-            if (wanted.TryGetValue(File(name, content).Sha256, out string? url))
+            if (wanted.TryGetValue(File(name, content).Sha256, out var part))
             {
-                using var put = await http.PutAsync(new Uri(url, UriKind.RelativeOrAbsolute), new ByteArrayContent(Encoding.UTF8.GetBytes(content)));
+                using var put = await http.SendAsync(Put(part, Encoding.UTF8.GetBytes(content)));
                 put.EnsureSuccessStatusCode();
             }
         }
 
         return wanted.Count;
+    }
+
+    /// <summary>The request that a ticket's part asks for.</summary>
+    public static HttpRequestMessage Put(UploadPart part, byte[] content)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Put, new Uri(part.Url, UriKind.RelativeOrAbsolute)) { Content = new ByteArrayContent(content) };
+        foreach (var (name, value) in part.Headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        return request;
     }
 
     public CheckpointCommit Commit(long step, params (string Name, string Content)[] files) => new(
