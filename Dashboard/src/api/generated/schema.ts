@@ -1676,6 +1676,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/worker/uploads/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a blob of the parts that have arrived. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["UploadFinish"];
+                };
+            };
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not Found */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/worker/checkpoints": {
         parameters: {
             query?: never;
@@ -2131,7 +2187,7 @@ export interface components {
              */
             bytes?: number;
         };
-        /** @description A file in the object store with a signed address to read it. */
+        /** @description A file in the object store with a signed address to read it; it answers ranges. */
         BlobRef: {
             name: string;
             sha256: string;
@@ -2870,6 +2926,15 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        PartReceipt: {
+            /**
+             * Format: int32
+             * @description Which part.
+             */
+            number: number;
+            /** @description As the store answered it; null where it answers none. */
+            e_tag?: null | string;
+        };
         PlacementSpec: {
             priority?: components["schemas"]["RunPriority"];
             /** @description `any`, `gpu`, `cpu`, or names of devices such as `studio/0`, comma separated. */
@@ -3236,12 +3301,51 @@ export interface components {
             /** Format: int64 */
             seed?: number;
         };
-        UploadTicket: {
+        /** @description POST /api/worker/uploads/finish: makes a blob of the parts that have arrived. 404: the upload is over, ask for a new ticket. */
+        UploadFinish: {
+            lease: components["schemas"]["Lease"];
             sha256: string;
-            /** @description Signed PUT address; null when the store has the blob. */
-            url?: null | string;
+            upload_id: string;
+            /** @description All of them, in order. */
+            parts: components["schemas"]["PartReceipt"][];
         };
-        /** @description POST /api/worker/uploads: asks where to put blobs; those already stored come back without an address. */
+        /** @description A PUT of some of a blob's bytes. */
+        UploadPart: {
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description Of the first byte in the blob.
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            bytes: number;
+            /** @description Signed; relative ones are the coordinator's own. */
+            url: string;
+            /** @description To be sent as they are. */
+            headers: {
+                [key: string]: string;
+            };
+        };
+        /** @description How one blob is sent to the store. */
+        UploadTicket: {
+            /** @description Which blob. */
+            sha256: string;
+            /** @description In order and without a gap; none = the store has the blob. */
+            parts: components["schemas"]["UploadPart"][];
+            /**
+             * @description Null when the one part is the whole and nothing need be finished. Else the parts belong to this upload until UploadFinish; a ticket that is
+             *     asked for again names the same one, and parts that have arrived need not be sent again.
+             */
+            upload_id?: null | string;
+        };
+        /** @description POST /api/worker/uploads: asks where to put blobs; those already stored come back without parts. */
         UploadsRequest: {
             lease: components["schemas"]["Lease"];
             files: components["schemas"]["FileRef"][];
