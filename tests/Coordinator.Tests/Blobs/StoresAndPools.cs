@@ -87,6 +87,7 @@ public sealed class StoresAndPools(PostgresServer postgres) : IDisposable
 
         // The store falls off; the attempt is lost, the next one finds nothing there and says so.
         Directory.Move(store, away);
+        await Eventually.TrueAsync(() => Task.FromResult(service.Output.Any(l => l.Contains("is its disk mounted?", StringComparison.Ordinal))), "the coordinator sees that the store is gone");
         worker.End(first, AttemptState.Failed, 20, FailureCodes.CorruptCheckpoint, "model.safetensors: the store no longer has it.");
         var waiting = await Eventually.GetAsync(
             () => service.DetailAsync(run.Id), d => d.Summary is { State: RunState.Queued, Reason: { } why } && why.Contains("is its disk mounted?", StringComparison.Ordinal), "the run waits for the store");
