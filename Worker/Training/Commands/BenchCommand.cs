@@ -15,7 +15,7 @@ internal static class BenchCommand
 {
     public static int Run(ReadOnlySpan<string> args)
     {
-        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer", "--master", "--recompute"], []);
+        var arguments = Arguments.Parse(args, ["--family", "--size", "--steps", "--threads", "--rows", "--seq-len", "--device", "--precision", "--peak-tflops", "--optimizer", "--master", "--recompute"], ["--inexact"]);
         if (arguments.Words is not (["step"] or ["ops"] or ["memory"]))
         {
             throw new BadInputException($"bench {string.Join(' ', arguments.Words)} is unknown. Allowed: step, ops, memory.");
@@ -47,11 +47,12 @@ internal static class BenchCommand
         var how = new OptimizerSpec { Name = arguments.Text("--optimizer") ?? OptimizerKinds.AdamW, Lr = 1e-4 };
         string master = Master(arguments.Text("--master") ?? "fp32", plan, how);
         string precision = arguments.Text("--precision") ?? "fp32", recompute = Recompute(arguments.Text("--recompute") ?? "none");
+        bool exact = !arguments.Has("--inexact");
         var on = device(arguments.Text("--device") ?? "cpu");
         if (on.index >= 0)
         {
-            // As every run on CUDA has it.
-            Determinism.Set(strict: true);
+            // As every run on CUDA has it that does not ask for any algorithm.
+            Determinism.Set(strict: exact);
         }
 
         var run = new BenchRun(plan, how, rows, length, steps, on, Compute(precision), recompute == "block");
@@ -75,6 +76,7 @@ internal static class BenchCommand
                 device = run.Device.ToString(),
                 precision,
                 master,
+                exact,
                 threads = torch.get_num_threads(),
                 seconds_per_step = step,
                 tokens_per_second = rows * length / step,

@@ -52,7 +52,7 @@ internal static class Help
           artifact bpb --checkpoint DIR --text FILE [--stride N] [--weights average|raw]
                                          the 16 MB file of a Hybrid checkpoint, and bits per byte
           bench step [--family F] [--size S] [--optimizer {{string.Join('|', OptimizerKinds.Names)}}] [--master fp32|none] [--precision fp32|bf16]
-                     [--recompute none|block] [--rows N] [--seq-len N] [--steps N] [--device D] [--threads N] [--peak-tflops X]
+                     [--recompute none|block] [--inexact] [--rows N] [--seq-len N] [--steps N] [--device D] [--threads N] [--peak-tflops X]
 
         run reads {"command":"stop"}, {"command":"checkpoint"} and {"command":"sample","prompt":"…"} on standard input.
         The end of standard input, SIGTERM and SIGINT mean stop; a second signal ends it at once.
