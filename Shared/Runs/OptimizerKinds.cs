@@ -18,6 +18,9 @@ public sealed record OptimizerKind(string Name, Func<ParameterShape, long> Momen
     /// <summary>Whether the moments of a parameter are 8-bit codes.</summary>
     public Func<ParameterShape, OptimizerSpec, bool> Codes { get; init; } = (_, _) => false;
 
+    /// <summary>Bytes that a step works in beside the state, of a model with so many elements in whole matrices.</summary>
+    public Func<long, long> StepBytes { get; init; } = _ => 0;
+
     /// <summary>Bytes of state for one parameter.</summary>
     /// <param name="parameter">Which.</param>
     /// <param name="optimizer">The run's; of this kind.</param>
@@ -33,13 +36,19 @@ public static class OptimizerKinds
     public const string AdamW8Bit = "adamw8bit";
     public const string Muon = "muon";
 
+    /// <summary>Most elements of matrices that Muon turns at a time; a larger matrix is turned alone.</summary>
+    public const long MuonBatchElements = 1 << 24;
+
+    // The direction and its stack in fp32, iterate, product and their sum in the products' type, two Gram matrices, and the result in fp32.
+    private const long MuonBytes = 24;
+
     public static IReadOnlyList<OptimizerKind> All { get; } =
     [
         new(AdamW, p => 2 * p.Elements),
         new(AdamW8Bit, p => 2 * p.Elements) { Codes = EightBitMoments.Hold, WithoutMasters = ["bf16"] },
 
         // One momentum for matrices, two moments of Adam for the rest.
-        new(Muon, p => (2 * p.Elements) - p.MatrixElements),
+        new(Muon, p => (2 * p.Elements) - p.MatrixElements) { StepBytes = matrices => MuonBytes * Math.Min(matrices, MuonBatchElements) },
     ];
 
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(k => k.Name)];

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Hearth.Kernels.Cuda;
 using static TorchSharp.torch;
 
@@ -11,6 +12,9 @@ public sealed class CudaGraph : IDisposable
 {
     // What the driver takes when a recording is made ready to run, with room to spare: being refused there would end the process.
     private const long LeastFree = 128L << 20;
+
+    // One stream of a device takes all its recordings: libtorch keeps workspaces of the products (65 MB) for each stream that a product ran on.
+    private static readonly ConcurrentDictionary<int, nint> s_streams = new();
 
     private readonly int _device;
     private nint _graph;
@@ -33,7 +37,7 @@ public sealed class CudaGraph : IDisposable
 
         // The recording keeps memory of its own: what plain launches left in the allocator would lie idle beside it.
         CudaAllocator.EmptyCache();
-        nint before = TorchStreams.Current(_device), stream = TorchStreams.FromPool(_device);
+        nint before = TorchStreams.Current(_device), stream = s_streams.GetOrAdd(_device, TorchStreams.FromPool);
         if (stream == before || stream == 0 || CudaDriver.Capturing(stream) != CaptureStatus.None)
         {
             throw new KernelException("no stream is free to be recorded");

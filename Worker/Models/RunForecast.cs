@@ -14,20 +14,20 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
 {
     private const double UsableShare = 0.92;
 
-    private readonly Lazy<IReadOnlyList<(int Rows, long Bytes)>> _needs = new(() => [.. Candidates(spec).Select(rows => (rows, Bytes(plan, spec, rows)))]);
-    private readonly Lazy<long> _oneRow = new(() => Bytes(plan, spec, 1));
+    private readonly Needs _onCard = new(plan, spec, DeviceKind.Cuda), _onCpu = new(plan, spec, DeviceKind.Cpu);
     private readonly Lazy<RunForecast?> _recomputing = new(() => spec.Train.Recompute == "none" ? new RunForecast(plan, spec.Recomputing()) : null);
 
     /// <summary>The largest micro-batch that divides the batch and fits a device of so many bytes, or why none does.</summary>
     public FitResult On(long deviceBytes, DeviceKind kind)
     {
+        var needs = kind is DeviceKind.Cpu ? _onCpu : _onCard;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
         {
-            return new FitResult(false, 0, 0, _oneRow.Value, "fp64 runs on a CPU only.");
+            return new FitResult(false, 0, 0, needs.OneRow, "fp64 runs on a CPU only.");
         }
 
         long usable = (long)(deviceBytes * UsableShare);
-        foreach (var (rows, bytes) in _needs.Value)
+        foreach (var (rows, bytes) in needs.ByRows)
         {
             if (bytes <= usable)
             {
@@ -37,13 +37,11 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
 
         // The last candidate has the fewest rows.
         int least = Math.Max(1, spec.Train.MicroBatch);
-        long needed = Math.Max(_oneRow.Value, _needs.Value[^1].Bytes);
+        long needed = Math.Max(needs.OneRow, needs.ByRows[^1].Bytes);
         string reason = $"Needs {Gigabytes(needed)} GB even at {Rows(least)} at a time; the device has {Gigabytes(deviceBytes)} GB.";
         string remedy = _recomputing.Value?.On(deviceBytes, kind) is { Fits: true } other ? $"Fits with train.recompute: block, {Rows(other.MicroBatch)} at a time." : "";
         return new FitResult(false, 0, 0, needed, $"{reason} {remedy}".TrimEnd()) { Remedy = remedy };
     }
-
-    private static long Bytes(ModelPlan plan, RunSpec spec, int rows) => MemoryForecast.Of(plan, spec, rows).Total;
 
     private static IEnumerable<int> Candidates(RunSpec spec) => spec.Train.MicroBatch > 0 ? [spec.Train.MicroBatch] : Divisors(spec.Train.BatchTokens / spec.Data.SeqLen);
 
@@ -72,4 +70,17 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
     private static string Rows(int count) => count == 1 ? "one row" : $"{count} rows";
 
     private static string Gigabytes(long bytes) => (bytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture);
+
+    private sealed class Needs(ModelPlan plan, RunSpec spec, DeviceKind device)
+    {
+        private readonly Lazy<IReadOnlyList<(int Rows, long Bytes)>> _byRows = new(() => [.. Candidates(spec).Select(rows => (rows, Bytes(plan, spec, rows, device)))]);
+        private readonly Lazy<long> _oneRow = new(() => Bytes(plan, spec, 1, device));
+
+        /// <summary>Largest number of rows first.</summary>
+        public IReadOnlyList<(int Rows, long Bytes)> ByRows => _byRows.Value;
+
+        public long OneRow => _oneRow.Value;
+
+        private static long Bytes(ModelPlan plan, RunSpec spec, int rows, DeviceKind device) => MemoryForecast.Of(plan, spec, rows, device).Total;
+    }
 }

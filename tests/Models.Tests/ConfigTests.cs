@@ -181,7 +181,7 @@ public sealed class ConfigTests
         var plan = Small.Plan(size: "350m");
         var one = MemoryForecast.Of(plan, 1, 2048, "fp32");
 
-        Assert.Equal(one.Weights + one.Gradients + one.Optimizer + one.Activations + one.Logits + one.Overhead, one.Total);
+        Assert.Equal(one.Weights + one.Gradients + one.Optimizer + one.Activations + one.Logits + one.Work + one.Overhead, one.Total);
         Assert.Equal(plan.Parameters * 16, one.Weights + one.Gradients + one.Optimizer);
         Assert.True(MemoryForecast.Of(plan, 2, 2048, "fp32").Total > one.Total);
         Assert.True(MemoryForecast.Of(plan, 1, 2048, "fp64").Total > one.Total);

@@ -27,7 +27,7 @@ public sealed class HybridPlan : ModelPlan
         Enumerable.Range(0, Shape.NLayer).Sum(i => LayerMultiplyAdds(i, seqLen))
         + ((double)Shape.DModel * Shape.BigramDim) + ((double)Shape.KvDim * Shape.VeDim) + ((double)Shape.VocabSize * Shape.DModel);
 
-    public override double NarrowActivationBytes => 2.55;
+    public override ActivationBytes ActivationBytes => new(2.8, 5.57, 3.31, 5.74);
 
     public override ActivationCosts Activations(int seqLen) => new(
         [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i))],

@@ -26,7 +26,7 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
         return (config.NumLayers * (router + convolutions + attention + mixers + (2 * d * seqLen))) + (d * config.VocabSize);
     }
 
-    public override double NarrowActivationBytes => 2.42;
+    public override ActivationBytes ActivationBytes => new(2.42, 3.52, 2.95, 3.63);
 
     public override ActivationCosts Activations(int seqLen)
     {

@@ -25,10 +25,10 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         return matrices - idle + refinement + (pairs * seqLen) + euler + LogitsPerTokenWeights;
     }
 
-    public override double NarrowActivationBytes => 1.45;
+    public override ActivationBytes ActivationBytes => new(1.45, 2.38, 1.81, 2.69);
 
     // Thousands of small tensors a layer, of the rings, leave more of the allocator's blocks in pieces.
-    public override long WorkBytes => 1600L << 20;
+    public override long WorkBytes(string precision) => 1600L << 20;
 
     public override ActivationCosts Activations(int seqLen)
     {

@@ -20,7 +20,7 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);
 
-    public override double NarrowActivationBytes => 1.52;
+    public override ActivationBytes ActivationBytes => new(1.52, 2.45, 2.73, 3.0);
 
     public override ActivationCosts Activations(int seqLen) => _decoder.Activations(seqLen);
 

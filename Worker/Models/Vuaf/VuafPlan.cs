@@ -23,7 +23,10 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
     public override double MultiplyAdds(int seqLen) =>
         config.LoopSteps * (_layers.Sum(l => l.MultiplyAdds(seqLen)) + ((double)config.VocabSize * config.DModel) + config.DModel);
 
-    public override double NarrowActivationBytes => 3.1;
+    public override ActivationBytes ActivationBytes => new(3.1, 3.1, 3.83, 3.95);
+
+    /// <summary>In fp32 the allocator holds blocks of many sizes that it cannot join.</summary>
+    public override long WorkBytes(string precision) => (precision == "bf16" ? 350L : 1000) << 20;
 
     public override ActivationCosts Activations(int seqLen) => new(
         [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations(seqLen))],

@@ -55,36 +55,50 @@ public sealed class MuonAdam(LanguageModel model, OptimizerSpec spec)
 internal sealed class MuonRule(IReadOnlyList<Slice> slices, OptimizerSpec spec, ScalarType compute) : UpdateRule
 {
     private readonly Slot[] _slots = [.. Name(slices)];
+    private Slot[][]? _batches;
 
     public override IReadOnlyList<(string Name, Tensor Value)> State => [.. _slots.Select(s => (s.Name, s.Momentum))];
+
+    // Matrices that are turned together: of one shape, or its transpose, and no more than the forecast counts.
+    private Slot[][] Batches => _batches ??=
+    [
+        .. _slots.GroupBy(s => (s.Shorter, s.Longer))
+            .SelectMany(shape => shape.Chunk((int)Math.Max(1, OptimizerKinds.MuonBatchElements / (shape.Key.Shorter * shape.Key.Longer)))),
+    ];
 
     public override void Step(UpdateStep step)
     {
         double momentum = Schedules.Momentum(spec, step.Step - 1);
-        var updates = new List<(Slice Slice, Tensor Update_RC)>();
-        foreach (var slot in _slots)
-        {
-            if (slot.Slice.Grad is { } grad)
-            {
-                slot.Momentum.mul_(momentum).add_(grad, step.Scale);
-                updates.Add((slot.Slice, (grad * step.Scale).add_(slot.Momentum, momentum)));
-            }
-        }
-
-        foreach (var group in updates.GroupBy(u => (Math.Min(u.Update_RC.size(0), u.Update_RC.size(1)), Math.Max(u.Update_RC.size(0), u.Update_RC.size(1)))))
+        foreach (var batch in Batches)
         {
             using var scope = NewDisposeScope();
-            var members = group.ToArray();
-            var turned_NRC = NewtonSchulz.Orthogonalize(stack([.. members.Select(m => Wide(m.Update_RC))]), spec.MuonIterations, compute);
-            for (int i = 0; i < members.Length; i++)
-            {
-                var slice = members[i].Slice;
-                long rows = slice.Weight.size(0), columns = slice.Weight.size(1);
-                double rate = slice.Rate * step.Factor;
-                var turned = turned_NRC.select(0, i);
-                slice.Weight.mul_(1 - (rate * slice.Decay)).add_(rows > columns ? turned.transpose(0, 1) : turned, -rate * Math.Sqrt(Math.Max(1, (double)rows / columns)));
-            }
+            Turn([.. batch.Where(s => s.Slice.Grad is not null)], momentum, step);
         }
+    }
+
+    private void Turn(Slot[] batch, double momentum, UpdateStep step)
+    {
+        if (batch.Length == 0)
+        {
+            return;
+        }
+
+        var turned_NRC = NewtonSchulz.Orthogonalize(stack([.. batch.Select(s => Wide(Direction(s, momentum, step)))]), spec.MuonIterations, compute);
+        for (int i = 0; i < batch.Length; i++)
+        {
+            var slice = batch[i].Slice;
+            long rows = slice.Weight.size(0), columns = slice.Weight.size(1);
+            double rate = slice.Rate * step.Factor;
+            var turned = turned_NRC.select(0, i);
+            slice.Weight.mul_(1 - (rate * slice.Decay)).add_(rows > columns ? turned.transpose(0, 1) : turned, -rate * Math.Sqrt(Math.Max(1, (double)rows / columns)));
+        }
+    }
+
+    private static Tensor Direction(Slot slot, double momentum, UpdateStep step)
+    {
+        var grad = slot.Slice.Grad!;
+        slot.Momentum.mul_(momentum).add_(grad, step.Scale);
+        return (grad * step.Scale).add_(slot.Momentum, momentum);
     }
 
     public override void Dispose()
@@ -110,5 +124,10 @@ internal sealed class MuonRule(IReadOnlyList<Slice> slices, OptimizerSpec spec, 
         }
     }
 
-    private sealed record Slot(string Name, Slice Slice, Tensor Momentum);
+    private sealed record Slot(string Name, Slice Slice, Tensor Momentum)
+    {
+        public long Shorter => Math.Min(Momentum.size(0), Momentum.size(1));
+
+        public long Longer => Math.Max(Momentum.size(0), Momentum.size(1));
+    }
 }

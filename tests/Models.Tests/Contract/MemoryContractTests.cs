@@ -1,5 +1,6 @@
-using Hearth.Models;
+using Hearth.Hardware;
 using Hearth.Kernels;
+using Hearth.Models;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -52,7 +53,7 @@ public sealed class MemoryContractTests : IDisposable
         {
             foreach (string recompute in (string[])["none", "block"])
             {
-                var forecast = MemoryForecast.Of(model.Plan, rows, length, "fp32", recompute: recompute);
+                var forecast = MemoryForecast.Of(model.Plan, rows, length, "fp32", recompute: recompute, device: DeviceKind.Cpu);
                 double measured = Peak(model, rows, length, recompute == "block");
                 double share = (forecast.Gradients + forecast.Activations + forecast.Logits) / measured;
 

@@ -1,0 +1,125 @@
+using Hearth.Hardware;
+using Hearth.Runs;
+
+namespace Hearth.Models;
+
+/// <summary>Values that one token keeps for the backward pass.</summary>
+/// <param name="Blocks">Inside each block that a <see cref="BlockTape"/> runs.</param>
+/// <param name="Between">What a block is given by the one before.</param>
+/// <param name="Outside">Before, beside and behind the blocks.</param>
+public sealed record ActivationCosts(IReadOnlyList<double> Blocks, double Between, double Outside)
+{
+    // Gradients on their way through the block at work, as a share of what it keeps (measured on every family's nano).
+    private const double Passing = 0.35;
+
+    public double Kept => Blocks.Sum() + Outside;
+
+    /// <summary>With recomputation: what crosses between blocks and one gradient of it, and the largest block at work.</summary>
+    public double Recomputed => (Blocks.Max() * (1 + Passing)) + ((Blocks.Count + 1) * Between) + Outside;
+}
+
+/// <summary>
+/// Bytes of one kept value: fewer than its type has where values share memory or are kept in a narrower type, more where what is at work beside them
+/// counts, as in the one block that a recomputing pass has at a time.
+/// </summary>
+/// <param name="Narrow">In a bf16 run.</param>
+/// <param name="NarrowRecomputed">In a bf16 run that recomputes, for each of <see cref="ActivationCosts.Recomputed"/>.</param>
+/// <param name="Wide">In an fp32 run.</param>
+/// <param name="WideRecomputed">In an fp32 run that recomputes.</param>
+public sealed record ActivationBytes(double Narrow, double NarrowRecomputed, double Wide, double WideRecomputed)
+{
+    private const double Fp32 = 4, Fp64 = 8;
+
+    /// <summary>Of a value in a run of this precision. A CPU runs the plain forms of what has kernels on a card, and keeps each value whole.</summary>
+    internal double Of(string precision, bool recomputes, DeviceKind device) => precision switch
+    {
+        "bf16" => recomputes ? NarrowRecomputed : Narrow,
+        "fp64" => Fp64,
+        _ when device is DeviceKind.Cpu => Fp32,
+        _ => recomputes ? WideRecomputed : Wide,
+    };
+}
+
+/// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
+/// <param name="Work">What an optimizer's step works in, and what a card's allocator holds beside tensors.</param>
+/// <param name="Overhead">Of the process on the device.</param>
+public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Work, long Overhead)
+{
+    private const long NarrowBytes = 2;
+    private const long RuntimeBytes = 300L << 20;
+
+    public long Total => Reserved + Overhead;
+
+    /// <summary>What a device's allocator is asked for.</summary>
+    public long Tensors => Weights + Gradients + Optimizer + Activations + Logits;
+
+    /// <summary>What it takes of a card for that.</summary>
+    public long Reserved => Tensors + Work;
+
+    /// <param name="plan">The model.</param>
+    /// <param name="rows">Rows of one micro-batch.</param>
+    /// <param name="seqLen">Tokens per row.</param>
+    /// <param name="precision">fp32, bf16 or fp64; masters and moments are fp32 but in fp64 runs.</param>
+    /// <param name="optimizer">Null = AdamW without an average.</param>
+    /// <param name="masksDocuments">Whether attention reads a mask.</param>
+    /// <param name="recompute"><c>none</c> or <c>block</c>.</param>
+    /// <param name="device">Kind of device that it is to run on.</param>
+    public static MemoryForecast Of(
+        ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false, string recompute = "none", DeviceKind device = DeviceKind.Cuda)
+    {
+        bool narrow = precision == "bf16", recomputes = recompute == "block", card = device is not DeviceKind.Cpu;
+        var how = optimizer ?? new OptimizerSpec();
+        var kept = plan.Activations(seqLen);
+        long master = precision == "fp64" ? 8 : 4;
+        double value = plan.ActivationBytes.Of(precision, recomputes, device);
+        double tokens = (double)rows * seqLen;
+        long weights = plan.Tensors.Sum(t => t.Count * (t.Narrow ? NarrowBytes : master));
+
+        // The backward pass reads the products' own copies of the masters; weights without masters have their gradients copied. On a card a block that runs
+        // again brings its share of them once more.
+        long matrices = plan.Tensors.Sum(t => t.Group == ParameterGroup.Vector ? 0 : t.Count);
+        long copies = matrices * ((narrow ? NarrowBytes : 0) + (recomputes && card ? (narrow ? NarrowBytes : master) : 0));
+        return new MemoryForecast(
+            weights,
+            weights,
+            StateBytes(plan, how, master),
+            (long)(tokens * ((recomputes ? kept.Recomputed : kept.Kept) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value) + copies,
+            (long)(plan.LogitValues(tokens) * master),
+            OptimizerKinds.Of(how).StepBytes(plan.Tensors.Sum(t => t.Parameter.MatrixElements)) + (card ? plan.WorkBytes(precision) : 0),
+            RuntimeBytes);
+    }
+
+    /// <summary>Of a run whose micro-batches have so many rows.</summary>
+    public static MemoryForecast Of(ModelPlan plan, RunSpec spec, long rows, DeviceKind device = DeviceKind.Cuda) =>
+        Of(plan, rows, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask, spec.Train.Recompute, device);
+
+    /// <summary>
+    /// Bytes that generating takes, at most: the weights, the logits of every row of the prompt, and caches and layers of one text, which
+    /// together are no more than what training keeps of it for its backward pass.
+    /// </summary>
+    /// <param name="plan">The model.</param>
+    /// <param name="promptTokens">Tokens of the prompt, at most the model's longest text.</param>
+    /// <param name="newTokens">Tokens after it.</param>
+    /// <param name="precision">That of the run; weights are fp64 in fp64 runs, else fp32.</param>
+    public static MemoryForecast ForGenerating(ModelPlan plan, int promptTokens, int newTokens, string precision)
+    {
+        long value = precision == "fp64" ? 8 : 4;
+        int prompt = Math.Min(promptTokens, plan.MaxSeqLen), all = Math.Min(prompt + newTokens, plan.MaxSeqLen);
+        return new MemoryForecast(
+            plan.Parameters * value,
+            0,
+            0,
+            (long)(all * plan.ActivationsPerToken(all) * value),
+            (long)prompt * plan.VocabSize * value,
+            0,
+            RuntimeBytes);
+    }
+
+    // What the optimizer keeps for each parameter, and one average.
+    private static long StateBytes(ModelPlan plan, OptimizerSpec optimizer, long master)
+    {
+        var kind = OptimizerKinds.Of(optimizer);
+        long average = optimizer.Averages ? plan.Parameters * master : 0;
+        return average + plan.Tensors.Sum(t => kind.StateBytes(t.Parameter, optimizer, master));
+    }
+}
