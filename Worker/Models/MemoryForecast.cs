@@ -83,7 +83,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             weights,
             weights,
             StateBytes(plan, how, master),
-            (long)(tokens * ((recomputes ? kept.Recomputed : kept.Kept) + (masksDocuments ? (double)plan.DocumentMasks * seqLen : 0)) * value) + copies,
+            (long)(tokens * (((recomputes ? kept.Recomputed : kept.Kept) * value) + (masksDocuments ? (double)plan.DocumentMasks * seqLen * (narrow ? NarrowBytes : master) : 0))) + copies,
             (long)(plan.LogitValues(tokens) * master),
             OptimizerKinds.Of(how).StepBytes(plan.Tensors.Sum(t => t.Parameter.MatrixElements)) + (card ? plan.WorkBytes(precision) : 0),
             RuntimeBytes);

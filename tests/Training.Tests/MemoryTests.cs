@@ -1,3 +1,4 @@
+using Hearth.Hardware;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -104,7 +105,7 @@ public sealed class MemoryTests(StraightRun straight) : IClassFixture<StraightRu
 
     private static ModelPlan Plan => Families.Plan(Free.Model, new List<FieldError>())!;
 
-    private static long Holding(int rows) => (long)(MemoryForecast.Of(Plan, Free, rows).Total / 0.92) + 2;
+    private static long Holding(int rows) => (long)(MemoryForecast.Of(Plan, Free, rows, DeviceKind.Cpu).Total / 0.92) + 2;
 
     private ListSink Run(string work, RunSpec spec, long free)
     {

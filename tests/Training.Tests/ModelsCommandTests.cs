@@ -29,7 +29,9 @@ public sealed class ModelsCommandTests
             m => m.GetProperty("bytes").GetProperty("total").GetInt64());
         Assert.Equal(6, memory.Count);
         Assert.Equal(MemoryForecast.Of(plan, 1, 1024, "bf16", new OptimizerSpec { Name = "muon" }).Total, memory[("bf16", "muon")]);
-        Assert.True(memory[("fp32", "adamw8bit")] < memory[("fp32", "muon")] && memory[("fp32", "muon")] < memory[("fp32", "adamw")]);
+
+        // Muon keeps less than AdamW, but turning a small model's matrices takes more than that beside it.
+        Assert.True(memory[("fp32", "adamw8bit")] < memory[("fp32", "adamw")] && memory[("fp32", "adamw")] < memory[("fp32", "muon")]);
     }
 
     [Fact]
