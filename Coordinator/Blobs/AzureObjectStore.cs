@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
@@ -44,13 +43,7 @@ public sealed class AzureObjectStore : IObjectStore
 
     public async Task PutAsync(string sha256, Stream content, CancellationToken stop)
     {
-        string actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop));
-        if (actual != sha256)
-        {
-            throw new WrongContentException($"The content has SHA-256 {actual}. Allowed: {sha256}.");
-        }
-
-        content.Position = 0;
+        await BlobNames.RequireAsync(sha256, content, stop);
         await WriteAsync(BlobNames.Of(sha256), content, stop);
     }
 
@@ -67,8 +60,7 @@ public sealed class AzureObjectStore : IObjectStore
         {
             foreach (var found in pages.Current.Values)
             {
-                string sha256 = found.Name[(found.Name.LastIndexOf('/') + 1)..];
-                if (BlobNames.IsSha256(sha256))
+                if (BlobNames.At(found.Name) is { } sha256)
                 {
                     yield return new StoredBlob(sha256, found.Properties.ContentLength ?? 0);
                 }
@@ -83,7 +75,7 @@ public sealed class AzureObjectStore : IObjectStore
     public Task<string> SignGetAsync(string sha256, TimeSpan life, string? fileName = null)
     {
         var sas = Sas(sha256, life, BlobSasPermissions.Read);
-        sas.ContentDisposition = fileName is null ? null : $"attachment; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
+        sas.ContentDisposition = fileName is null ? null : BlobNames.Disposition(fileName);
         return Task.FromResult(Blob(BlobNames.Of(sha256)).GenerateSasUri(sas).AbsoluteUri);
     }
 

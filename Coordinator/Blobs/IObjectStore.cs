@@ -74,16 +74,3 @@ public sealed class StoreFullException(string message, Exception inner) : Except
 /// concluded; whoever gets this waits.
 /// </summary>
 public sealed class StoreAwayException(string message, Exception? inner = null) : Exception(message, inner);
-
-/// <summary>Names of blobs.</summary>
-public static class BlobNames
-{
-    public const string Prefix = "blobs/";
-
-    /// <summary><c>blobs/ab/abcdef…</c>; two levels, since folders of a million entries are slow to list.</summary>
-    public static string Of(string sha256) => IsSha256(sha256)
-        ? $"{Prefix}{sha256[..2]}/{sha256}"
-        : throw new ArgumentException($"{sha256} is no SHA-256. Allowed: 64 lower-case hex digits.", nameof(sha256));
-
-    public static bool IsSha256(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
-}

@@ -63,11 +63,7 @@ public sealed class LocalObjectStore : IObjectStore
         Directory.CreateDirectory(Incoming);
         try
         {
-            string actual = await WriteAsync(temporary, content, stop);
-            if (actual != sha256)
-            {
-                throw new WrongContentException($"The content has SHA-256 {actual}. Allowed: {sha256}.");
-            }
+            BlobNames.Require(sha256, await WriteAsync(temporary, content, stop));
 
             string folder = Path.GetDirectoryName(path)!;
             Directory.CreateDirectory(folder);

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -54,13 +53,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
 
     public async Task PutAsync(string sha256, Stream content, CancellationToken stop)
     {
-        string actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(content, stop));
-        if (actual != sha256)
-        {
-            throw new WrongContentException($"The content has SHA-256 {actual}. Allowed: {sha256}.");
-        }
-
-        content.Position = 0;
+        await BlobNames.RequireAsync(sha256, content, stop);
         await (content.Length <= _mostAtOnce ? WriteAsync(BlobNames.Of(sha256), content, stop) : WritePartsAsync(sha256, content, stop));
     }
 
@@ -79,8 +72,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             page = await GuardAsync(() => _s3.ListObjectsV2Async(request, stop), Nowhere<ListObjectsV2Response>, stop);
             foreach (var found in page.S3Objects ?? [])
             {
-                string sha256 = found.Key[(found.Key.LastIndexOf('/') + 1)..];
-                if (BlobNames.IsSha256(sha256))
+                if (BlobNames.At(found.Key) is { } sha256)
                 {
                     yield return new StoredBlob(sha256, found.Size ?? 0);
                 }
@@ -99,7 +91,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         var request = Request(sha256, HttpVerb.GET, life);
         if (fileName is not null)
         {
-            request.ResponseHeaderOverrides.ContentDisposition = $"attachment; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
+            request.ResponseHeaderOverrides.ContentDisposition = BlobNames.Disposition(fileName);
         }
 
         return _s3.GetPreSignedURLAsync(request);

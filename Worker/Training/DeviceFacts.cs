@@ -12,6 +12,9 @@ public static class DeviceFacts
     /// <summary>What decides the last bits of its results: the card's name; of a processor the instructions that libtorch chooses its kernels by.</summary>
     public static string Model(Device device) => device.type == DeviceType.CUDA ? CudaCard.Of(Math.Max(0, device.index))?.Name ?? $"{device}" : $"CPU with {Instructions()}";
 
+    /// <summary>What forecasts tell apart.</summary>
+    public static DeviceKind Kind(Device device) => device.type == DeviceType.CUDA ? DeviceKind.Cuda : DeviceKind.Cpu;
+
     /// <summary>Version and flavour of the libtorch in this process.</summary>
     public static string LibtorchVersion => Libtorch.Load() is { Cuda: { } cuda } library ? $"{library.Version} (CUDA {cuda})" : $"{Libtorch.Load().Version} (CPU)";
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Hearth.Models;
 using Hearth.Runs;
-using Hearth.Hardware;
 using Hearth.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -87,7 +86,7 @@ internal static class BenchCommand
                 model_flops_utilization = peak > 0 ? flops / step / peak : (double?)null,
                 peak_memory_bytes = run.Memory.PeakAllocated,
                 peak_reserved_bytes = run.Memory.PeakReserved,
-                forecast_bytes = MemoryForecast.Of(plan, rows, length, precision, how, recompute: recompute, device: run.Device.index < 0 ? DeviceKind.Cpu : DeviceKind.Cuda).Reserved,
+                forecast_bytes = MemoryForecast.Of(plan, rows, length, precision, how, recompute: recompute, device: DeviceFacts.Kind(run.Device)).Reserved,
                 host_seconds = run.Host,
                 device_seconds = run.Phases,
             },

@@ -83,7 +83,7 @@ internal static class BenchMemory
         }
 
         plan.Under(new TrainSpec { Master = way.Master }, how);
-        double forecast = MemoryForecast.Of(plan, rows, length, way.Precision, how, recompute: way.Recompute).Reserved;
+        double forecast = MemoryForecast.Of(plan, rows, length, way.Precision, how, recompute: way.Recompute, device: DeviceFacts.Kind(on)).Reserved;
         string told = string.Create(CultureInfo.InvariantCulture, $"{spec.Family + " " + spec.Size,-16} {rows + " x " + length,13}  {way,-34} {forecast / 1e9,11:0.00}");
 
         // What the run before left to finalisers counts for it, not for this one.

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Hearth.Hardware;
 using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
@@ -54,7 +53,7 @@ public sealed class ExactnessSuite(TextWriter log, Device device, string folder,
         var errors = new List<FieldError>();
         var plan = Families.Plan(spec.Model, errors) ?? throw new BadInputException(string.Join(" ", errors.Select(e => e.Message)));
         Settle();
-        long needed = MemoryForecast.Of(plan, spec, one.Rows, device.index < 0 ? DeviceKind.Cpu : DeviceKind.Cuda).Total, free = (FreeBytes ?? DeviceFacts.FreeBytes)(device);
+        long needed = MemoryForecast.Of(plan, spec, one.Rows, DeviceFacts.Kind(device)).Total, free = (FreeBytes ?? DeviceFacts.FreeBytes)(device);
         if (needed > free)
         {
             Skipped++;
