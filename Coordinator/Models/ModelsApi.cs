@@ -25,7 +25,7 @@ public static class ModelsApi
     private static Dictionary<string, JsonElement> Values(ModelPlan plan) =>
         plan.Config.ToDictionary(p => p.Key, p => JsonSerializer.SerializeToElement(p.Value, Json.Wire), StringComparer.Ordinal);
 
-    private static FieldRuleView Field(FieldRule rule) => new(rule.Path, rule.Kind, rule.Help, rule.Allowed, rule.Choices, Default(rule.Path));
+    private static FieldRuleView Field(FieldRule rule) => new(rule.Path, rule.Kind, rule.Help, rule.Allowed, rule.Choices, Default(rule.Path), rule.DefaultTenthOf);
 
     private static JsonElement? Default(string path)
     {

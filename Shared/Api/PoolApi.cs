@@ -67,7 +67,8 @@ public sealed record ModelFieldView(string Name, string Kind, string Help, strin
 /// <summary>GET /api/v1/models: what the submit form needs to know.</summary>
 public sealed record ModelsResponse(IReadOnlyList<FamilyView> Families, IReadOnlyList<FieldRuleView> Fields, IReadOnlyList<PresetView> Presets);
 
-public sealed record FieldRuleView(string Path, FieldKind Kind, string Help, string Allowed, IReadOnlyList<string>? Choices, object? Default);
+/// <param name="DefaultTenthOf">Path of a whole number, a tenth of which <paramref name="Default"/> is at most.</param>
+public sealed record FieldRuleView(string Path, FieldKind Kind, string Help, string Allowed, IReadOnlyList<string>? Choices, object? Default, string? DefaultTenthOf);
 
 /// <summary>A family's recipe for one of its sizes: a whole run whose dataset is still empty.</summary>
 public sealed record PresetView(string Name, string Title, string Summary, RunSpec Spec);

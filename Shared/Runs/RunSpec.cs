@@ -113,6 +113,8 @@ public sealed record OptimizerSpec
 
     /// <summary><c>cosine</c>, <c>constant</c>, <c>wsd</c> (constant, then linear to the floor) or <c>warmdown</c> (constant, then linear to 0).</summary>
     public string Schedule { get; init; } = "cosine";
+
+    /// <summary>Steps of linear rise to the peak. A spec that leaves them out is read with at most a tenth of the run's.</summary>
     public int WarmupSteps { get; init; } = 100;
 
     /// <summary>Share of <see cref="Lr"/> at which cosine and wsd end.</summary>

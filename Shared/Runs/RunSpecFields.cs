@@ -21,6 +21,7 @@ public enum FieldKind
 /// <param name="Max">Greatest number, inclusive.</param>
 /// <param name="Choices">Allowed words of a <see cref="FieldKind.Choice"/>, and both of a <see cref="FieldKind.Flag"/> as a form shows them.</param>
 /// <param name="Required">True when there is no default.</param>
+/// <param name="DefaultTenthOf">Path of a whole number, a tenth of which the default is at most; a value that is given is not bound by it.</param>
 public sealed record FieldRule(
     string Path,
     FieldKind Kind,
@@ -28,7 +29,8 @@ public sealed record FieldRule(
     double Min = double.NegativeInfinity,
     double Max = double.PositiveInfinity,
     IReadOnlyList<string>? Choices = null,
-    bool Required = false)
+    bool Required = false,
+    string? DefaultTenthOf = null)
 {
     /// <summary>The accepted values in words, as error messages print them.</summary>
     public string Allowed => Kind switch
@@ -72,7 +74,7 @@ public static class RunSpecFields
         new("optimizer.embed_lr", FieldKind.Number, "Peak rate of embeddings and heads; 0 is lr.", 0, 10),
         new("optimizer.vector_lr", FieldKind.Number, "Peak rate of norms, gains and biases; 0 is lr.", 0, 10),
         new("optimizer.schedule", FieldKind.Choice, "Course of the learning rate.", Choices: ["cosine", "constant", "wsd", "warmdown"]),
-        new("optimizer.warmup_steps", FieldKind.Integer, "Steps of linear rise to the peak.", 0, 10_000_000),
+        new("optimizer.warmup_steps", FieldKind.Integer, "Steps of linear rise to the peak; left out, 100 or a tenth of the run, whichever is less.", 0, 10_000_000, DefaultTenthOf: "train.steps"),
         new("optimizer.final_lr_fraction", FieldKind.Number, "Share of the peak at the end of cosine and wsd.", 0, 1),
         new("optimizer.decay_fraction", FieldKind.Number, "Share of the run over which wsd falls and swa_snapshots are taken.", 0, 1),
         new("optimizer.warmdown_steps", FieldKind.Integer, "Steps over which warmdown falls; 0 is 3,500, at most a quarter of the run.", 0, 100_000_000),

@@ -13,6 +13,7 @@ public sealed record RunSpecResult(RunSpec? Spec, IReadOnlyList<FieldError> Erro
 public static partial class RunSpecReader
 {
     private const string ModelSection = "model";
+    private const string Warmup = "optimizer.warmup_steps";
     private static readonly Dictionary<string, FieldRule> Rules = RunSpecFields.All.ToDictionary(r => r.Path, StringComparer.Ordinal);
     private static readonly HashSet<string> Sections =
         RunSpecFields.All.Where(r => r.Path.Contains('.', StringComparison.Ordinal)).Select(r => r.Path.Split('.')[0]).ToHashSet(StringComparer.Ordinal);
@@ -49,7 +50,7 @@ public static partial class RunSpecReader
             return new RunSpecResult(null, errors);
         }
 
-        var spec = WithLongestRow(root.Deserialize<RunSpec>(Json.Wire)!);
+        var spec = WithFittingWarmup(WithLongestRow(root.Deserialize<RunSpec>(Json.Wire)!), seen);
         CheckTogether(spec, errors);
         return new RunSpecResult(errors.Count == 0 ? spec : null, errors);
     }
@@ -115,6 +116,11 @@ public static partial class RunSpecReader
         ? spec with { Data = spec.Data with { SeqLen = last.Length } }
         : spec;
 
+    // A warm-up that nobody named fits itself to the run (FieldRule.DefaultTenthOf); a named one is taken as it is, or refused.
+    private static RunSpec WithFittingWarmup(RunSpec spec, HashSet<string> named) => named.Contains(Warmup)
+        ? spec
+        : spec with { Optimizer = spec.Optimizer with { WarmupSteps = Math.Min(spec.Optimizer.WarmupSteps, spec.Train.Steps / 10) } };
+
     private static void CheckTogether(RunSpec spec, List<FieldError> errors)
     {
         if (spec.Name.Length > 80 || !NamePattern().IsMatch(spec.Name))
@@ -135,11 +141,8 @@ public static partial class RunSpecReader
 
         if (spec.Optimizer.WarmupSteps > spec.Train.Steps)
         {
-            errors.Add(new FieldError(
-                "optimizer.warmup_steps",
-                Words.Number(spec.Optimizer.WarmupSteps),
-                $"0 to {Words.Number(spec.Train.Steps)}",
-                $"A warm-up of {Words.Number(spec.Optimizer.WarmupSteps)} steps is longer than the run's {Words.Number(spec.Train.Steps)} (train.steps)."));
+            string given = Words.Number(spec.Optimizer.WarmupSteps), steps = Words.Number(spec.Train.Steps);
+            errors.Add(new FieldError(Warmup, given, $"0 to {steps}", $"A warm-up of {given} steps (optimizer.warmup_steps) is longer than the run's {steps} (train.steps). Allowed: 0 to {steps}."));
         }
 
         if (spec.Optimizer is { Ema: > 0, SwaSnapshots: > 0 })

@@ -34,6 +34,49 @@ public sealed class RunSpecReaderTests
     }
 
     [Theory]
+    [InlineData("{}", 100)]
+    [InlineData("""{"steps":1}""", 0)]
+    [InlineData("""{"steps":9}""", 0)]
+    [InlineData("""{"steps":10}""", 1)]
+    [InlineData("""{"steps":50}""", 5)]
+    [InlineData("""{"steps":999}""", 99)]
+    [InlineData("""{"steps":1000}""", 100)]
+    [InlineData("""{"steps":100000}""", 100)]
+    public void A_warm_up_that_nobody_named_is_at_most_a_tenth_of_the_run(string train, int steps)
+    {
+        foreach (string optimizer in new[] { "", ""","optimizer":{"lr":0.001}""" })
+        {
+            var result = Read($$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{{train}}{{optimizer}}}""");
+
+            Assert.Empty(result.Errors);
+            Assert.Equal(steps, result.Spec!.Optimizer.WarmupSteps);
+        }
+    }
+
+    [Theory]
+    [InlineData(50, 0)]
+    [InlineData(50, 20)]
+    [InlineData(50, 50)]
+    [InlineData(2000, 400)]
+    public void A_named_warm_up_is_taken_as_it_is(int steps, int warmup)
+    {
+        var result = Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":{{{steps}}}},"optimizer":{"warmup_steps":{{{warmup}}}}}""");
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(warmup, result.Spec!.Optimizer.WarmupSteps);
+    }
+
+    [Fact]
+    public void A_spec_that_was_read_reads_the_same_again()
+    {
+        var first = Read("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":30}}""").Spec!;
+
+        var again = Read(JsonSerializer.Serialize(first with { Train = first.Train with { Steps = 60 } }, Json.Wire)).Spec!;
+
+        Assert.Equal(3, again.Optimizer.WarmupSteps);
+    }
+
+    [Theory]
     [InlineData("""{"model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is missing.")]
     [InlineData("""{"name":"a","model":{"family":"q"},"data":{"dataset":"d"}}""", "model.size", "model.size is missing.")]
     [InlineData("""{"name":"a b","model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""", "name", "name is a b.")]
@@ -44,7 +87,7 @@ public sealed class RunSpecReaderTests
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"run":{"priority":"urgent"}}""", "run.priority", "Allowed: low, normal, high.")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"batch_tokens":1000}}""", "train.batch_tokens", "no whole number of rows of 256 (data.seq_len). Nearest: 768.")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"micro_batch":5}}""", "train.micro_batch", "does not divide the batch of 16 rows")]
-    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":50}}""", "optimizer.warmup_steps", "longer than the run's 50")]
+    [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":50},"optimizer":{"warmup_steps":100}}""", "optimizer.warmup_steps", "A warm-up of 100 steps (optimizer.warmup_steps) is longer than the run's 50 (train.steps). Allowed: 0 to 50.")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":"512;1000"}}""", "train.length_curriculum", "train.length_curriculum is 512;1000. Allowed: lengths with the step")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":"64, 128:100"}}""", "train.length_curriculum", "Allowed: lengths with the step")]
     [InlineData("""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"length_curriculum":[{"length":64,"until":5}]}}""", "train.length_curriculum", "Allowed: lengths with the step")]

@@ -29,6 +29,14 @@ it("lays out every field of the table once", () => {
   expect(sections[2]!.fields[0]!.fallback).toBe("1,000");
 });
 
+it.each([
+  [{}, "100"], [{ steps: 5000 }, "100"], [{ steps: 300 }, "30"], [{ steps: 57 }, "5"], [{ steps: 9 }, "0"], [{ steps: "many" }, "100"],
+])("shows the warm-up that a run with %j has where none is named", (train, fallback) => {
+  const warmup = { path: "optimizer.warmup_steps", kind: "integer" as const, help: "", allowed: "", default: 100, default_tenth_of: "train.steps" };
+  const training = layForm({ ...models, fields: [...models.fields, warmup] }, [], { model: { family: "qovaryx", size: "50m" }, train })[2]!;
+  expect(training.more.find((f) => f.path === warmup.path)!.fallback).toBe(fallback);
+});
+
 it("gives a family's field its range, what the size has, and lists the whole width", () => {
   const own = layForm(models, [], { model: { family: "qovaryx", size: "50m" } })[0]!.more;
   const field = (name: string) => own.find((f) => f.path === `model.${name}`)!;

@@ -1,6 +1,6 @@
 import type { DatasetView, FieldRule, FamilyView, ModelsResponse, Spec } from "../api/types";
 import { count, fileSize, NB, short } from "./format";
-import { getField, toInput, type InputKind } from "./specForm";
+import { defaultOf, getField, toInput, type InputKind, type Rules } from "./specForm";
 
 /** One field of the form. */
 export interface FieldView {
@@ -55,12 +55,12 @@ export const SHOWN_AT_ONCE: ReadonlySet<string> = new Set(FIRST.flatMap((section
  * the recipe that the form began with, is shown at once.
  */
 export function layForm(models: ModelsResponse, datasets: readonly DatasetView[], spec: Spec | null, base: Spec | null = null): FormSection[] {
-  const rules = new Map(models.fields.map((rule) => [rule.path, rule]));
+  const rules: Rules = new Map(models.fields.map((rule) => [rule.path, rule]));
   return FIRST.map(({ title, prefix, fields }) => {
     const own = (path: string) => prefix.includes(path.split(".")[0]!) && path !== "model.family" && path !== "model.size";
     const shown = getField(base, SHOWN_WHEN_SET) !== undefined && own(SHOWN_WHEN_SET) ? [...fields, SHOWN_WHEN_SET] : fields;
-    const first = shown.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, datasets, spec)] : []));
-    const more = [...rules.values()].filter((rule) => own(rule.path) && !shown.includes(rule.path)).map((rule) => viewOf(rule, datasets, spec));
+    const first = shown.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, rules, datasets, spec)] : []));
+    const more = [...rules.values()].filter((rule) => own(rule.path) && !shown.includes(rule.path)).map((rule) => viewOf(rule, rules, datasets, spec));
     return title === "Model" ? { title, ...modelSection(models, spec, base, first, more) } : { title, fields: first, more };
   });
 }
@@ -92,11 +92,12 @@ function ownView(field: FamilyView["fields"][number], usual: unknown): FieldView
     : { ...base, help: `${field.help} ${allowed}.`, choices: null, ...(list ? { wide: true } : {}) };
 }
 
-function viewOf(rule: FieldRule, datasets: readonly DatasetView[], spec: Spec | null): FieldView {
+function viewOf(rule: FieldRule, rules: Rules, datasets: readonly DatasetView[], spec: Spec | null): FieldView {
   const { path } = rule;
   const base = { path, label: LABELS[path] ?? title(path.split(".").at(-1)!), kind: rule.kind };
   const unit = UNITS[path];
-  const fallback = rule.default === undefined || rule.default === null ? undefined : toInput(rule.default, rule.kind);
+  const usual = defaultOf(rule, rules, spec);
+  const fallback = usual === undefined || usual === null ? undefined : toInput(usual, rule.kind);
   const extra = { ...(rule.kind === "stages" ? { wide: true } : {}), ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
   if (path === "data.dataset") {
     const chosen = datasets.find((d) => d.name === getField(spec, path));

@@ -11,6 +11,14 @@ it("leaves out what holds anyway, but not what the form shows at once nor the fa
   expect(lean(spec, rules)).toEqual({ name: "a", model: { family: "moa", size: "nano", heads: 4 }, train: { steps: 1000 }, optimizer: { lr: 3e-4, beta2: 0.99 } });
 });
 
+it("keeps a recipe's warm-up that a run of so many steps would not have by itself", () => {
+  const rules = [rule("train.steps", 1000), { ...rule("optimizer.warmup_steps", 100), default_tenth_of: "train.steps" }];
+  const recipe = (steps: number, warmup_steps: number) => lean({ train: { steps }, optimizer: { warmup_steps } }, rules);
+  expect(recipe(300, 100)).toEqual({ train: { steps: 300 }, optimizer: { warmup_steps: 100 } });
+  expect(recipe(300, 30)).toEqual({ train: { steps: 300 } });
+  expect(recipe(9000, 100)).toEqual({ train: { steps: 9000 } });
+});
+
 it("takes the newest dataset where none is named", () => {
   const all = [dataset("old", "2026-01-01"), dataset("new", "2026-02-01")];
   expect(onDataset({ data: { dataset: "", seq_len: 8 } }, all)).toEqual({ data: { dataset: "new", seq_len: 8 } });

@@ -1,6 +1,6 @@
 import type { DatasetView, FieldRule, ModelsResponse, PresetView, Spec } from "../api/types";
 import { SHOWN_AT_ONCE } from "./formLayout";
-import { changedFields, getField } from "./specForm";
+import { changedFields, defaultOf, getField, type Rules } from "./specForm";
 
 /** The presets of one family, smallest first, as the API lists them. */
 export interface FamilyPresets {
@@ -24,7 +24,8 @@ function sizeName(preset: PresetView, family: string): string {
 
 /** A spec as a person would write it: what is as the API has it anyway is left out, unless the form shows it at once. */
 export function lean(spec: Spec, rules: readonly FieldRule[]): Spec {
-  const defaults = new Map(rules.map((rule) => [rule.path, JSON.stringify(rule.default)]));
+  const table: Rules = new Map(rules.map((rule) => [rule.path, rule]));
+  const defaults = new Map(rules.map((rule) => [rule.path, JSON.stringify(defaultOf(rule, table, spec))]));
   const kept = (path: string, value: unknown) => SHOWN_AT_ONCE.has(path) || !defaults.has(path) || JSON.stringify(value) !== defaults.get(path);
   const out: Spec = {};
   for (const [key, value] of Object.entries(spec)) {

@@ -1,5 +1,5 @@
 import { Document, isMap, isNode, LineCounter, parseDocument, visit } from "yaml";
-import type { FieldError, FieldKind, Spec } from "../api/types";
+import type { FieldError, FieldKind, FieldRule, Spec } from "../api/types";
 
 /** Kinds of a run's fields and those that only families have. */
 export type InputKind = FieldKind | "flag" | "integer_list" | "choice_list";
@@ -56,6 +56,15 @@ export function getField(spec: Spec | null, path: string): unknown {
     at = (at as Record<string, unknown>)[key];
   }
   return at;
+}
+
+/** The API's table of fields, by path. */
+export type Rules = ReadonlyMap<string, FieldRule>;
+
+/** What the API reads where a spec leaves a field out: the default, or a tenth of the field that it fits itself to where that is less. */
+export function defaultOf(rule: FieldRule, rules: Rules, spec: Spec | null): unknown {
+  const whole = rule.default_tenth_of ? getField(spec, rule.default_tenth_of) ?? rules.get(rule.default_tenth_of)?.default : undefined;
+  return typeof whole === "number" && typeof rule.default === "number" ? Math.min(rule.default, Math.floor(whole / 10)) : rule.default;
 }
 
 /** A spec as a file, sections in their usual order and lists on one line. */

@@ -53,6 +53,23 @@ public sealed class SubmittingTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_short_run_without_a_warm_up_is_stored_with_one_that_fits_and_a_named_one_that_is_too_long_is_refused()
+    {
+        var spec = Pool.Spec(steps: 40);
+        spec.Remove("optimizer");
+        var stored = await _service.DetailAsync((await _service.SubmitAsync(spec)).Id);
+
+        Assert.Equal(4, stored.Spec.GetProperty("optimizer").GetProperty("warmup_steps").GetInt32());
+
+        spec["optimizer"] = new JsonObject { ["warmup_steps"] = 100 };
+        using var response = await SubmitAsync(spec, null);
+
+        Assert.Equal(
+            new FieldError("optimizer.warmup_steps", "100", "0 to 40", "A warm-up of 100 steps (optimizer.warmup_steps) is longer than the run's 40 (train.steps). Allowed: 0 to 40."),
+            Assert.Single(await response.ErrorsAsync()));
+    }
+
+    [Fact]
     public async Task A_dataset_that_is_not_there_is_named_with_those_that_are()
     {
         var spec = Pool.Spec();

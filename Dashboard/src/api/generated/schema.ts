@@ -2462,6 +2462,8 @@ export interface components {
             allowed: string;
             choices?: null | string[];
             default?: unknown;
+            /** @description Path of a whole number, a tenth of which Default is at most. */
+            default_tenth_of?: null | string;
         };
         /** @description A file by content. */
         FileRef: {
@@ -2850,7 +2852,10 @@ export interface components {
             vector_lr?: number | ("NaN" | "Infinity" | "-Infinity");
             /** @description `cosine`, `constant`, `wsd` (constant, then linear to the floor) or `warmdown` (constant, then linear to 0). */
             schedule?: string;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Steps of linear rise to the peak. A spec that leaves them out is read with at most a tenth of the run's.
+             */
             warmup_steps?: number;
             /**
              * Format: double
