@@ -18,34 +18,48 @@ public sealed record ActivationCosts(IReadOnlyList<double> Blocks, double Betwee
     public double Recomputed => (Blocks.Max() * (1 + Passing)) + ((Blocks.Count + 1) * Between) + Outside;
 }
 
-/// <summary>
-/// Bytes of one kept value: fewer than its type has where values share memory or are kept in a narrower type, more where what is at work beside them
-/// counts, as in the one block that a recomputing pass has at a time.
-/// </summary>
+/// <summary>What a run takes of a card by what its blocks keep: measured by family (docs/gpu.md), by precision and recomputation.</summary>
 /// <param name="Narrow">In a bf16 run.</param>
-/// <param name="NarrowRecomputed">In a bf16 run that recomputes, for each of <see cref="ActivationCosts.Recomputed"/>.</param>
+/// <param name="NarrowRecomputed">In a bf16 run that recomputes; the values are those of <see cref="ActivationCosts.Recomputed"/>.</param>
 /// <param name="Wide">In an fp32 run.</param>
 /// <param name="WideRecomputed">In an fp32 run that recomputes.</param>
-public sealed record ActivationBytes(double Narrow, double NarrowRecomputed, double Wide, double WideRecomputed)
+public sealed record CardCosts(CardCost Narrow, CardCost NarrowRecomputed, CardCost Wide, CardCost WideRecomputed)
 {
-    private const double Fp32 = 4, Fp64 = 8;
+    private static readonly CardCost Fp32 = new(4, 0), Fp64 = new(8, 0);
 
-    /// <summary>Of a value in a run of this precision. A CPU runs the plain forms of what has kernels on a card, and keeps each value whole.</summary>
-    internal double Of(string precision, bool recomputes, DeviceKind device) => precision switch
+    /// <summary>In a run of this precision. A CPU runs the plain forms of what has kernels on a card, and keeps each value whole.</summary>
+    internal CardCost Of(string precision, bool recomputes, DeviceKind device) => (precision, device) switch
     {
-        "bf16" => recomputes ? NarrowRecomputed : Narrow,
-        "fp64" => Fp64,
-        _ when device is DeviceKind.Cpu => Fp32,
+        ("fp64", _) => Fp64,
+        ("bf16", DeviceKind.Cpu) => (recomputes ? NarrowRecomputed : Narrow) with { WorkMegabytes = 0 },
+        ("bf16", _) => recomputes ? NarrowRecomputed : Narrow,
+        (_, DeviceKind.Cpu) => Fp32,
         _ => recomputes ? WideRecomputed : Wide,
     };
 }
 
-/// <summary>Bytes that training one micro-batch takes, by what holds them.</summary>
+/// <summary>What one way of running takes of a card.</summary>
+/// <param name="ValueBytes">
+/// Of one kept value: fewer than its type has where values share memory or are kept in a narrower type, more where what is at work beside them counts, as
+/// in the one block that a recomputing pass has at a time.
+/// </param>
+/// <param name="WorkMegabytes">Whatever the rows: workspaces of the products, slices at work, blocks that the allocator cannot join.</param>
+public readonly record struct CardCost(double ValueBytes, double WorkMegabytes);
+
+/// <summary>Bytes that training one micro-batch takes at its peak, by what holds them.</summary>
+/// <param name="Gradients">
+/// Those that exist beside everything that the blocks keep. Without accumulation a card's are made where the backward pass has let activations go, so
+/// that only those count which no such place is large enough for.
+/// </param>
 /// <param name="Work">What an optimizer's step works in, and what a card's allocator holds beside tensors.</param>
 /// <param name="Overhead">Of the process on the device.</param>
 public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer, long Activations, long Logits, long Work, long Overhead)
 {
-    private const long NarrowBytes = 2;
+    private const int NarrowBytes = 2;
+
+    // Measured, of each value of a block's matrices while the block runs again.
+    private const long BlockBytes = 15;
+
     private const long RuntimeBytes = 300L << 20;
 
     public long Total => Reserved + Overhead;
@@ -64,34 +78,61 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     /// <param name="masksDocuments">Whether attention reads a mask.</param>
     /// <param name="recompute"><c>none</c> or <c>block</c>.</param>
     /// <param name="device">Kind of device that it is to run on.</param>
+    /// <param name="accumulates">Whether a step is of several micro-batches, so that gradients outlive each.</param>
     public static MemoryForecast Of(
-        ModelPlan plan, long rows, int seqLen, string precision, OptimizerSpec? optimizer = null, bool masksDocuments = false, string recompute = "none", DeviceKind device = DeviceKind.Cuda)
+        ModelPlan plan,
+        long rows,
+        int seqLen,
+        string precision,
+        OptimizerSpec? optimizer = null,
+        bool masksDocuments = false,
+        string recompute = "none",
+        DeviceKind device = DeviceKind.Cuda,
+        bool accumulates = false)
     {
-        bool narrow = precision == "bf16", recomputes = recompute == "block", card = device is not DeviceKind.Cpu;
+        bool recomputes = recompute == "block", card = device is not DeviceKind.Cpu;
         var how = optimizer ?? new OptimizerSpec();
         var kept = plan.Activations(seqLen);
-        long master = precision == "fp64" ? 8 : 4;
-        double value = plan.ActivationBytes.Of(precision, recomputes, device);
+        int master = precision == "fp64" ? 8 : 4, product = precision == "bf16" ? NarrowBytes : master;
+        var cost = plan.CardCosts.Of(precision, recomputes, device);
         double tokens = (double)rows * seqLen;
-        long weights = plan.Tensors.Sum(t => t.Count * (t.Narrow ? NarrowBytes : master));
+        double masks = masksDocuments ? (double)plan.DocumentMasks * seqLen * product : 0;
+        long Bytes(TensorSpec t) => t.Count * (t.Narrow ? NarrowBytes : master);
 
-        // The backward pass reads the products' own copies of the masters; weights without masters have their gradients copied. On a card a block that runs
-        // again brings its share of them once more.
-        long matrices = plan.Tensors.Sum(t => t.Group == ParameterGroup.Vector ? 0 : t.Count);
-        long copies = matrices * ((narrow ? NarrowBytes : 0) + (recomputes && card ? (narrow ? NarrowBytes : master) : 0));
         return new MemoryForecast(
-            weights,
-            weights,
+            plan.Tensors.Sum(Bytes),
+            plan.Tensors.Where(t => !card || recomputes || accumulates || !FitsFreed(t, Bytes(t), tokens * product)).Sum(Bytes),
             StateBytes(plan, how, master),
-            (long)(tokens * (((recomputes ? kept.Recomputed : kept.Kept) * value) + (masksDocuments ? (double)plan.DocumentMasks * seqLen * (narrow ? NarrowBytes : master) : 0))) + copies,
+            (long)(tokens * (((recomputes ? kept.Recomputed : kept.Kept) * cost.ValueBytes) + masks)) + Copies(plan, kept.Blocks.Count, precision, recomputes, card),
             (long)(plan.LogitValues(tokens) * master),
-            OptimizerKinds.Of(how).StepBytes(plan.Tensors.Sum(t => t.Parameter.MatrixElements)) + (card ? plan.WorkBytes(precision) : 0),
+            OptimizerKinds.Of(how).StepBytes(plan.Tensors.Sum(t => t.Parameter.MatrixElements)) + (long)(cost.WorkMegabytes * (1 << 20)),
             RuntimeBytes);
     }
 
     /// <summary>Of a run whose micro-batches have so many rows.</summary>
-    public static MemoryForecast Of(ModelPlan plan, RunSpec spec, long rows, DeviceKind device = DeviceKind.Cuda) =>
-        Of(plan, rows, spec.Data.SeqLen, spec.Train.Precision, spec.Optimizer, spec.Data.DocMask, spec.Train.Recompute, device);
+    public static MemoryForecast Of(ModelPlan plan, RunSpec spec, long rows, DeviceKind device = DeviceKind.Cuda) => Of(
+        plan,
+        rows,
+        spec.Data.SeqLen,
+        spec.Train.Precision,
+        spec.Optimizer,
+        spec.Data.DocMask,
+        spec.Train.Recompute,
+        device,
+        accumulates: rows * spec.Data.SeqLen < spec.Train.BatchTokens);
+
+    // A matrix [out,in] is multiplied with rows of values that are let go as its gradient is made: [tokens,out] of them.
+    private static bool FitsFreed(TensorSpec tensor, long bytes, double columnBytes) => tensor.Shape.Count < 2 || columnBytes * (tensor.Count / tensor.Shape[^1]) >= bytes;
+
+    // The backward pass of a bf16 run reads the products' copies of the masters: all of them, or with recomputation those of the block at work. That block
+    // has, on a card, its copies, its gradients and their sums at once.
+    private static long Copies(ModelPlan plan, int blocks, string precision, bool recomputes, bool card)
+    {
+        long Count(Func<TensorSpec, bool> of) => plan.Tensors.Sum(t => t.Group != ParameterGroup.Vector && of(t) ? t.Count : 0);
+        return recomputes && card ? BlockBytes * Count(t => t.Group != ParameterGroup.Embed) / blocks
+            : precision == "bf16" ? NarrowBytes * Count(t => !t.Narrow)
+            : 0;
+    }
 
     /// <summary>
     /// Bytes that generating takes, at most: the weights, the logits of every row of the prompt, and caches and layers of one text, which

@@ -52,11 +52,8 @@ public abstract class ModelPlan
     /// <summary>Values that one token keeps for the backward pass, by where.</summary>
     public abstract ActivationCosts Activations(int seqLen);
 
-    /// <summary>Bytes that one of <see cref="Activations"/> takes on average. Measured on a card (docs/gpu.md).</summary>
-    public abstract ActivationBytes ActivationBytes { get; }
-
-    /// <summary>What a run takes of a card whatever its size: workspaces of the products, slices at work, blocks that the allocator cannot join (measured as above).</summary>
-    public virtual long WorkBytes(string precision) => 250L << 20;
+    /// <summary>What <see cref="Activations"/> take of a card, and work beside them. Measured (docs/gpu.md).</summary>
+    public abstract CardCosts CardCosts { get; }
 
     /// <summary>All of them.</summary>
     public double ActivationsPerToken(int seqLen) => Activations(seqLen).Kept;

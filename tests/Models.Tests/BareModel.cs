@@ -34,7 +34,7 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
 
         public override double MultiplyAdds(int seqLen) => throw new NotSupportedException();
 
-        public override ActivationBytes ActivationBytes => throw new NotSupportedException();
+        public override CardCosts CardCosts => throw new NotSupportedException();
 
         public override ActivationCosts Activations(int seqLen) => throw new NotSupportedException();
 

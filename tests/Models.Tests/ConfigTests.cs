@@ -120,7 +120,7 @@ public sealed class ConfigTests
     public void The_largest_dividing_micro_batch_that_fits_is_taken()
     {
         var (plan, spec) = Checked("50m", 1024, 12 * 1024);
-        long Needed(int rows) => MemoryForecast.Of(plan, rows, 1024, "fp32").Total;
+        long Needed(int rows) => MemoryForecast.Of(plan, spec, rows).Total;
 
         var whole = RunChecks.Fit(plan, spec, 80L << 30, DeviceKind.Cuda);
         var four = RunChecks.Fit(plan, spec, (long)(Needed(4) / 0.92) + 2, DeviceKind.Cuda);
@@ -179,7 +179,7 @@ public sealed class ConfigTests
     public void A_forecast_grows_with_rows_and_precision_and_sums_its_parts()
     {
         var plan = Small.Plan(size: "350m");
-        var one = MemoryForecast.Of(plan, 1, 2048, "fp32");
+        var one = MemoryForecast.Of(plan, 1, 2048, "fp32", accumulates: true);
 
         Assert.Equal(one.Weights + one.Gradients + one.Optimizer + one.Activations + one.Logits + one.Work + one.Overhead, one.Total);
         Assert.Equal(plan.Parameters * 16, one.Weights + one.Gradients + one.Optimizer);
@@ -187,6 +187,23 @@ public sealed class ConfigTests
         Assert.True(MemoryForecast.Of(plan, 1, 2048, "fp64").Total > one.Total);
         Assert.True(MemoryForecast.Of(plan, 1, 2048, "bf16").Activations < one.Activations);
         Assert.Equal(one.Logits, MemoryForecast.Of(plan, 64, 2048, "fp32").Logits);
+    }
+
+    [Fact]
+    public void Gradients_count_where_they_exist_beside_all_that_the_blocks_keep()
+    {
+        var plan = Small.Plan(size: "350m");
+        long Gradients(long rows, string recompute = "none", DeviceKind device = DeviceKind.Cuda, bool accumulates = false) =>
+            MemoryForecast.Of(plan, rows, 2048, "bf16", recompute: recompute, device: device, accumulates: accumulates).Gradients;
+        long all = 4 * plan.Parameters;
+
+        Assert.Equal(0, Gradients(64));
+        Assert.Equal(all, Gradients(64, accumulates: true));
+        Assert.Equal(all, Gradients(64, recompute: "block"));
+        Assert.Equal(all, Gradients(64, device: DeviceKind.Cpu));
+
+        // 2,048 rows of bf16 values make no room for the fp32 gradient of a matrix of more than 1,024 columns, and vectors have no such place to want.
+        Assert.InRange(Gradients(1), 1, all - 1);
     }
 
     private static (ModelPlan Plan, RunSpec Spec) Checked(string size, int seqLen, int batchTokens)

@@ -27,7 +27,7 @@ public sealed class HybridPlan : ModelPlan
         Enumerable.Range(0, Shape.NLayer).Sum(i => LayerMultiplyAdds(i, seqLen))
         + ((double)Shape.DModel * Shape.BigramDim) + ((double)Shape.KvDim * Shape.VeDim) + ((double)Shape.VocabSize * Shape.DModel);
 
-    public override ActivationBytes ActivationBytes => new(2.8, 5.57, 3.31, 5.74);
+    public override CardCosts CardCosts => new(new(2.88, 275), new(5.65, 80), new(3.32, 105), new(5.75, 160));
 
     public override ActivationCosts Activations(int seqLen) => new(
         [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i))],

@@ -26,7 +26,7 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
         return (config.NumLayers * (router + convolutions + attention + mixers + (2 * d * seqLen))) + (d * config.VocabSize);
     }
 
-    public override ActivationBytes ActivationBytes => new(2.42, 3.52, 2.95, 3.63);
+    public override CardCosts CardCosts => new(new(2.41, 505), new(3.69, 230), new(2.98, 620), new(3.74, 180));
 
     public override ActivationCosts Activations(int seqLen)
     {

@@ -25,10 +25,8 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
         return matrices - idle + refinement + (pairs * seqLen) + euler + LogitsPerTokenWeights;
     }
 
-    public override ActivationBytes ActivationBytes => new(1.45, 2.38, 1.81, 2.69);
-
-    // Thousands of small tensors a layer, of the rings, leave more of the allocator's blocks in pieces.
-    public override long WorkBytes(string precision) => 1600L << 20;
+    // Thousands of small tensors a layer, of the rings, leave more of the allocator's blocks in pieces: the much of work.
+    public override CardCosts CardCosts => new(new(1.49, 1770), new(2.85, 1860), new(1.86, 1840), new(3.38, 1660));
 
     public override ActivationCosts Activations(int seqLen)
     {

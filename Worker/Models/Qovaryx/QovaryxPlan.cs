@@ -20,7 +20,7 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);
 
-    public override ActivationBytes ActivationBytes => new(1.52, 2.45, 2.73, 3.0);
+    public override CardCosts CardCosts => new(new(1.51, 570), new(2.8, 80), new(2.78, 440), new(3.17, 380));
 
     public override ActivationCosts Activations(int seqLen) => _decoder.Activations(seqLen);
 

@@ -23,10 +23,7 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
     public override double MultiplyAdds(int seqLen) =>
         config.LoopSteps * (_layers.Sum(l => l.MultiplyAdds(seqLen)) + ((double)config.VocabSize * config.DModel) + config.DModel);
 
-    public override ActivationBytes ActivationBytes => new(3.1, 3.1, 3.83, 3.95);
-
-    /// <summary>In fp32 the allocator holds blocks of many sizes that it cannot join.</summary>
-    public override long WorkBytes(string precision) => (precision == "bf16" ? 350L : 1000) << 20;
+    public override CardCosts CardCosts => new(new(3.12, 240), new(3.29, 440), new(3.94, 380), new(4.06, 515));
 
     public override ActivationCosts Activations(int seqLen) => new(
         [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations(seqLen))],

@@ -8,7 +8,7 @@ namespace Hearth.Training.Commands;
 
 /// <summary>
 /// <c>bench memory</c>: what every family's main size was forecast to take beside what the device's allocator took, with and without
-/// recomputation, masters and exactness, under each optimizer, at two row counts. Ends with an error when any forecast is out of bounds.
+/// recomputation, masters and accumulation, under each optimizer, at two row counts. Ends with an error when any forecast is out of bounds.
 /// </summary>
 internal static class BenchMemory
 {
@@ -30,15 +30,18 @@ internal static class BenchMemory
     ];
 
     /// <summary>One way to train a size.</summary>
-    private sealed record Way(string Precision, string Optimizer, string Master, string Recompute)
+    private sealed record Way(string Precision, string Optimizer, string Master, string Recompute, int MicroBatches = 1)
     {
-        public override string ToString() => $"{Precision} {Optimizer}{(Master == "none" ? " no masters" : "")}{(Recompute == "block" ? " recompute" : "")}";
+        public override string ToString() =>
+            $"{Precision} {Optimizer}{(Master == "none" ? " no masters" : "")}{(Recompute == "block" ? " recompute" : "")}{(MicroBatches > 1 ? $" {MicroBatches} micro-batches" : "")}";
     }
 
     private static readonly Way[] Ways =
     [
         new("bf16", "adamw", "fp32", "none"),
+        new("bf16", "adamw", "fp32", "none", 2),
         new("bf16", "adamw", "fp32", "block"),
+        new("bf16", "adamw", "fp32", "block", 2),
         new("bf16", "adamw8bit", "fp32", "none"),
         new("bf16", "muon", "fp32", "none"),
         new("bf16", "adamw8bit", "none", "none"),
@@ -83,14 +86,14 @@ internal static class BenchMemory
         }
 
         plan.Under(new TrainSpec { Master = way.Master }, how);
-        double forecast = MemoryForecast.Of(plan, rows, length, way.Precision, how, recompute: way.Recompute, device: DeviceFacts.Kind(on)).Reserved;
+        double forecast = MemoryForecast.Of(plan, rows, length, way.Precision, how, recompute: way.Recompute, device: DeviceFacts.Kind(on), accumulates: way.MicroBatches > 1).Reserved;
         string told = string.Create(CultureInfo.InvariantCulture, $"{spec.Family + " " + spec.Size,-16} {rows + " x " + length,13}  {way,-34} {forecast / 1e9,11:0.00}");
 
         // What the run before left to finalisers counts for it, not for this one.
         GC.Collect();
         GC.WaitForPendingFinalizers();
         DeviceMemory.GiveBack(on);
-        var run = new BenchRun(plan, how, rows, length, Steps, on, way.Precision == "bf16" ? bfloat16 : float32, way.Recompute == "block");
+        var run = new BenchRun(plan, how, rows, length, Steps, on, way.Precision == "bf16" ? bfloat16 : float32, way.Recompute == "block", way.MicroBatches);
         try
         {
             run.Step();

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace Hearth.Training.Commands;
 
 /// <summary>One model on one device, stepped on random ids; masters are fp32, products in the compute type.</summary>
-internal sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int length, int steps, Device on, ScalarType compute, bool recompute)
+/// <param name="microBatches">Of a step, each of so many rows; their gradients add up.</param>
+internal sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int length, int steps, Device on, ScalarType compute, bool recompute, int microBatches = 1)
 {
     public Device Device => on;
 
@@ -38,8 +39,13 @@ internal sealed class BenchRun(ModelPlan plan, OptimizerSpec how, int rows, int 
             using var scope = NewDisposeScope();
             long began = Stopwatch.GetTimestamp();
             optimizer.ClearGradients();
-            var ids_BT = tensor(ids, rows, length).to(int64).to(on);
-            recorder.Run(model.Prepare(new LossInput(ids_BT, ids_BT, totals) { Tape = new BlockTape(recompute) }, new TrainingStep(1, 0, 0, 1, 0)));
+            for (int i = 0; i < microBatches; i++)
+            {
+                using var pass = NewDisposeScope();
+                var ids_BT = tensor(ids, rows, length).to(int64).to(on);
+                recorder.Run(model.Prepare(new LossInput(ids_BT, ids_BT, totals) { Tape = new BlockTape(recompute) }, new TrainingStep(1, 0, 0, 1, 0)));
+            }
+
             wait();
             double passes = Stopwatch.GetElapsedTime(began).TotalSeconds;
             optimizer.ClipGradNorm(1);

@@ -4,10 +4,7 @@ using Xunit;
 
 namespace Hearth.Tests.Contract;
 
-/// <summary>
-/// The forecast beside what libtorch's allocator reserved on a card (H200, <c>bench memory</c>, docs/gpu.md), less the 65 MB that each recording before it in
-/// that process had left behind.
-/// </summary>
+/// <summary>The forecast beside what libtorch's allocator reserved on a card (H200, <c>bench memory</c>, docs/gpu.md).</summary>
 public sealed class CardMemoryTests
 {
     private const double Allowed = 0.15;
@@ -38,76 +35,100 @@ public sealed class CardMemoryTests
 
     private const string Table = """
         qovaryx 50m 16 2048 bf16 adamw fp32 none 10.04
-        qovaryx 50m 4 2048 bf16 adamw fp32 none 3.46
-        qovaryx 50m 16 2048 bf16 adamw fp32 block 4.31
-        qovaryx 50m 4 2048 bf16 adamw fp32 block 1.89
-        qovaryx 50m 16 2048 bf16 adamw8bit fp32 none 9.96
-        qovaryx 50m 4 2048 bf16 adamw8bit fp32 none 3.35
-        qovaryx 50m 16 2048 bf16 adamw8bit none none 9.85
-        qovaryx 50m 4 2048 bf16 adamw8bit none none 3.27
-        qovaryx 50m 16 2048 bf16 adamw8bit none block 4.30
-        qovaryx 50m 4 2048 bf16 adamw8bit none block 1.79
-        qovaryx 50m 16 2048 fp32 adamw fp32 none 17.05
-        qovaryx 50m 4 2048 fp32 adamw fp32 none 5.42
-        qovaryx 50m 16 2048 fp32 adamw fp32 block 5.46
-        qovaryx 50m 4 2048 fp32 adamw fp32 block 2.52
-        qovaryx 350m 8 2048 bf16 adamw fp32 none 23.73
-        qovaryx 350m 2 2048 bf16 adamw fp32 none 10.91
-        qovaryx 350m 8 2048 bf16 adamw fp32 block 10.96
-        qovaryx 350m 2 2048 bf16 adamw fp32 block 8.32
-        qovaryx 350m 8 2048 bf16 adamw8bit fp32 none 21.64
-        qovaryx 350m 2 2048 bf16 adamw8bit fp32 none 8.80
-        qovaryx 350m 8 2048 bf16 adamw8bit none none 20.27
-        qovaryx 350m 2 2048 bf16 adamw8bit none none 7.52
-        qovaryx 350m 8 2048 bf16 adamw8bit none block 7.67
-        qovaryx 350m 2 2048 bf16 adamw8bit none block 4.76
-        qovaryx 350m 8 2048 fp32 adamw fp32 none 38.19
-        qovaryx 350m 2 2048 fp32 adamw fp32 none 14.17
-        qovaryx 350m 8 2048 fp32 adamw fp32 block 12.07
-        qovaryx 350m 2 2048 fp32 adamw fp32 block 8.80
-        qovaryx 1b 4 2048 bf16 adamw fp32 none 31.63
-        qovaryx 1b 1 2048 bf16 adamw fp32 none 23.57
+        qovaryx 50m 4 2048 bf16 adamw fp32 none 3.53
+        qovaryx 50m 16 2048 bf16 adamw fp32 block 4.33
+        qovaryx 50m 4 2048 bf16 adamw fp32 block 1.88
+        qovaryx 50m 16 2048 bf16 adamw8bit fp32 none 9.91
+        qovaryx 50m 4 2048 bf16 adamw8bit fp32 none 3.30
+        qovaryx 50m 16 2048 bf16 muon fp32 none 10.49
+        qovaryx 50m 4 2048 bf16 muon fp32 none 3.90
+        qovaryx 50m 16 2048 bf16 adamw8bit none none 9.74
+        qovaryx 50m 4 2048 bf16 adamw8bit none none 3.19
+        qovaryx 50m 16 2048 bf16 adamw8bit none block 4.08
+        qovaryx 50m 4 2048 bf16 adamw8bit none block 1.44
+        qovaryx 50m 16 2048 fp32 adamw fp32 none 16.72
+        qovaryx 50m 4 2048 fp32 adamw fp32 none 5.10
+        qovaryx 50m 16 2048 fp32 adamw fp32 block 5.11
+        qovaryx 50m 4 2048 fp32 adamw fp32 block 2.26
+        qovaryx 350m 8 2048 bf16 adamw fp32 none 23.28
+        qovaryx 350m 2 2048 bf16 adamw fp32 none 10.20
+        qovaryx 350m 8 2048 bf16 adamw fp32 block 10.16
+        qovaryx 350m 2 2048 bf16 adamw fp32 block 7.50
+        qovaryx 350m 8 2048 bf16 adamw8bit fp32 none 20.92
+        qovaryx 350m 2 2048 bf16 adamw8bit fp32 none 8.08
+        qovaryx 350m 8 2048 bf16 muon fp32 none 22.22
+        qovaryx 350m 2 2048 bf16 muon fp32 none 9.36
+        qovaryx 350m 8 2048 bf16 adamw8bit none none 19.52
+        qovaryx 350m 2 2048 bf16 adamw8bit none none 6.76
+        qovaryx 350m 8 2048 bf16 adamw8bit none block 6.88
+        qovaryx 350m 2 2048 bf16 adamw8bit none block 3.93
+        qovaryx 350m 8 2048 fp32 adamw fp32 none 37.32
+        qovaryx 350m 2 2048 fp32 adamw fp32 none 13.27
+        qovaryx 350m 8 2048 fp32 adamw fp32 block 11.08
+        qovaryx 350m 2 2048 fp32 adamw fp32 block 7.78
+        qovaryx 1b 4 2048 bf16 adamw fp32 none 30.29
+        qovaryx 1b 1 2048 bf16 adamw fp32 none 22.29
+        qovaryx 1b 4 2048 bf16 adamw fp32 block 21.69
+        qovaryx 1b 1 2048 bf16 adamw fp32 block 18.96
+        qovaryx 1b 4 2048 bf16 adamw8bit fp32 none 24.25
+        qovaryx 1b 1 2048 bf16 adamw8bit fp32 none 16.31
+        qovaryx 1b 4 2048 bf16 muon fp32 none 26.56
+        qovaryx 1b 1 2048 bf16 muon fp32 none 18.54
+        qovaryx 1b 4 2048 bf16 adamw8bit none none 20.22
+        qovaryx 1b 1 2048 bf16 adamw8bit none none 9.29
+        qovaryx 1b 4 2048 bf16 adamw8bit none block 11.32
+        qovaryx 1b 1 2048 bf16 adamw8bit none block 8.64
+        qovaryx 1b 4 2048 fp32 adamw fp32 none 40.17
+        qovaryx 1b 1 2048 fp32 adamw fp32 none 20.32
+        qovaryx 1b 4 2048 fp32 adamw fp32 block 22.47
+        qovaryx 1b 1 2048 fp32 adamw fp32 block 19.22
         vuaf femto 64 512 bf16 adamw fp32 none 12.77
-        vuaf femto 16 512 bf16 adamw fp32 none 3.43
-        vuaf femto 64 512 bf16 adamw fp32 block 1.98
-        vuaf femto 16 512 bf16 adamw fp32 block 0.86
-        vuaf femto 64 512 bf16 adamw8bit fp32 none 12.96
-        vuaf femto 16 512 bf16 adamw8bit fp32 none 3.59
-        vuaf femto 64 512 fp32 adamw fp32 none 16.59
-        vuaf femto 16 512 fp32 adamw fp32 none 4.99
-        vuaf femto 64 512 fp32 adamw fp32 block 3.09
-        vuaf femto 16 512 fp32 adamw fp32 block 1.68
+        vuaf femto 16 512 bf16 adamw fp32 none 3.46
+        vuaf femto 64 512 bf16 adamw fp32 block 2.01
+        vuaf femto 16 512 bf16 adamw fp32 block 0.90
+        vuaf femto 64 512 bf16 adamw8bit fp32 none 12.91
+        vuaf femto 16 512 bf16 adamw8bit fp32 none 3.45
+        vuaf femto 64 512 bf16 muon fp32 none 12.91
+        vuaf femto 16 512 bf16 muon fp32 none 3.46
+        vuaf femto 64 512 fp32 adamw fp32 none 16.30
+        vuaf femto 16 512 fp32 adamw fp32 none 4.42
+        vuaf femto 64 512 fp32 adamw fp32 block 2.43
+        vuaf femto 16 512 fp32 adamw fp32 block 1.06
         moa 150m 8 1024 bf16 adamw fp32 none 17.00
-        moa 150m 2 1024 bf16 adamw fp32 none 6.45
-        moa 150m 8 1024 bf16 adamw fp32 block 6.03
-        moa 150m 2 1024 bf16 adamw fp32 block 3.98
-        moa 150m 8 1024 bf16 adamw8bit fp32 none 16.48
-        moa 150m 2 1024 bf16 adamw8bit fp32 none 5.88
-        moa 150m 8 1024 fp32 adamw fp32 none 20.44
-        moa 150m 2 1024 fp32 adamw fp32 none 7.44
-        moa 150m 8 1024 fp32 adamw fp32 block 6.44
-        moa 150m 2 1024 fp32 adamw fp32 block 4.33
+        moa 150m 2 1024 bf16 adamw fp32 none 6.49
+        moa 150m 8 1024 bf16 adamw fp32 block 5.98
+        moa 150m 2 1024 bf16 adamw fp32 block 3.91
+        moa 150m 8 1024 bf16 adamw8bit fp32 none 16.44
+        moa 150m 2 1024 bf16 adamw8bit fp32 none 5.81
+        moa 150m 8 1024 bf16 muon fp32 none 17.21
+        moa 150m 2 1024 bf16 muon fp32 none 6.70
+        moa 150m 8 1024 fp32 adamw fp32 none 20.27
+        moa 150m 2 1024 fp32 adamw fp32 none 7.23
+        moa 150m 8 1024 fp32 adamw fp32 block 5.97
+        moa 150m 2 1024 fp32 adamw fp32 block 3.87
         hybrid 16mb 32 1024 bf16 adamw fp32 none 19.10
-        hybrid 16mb 8 1024 bf16 adamw fp32 none 5.24
-        hybrid 16mb 32 1024 bf16 adamw fp32 block 6.82
-        hybrid 16mb 8 1024 bf16 adamw fp32 block 2.12
-        hybrid 16mb 32 1024 bf16 adamw8bit fp32 none 18.97
-        hybrid 16mb 8 1024 bf16 adamw8bit fp32 none 5.12
-        hybrid 16mb 32 1024 fp32 adamw fp32 none 21.88
-        hybrid 16mb 8 1024 fp32 adamw fp32 none 5.84
-        hybrid 16mb 32 1024 fp32 adamw fp32 block 7.15
-        hybrid 16mb 8 1024 fp32 adamw fp32 block 2.29
+        hybrid 16mb 8 1024 bf16 adamw fp32 none 5.22
+        hybrid 16mb 32 1024 bf16 adamw fp32 block 6.84
+        hybrid 16mb 8 1024 bf16 adamw fp32 block 2.13
+        hybrid 16mb 32 1024 bf16 adamw8bit fp32 none 18.96
+        hybrid 16mb 8 1024 bf16 adamw8bit fp32 none 5.06
+        hybrid 16mb 32 1024 bf16 muon fp32 none 19.70
+        hybrid 16mb 8 1024 bf16 muon fp32 none 5.83
+        hybrid 16mb 32 1024 fp32 adamw fp32 none 21.83
+        hybrid 16mb 8 1024 fp32 adamw fp32 none 5.79
+        hybrid 16mb 32 1024 fp32 adamw fp32 block 7.03
+        hybrid 16mb 8 1024 fp32 adamw fp32 block 2.24
         positronic 144m 4 1024 bf16 adamw fp32 none 8.99
-        positronic 144m 2 1024 bf16 adamw fp32 none 6.58
-        positronic 144m 4 1024 bf16 adamw fp32 block 6.03
-        positronic 144m 2 1024 bf16 adamw fp32 block 5.38
-        positronic 144m 4 1024 bf16 adamw8bit fp32 none 8.48
-        positronic 144m 2 1024 bf16 adamw8bit fp32 none 6.06
-        positronic 144m 4 1024 fp32 adamw fp32 none 10.01
-        positronic 144m 2 1024 fp32 adamw fp32 none 7.01
-        positronic 144m 4 1024 fp32 adamw fp32 block 6.22
-        positronic 144m 2 1024 fp32 adamw fp32 block 5.50
-        qovaryx 1b 4 2048 bf16 adamw8bit fp32 none 27.67
-        qovaryx 1b 1 2048 bf16 adamw8bit fp32 none 19.74
+        positronic 144m 2 1024 bf16 adamw fp32 none 6.61
+        positronic 144m 4 1024 bf16 adamw fp32 block 5.95
+        positronic 144m 2 1024 bf16 adamw fp32 block 5.25
+        positronic 144m 4 1024 bf16 adamw8bit fp32 none 8.38
+        positronic 144m 2 1024 bf16 adamw8bit fp32 none 5.95
+        positronic 144m 4 1024 bf16 muon fp32 none 8.55
+        positronic 144m 2 1024 bf16 muon fp32 none 6.12
+        positronic 144m 4 1024 fp32 adamw fp32 none 9.83
+        positronic 144m 2 1024 fp32 adamw fp32 none 6.82
+        positronic 144m 4 1024 fp32 adamw fp32 block 6.00
+        positronic 144m 2 1024 fp32 adamw fp32 block 5.17
         """;
 }
