@@ -2,6 +2,7 @@ using System.CommandLine;
 using Hearth.Cli;
 using Hearth.Cli.Bench;
 using Hearth.Cli.Client;
+using Hearth.Cli.Cluster;
 using Hearth.Cli.Demo;
 using Hearth.Cli.Pool;
 using Hearth.Cli.Testing;
@@ -16,6 +17,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     PoolCommands.Workers(),
     PoolCommands.Tokens(),
     BlobCommands.Create(),
+    ClusterCommand.Create(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),
     TrainerProgram.Forward("chat", "Talk with a checkpoint, one turn a line."),

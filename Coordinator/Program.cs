@@ -1,5 +1,6 @@
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Generations;
@@ -8,6 +9,7 @@ using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Scheduling.Bench;
+using Hearth.Coordinator.Scheduling.Cycle;
 using Hearth.Coordinator.Workers;
 
 if (args is ["bench", "decide", .. var options])
@@ -18,6 +20,7 @@ if (args is ["bench", "decide", .. var options])
 var builder = WebApplication.CreateBuilder(args);
 builder.AddHttpRules();
 builder.AddDatabase();
+builder.AddCluster();
 builder.AddSecurity();
 builder.AddEvents();
 builder.AddBlobs();
@@ -41,6 +44,7 @@ await app.CheckStoreAsync();
 await app.EnsureAdminTokenAsync();
 app.MapHealth();
 app.MapStore();
+app.MapCluster();
 app.MapDescription();
 
 var api = app.MapGroup("/api/v1").RequireAuthorization(Policies.View);

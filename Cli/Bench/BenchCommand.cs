@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Cli.Bench.Takeover;
 using Hearth.Cli.Client;
 using Hearth.Cli.Pool;
 using Hearth.Runs;
@@ -20,7 +21,7 @@ internal static class BenchCommand
         return new Command("bench", "Measure training and a pool on this machine.")
         {
             TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]),
-            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim,
+            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim, TakeoverBench.Create(),
             CoordinatorProgram.Forward("decide", "Milliseconds of a scheduling pass, up to 10,000 waiting runs and 1,000 devices.", ["bench", "decide"]),
         };
     }
@@ -63,7 +64,7 @@ internal static class BenchCommand
         {
             await PrivatePool.UseAsync(PoolOptions.Private(), temporary: true, Console.Error.WriteLine, async pool =>
             {
-                await ImportAsync(pool, stop);
+                await ImportAsync(pool.Api, stop);
                 await measure(pool, parsed.GetValue(times), new Output(Console.Out, parsed.GetValue(json)), stop);
                 return true;
             }, stop);
@@ -73,9 +74,9 @@ internal static class BenchCommand
     }
 
     // Text that needs no package: the project's own pages.
-    private static async Task ImportAsync(LocalPool pool, CancellationToken stop)
+    public static async Task ImportAsync(ApiClient api, CancellationToken stop)
     {
         string[] pages = [.. Directory.EnumerateFiles(Repository.Root, "*.md"), Path.Combine(Repository.Root, "docs")];
-        await pool.Api.PostAsync<DatasetView>("datasets/import", new ImportDataset(Dataset, pages, "the project's own"), stop);
+        await api.PostAsync<DatasetView>("datasets/import", new ImportDataset(Dataset, pages, "the project's own"), stop);
     }
 }

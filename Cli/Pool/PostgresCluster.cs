@@ -50,6 +50,9 @@ internal sealed class PostgresCluster(PostgresPlace place)
         return server;
     }
 
+    /// <summary>One value of the pool's database, as text; empty when there is no row.</summary>
+    public Task<string> QueryAsync(string sql, CancellationToken stop) => RunAsync(Client(FindBinaries(), "psql", "-d", "hearth", "-XtAqc", sql), stop);
+
     private static string FindBinaries()
     {
         const string debian = "/usr/lib/postgresql";

@@ -53,6 +53,8 @@ internal static partial class Signals
     public const int Quit = 3;
     public const int Kill = 9;
     public const int Terminate = 15;
+    public const int Thaw = 18;
+    public const int Freeze = 19;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
 
     /// <summary>Sends a signal; a process that is gone is left alone.</summary>

@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Npgsql;
 
@@ -7,7 +8,7 @@ namespace Hearth.Coordinator.Blobs;
 /// Knows whether the store is there: looks every few seconds, with growing pauses while it is not. Runs are not started
 /// meanwhile, and wait with the reason.
 /// </summary>
-public sealed class StoreWatch(StoreKeeper keeper, NpgsqlDataSource database, TimeProvider clock, ILogger<StoreWatch> log) : BackgroundService
+public sealed class StoreWatch(StoreKeeper keeper, Wakes wakes, TimeProvider clock, ILogger<StoreWatch> log) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
@@ -78,7 +79,6 @@ public sealed class StoreWatch(StoreKeeper keeper, NpgsqlDataSource database, Ti
             log.StoreBack();
         }
 
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await Channels.WakeSchedulerAsync(connection, null, stop);
+        wakes.Scheduler();
     }
 }

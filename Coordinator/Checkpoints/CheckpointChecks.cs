@@ -1,5 +1,5 @@
 using Dapper;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Cluster;
 using Npgsql;
 
 namespace Hearth.Coordinator.Checkpoints;
@@ -13,7 +13,7 @@ public sealed record DueCheck(Guid Id, Guid RunId, long Step, string Status, str
 /// Checkpoints that the coordinator is to read itself. What a worker says of one only brings it here: nothing is taken out of use on
 /// a claim that was not verified.
 /// </summary>
-public sealed class CheckpointChecks(NpgsqlDataSource database)
+public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
 {
     /// <summary>How long a check belongs to the coordinator that took it; renewed with each file.</summary>
     private const string Claim = "interval '3 minutes'";
@@ -42,7 +42,7 @@ public sealed class CheckpointChecks(NpgsqlDataSource database)
             """,
             new { run, checkpoint },
             cancellationToken: stop)) > 0;
-        await Channels.WakeSchedulerAsync(connection, null, stop);
+        wakes.Scheduler();
         return asked;
     }
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
@@ -9,7 +10,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Checkpoints;
 
 /// <summary>What workers say of checkpoints: that one could not be stored, or that one cannot be used.</summary>
-public sealed class CheckpointFaults(NpgsqlDataSource database)
+public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
 {
     /// <summary>A checkpoint did not come to be; training goes on. A repeat leaves no second note. False = fenced.</summary>
     public async Task<bool> FailedAsync(CheckpointProblem problem, Guid worker, CancellationToken stop)
@@ -54,10 +55,10 @@ public sealed class CheckpointFaults(NpgsqlDataSource database)
         {
             await connection.ExecuteAsync(new CommandDefinition(
                 CheckpointChecks.Complain, new { checkpoint, attempt = problem.Lease.AttemptId, reason = Sentence(problem.Reason) }, transaction, cancellationToken: stop));
-            await Channels.WakeSchedulerAsync(connection, transaction, stop);
         }
 
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
         return live;
     }
 

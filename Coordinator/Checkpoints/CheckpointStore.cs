@@ -4,6 +4,7 @@ using System.Text;
 using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Runs;
@@ -25,7 +26,7 @@ public abstract record CommitResult
 }
 
 /// <summary>Checkpoints as rows over content-addressed blobs. One exists once its row does, and the row only once its blobs do.</summary>
-public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
+public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs, Wakes wakes)
 {
     private const string Columns = "id, step, created_at, bytes, trace, pause_seconds, status, note";
 
@@ -80,8 +81,8 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs)
         }
 
         await RemoveAsync(connection, transaction, [checkpointId], stop);
-        await Channels.WakeSchedulerAsync(connection, transaction, stop);
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
         return true;
     }
 

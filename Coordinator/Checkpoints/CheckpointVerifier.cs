@@ -1,6 +1,7 @@
 using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Npgsql;
@@ -12,7 +13,7 @@ namespace Hearth.Coordinator.Checkpoints;
 /// that does. While the store is away nothing is found, and nothing moves.
 /// </summary>
 public sealed class CheckpointVerifier(
-    NpgsqlDataSource database, IObjectStore store, StoreKeeper keeper, CheckpointChecks checks, DatabaseSignals signals, ILogger<CheckpointVerifier> log) : BackgroundService
+    NpgsqlDataSource database, IObjectStore store, StoreKeeper keeper, CheckpointChecks checks, Wakes wakes, ILogger<CheckpointVerifier> log) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
@@ -42,7 +43,7 @@ public sealed class CheckpointVerifier(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var next = signals.Pool.Next;
+            var next = wakes.Sent.Next;
             try
             {
                 while (await CheckOneAsync(stoppingToken))
@@ -111,13 +112,13 @@ public sealed class CheckpointVerifier(
             },
             transaction,
             cancellationToken: stop));
-        await Channels.WakeSchedulerAsync(connection, transaction, stop);
         if (noted is { Id: { } id, At: { } at })
         {
             await EventLog.AddAsync(connection, transaction, "note", check.RunId, new RunNote(id, at, "checkpoint_" + verdict.Status, verdict.Told!, check.Step), stop);
         }
 
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
     }
 
     private sealed record Noted(long? Id, DateTimeOffset? At);

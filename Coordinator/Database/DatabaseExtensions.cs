@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hearth.Coordinator.Hosting;
 using Npgsql;
 
@@ -6,10 +7,24 @@ namespace Hearth.Coordinator.Database;
 /// <summary>The connections to PostgreSQL, and what tells an operator whether it works.</summary>
 public static class DatabaseExtensions
 {
+    /// <summary>
+    /// How long PostgreSQL waits inside a transaction for a coordinator's next word. A frozen one keeps its connections, and the row
+    /// locks of an open transaction with them; the others must get past those no later than past its death.
+    /// </summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(4);
+
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
         DapperTypes.Register();
-        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(services.GetRequiredService<CoordinatorOptions>().Database));
+        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(Settings(services.GetRequiredService<CoordinatorOptions>().Database)));
+    }
+
+    /// <summary>The connection string with what every session of a coordinator starts with. Pure.</summary>
+    internal static NpgsqlConnectionStringBuilder Settings(string database)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(database);
+        settings.Options = string.Create(CultureInfo.InvariantCulture, $"{settings.Options} -c idle_in_transaction_session_timeout={LongestSilence.TotalMilliseconds}").Trim();
+        return settings;
     }
 
     public static Task MigrateAsync(this WebApplication app) => Migrator.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());

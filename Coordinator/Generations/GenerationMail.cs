@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
@@ -18,7 +19,7 @@ public sealed record GenerationLetter(Guid Id, Guid CheckpointId, int? DeviceInd
 /// The workers' side of requests: what they report, what they are told, what they send. A request has one placement for its whole life, so its
 /// worker and its being alive are the fence; both stand in the statement of every write.
 /// </summary>
-public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions options, BlobLedger blobs)
+public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, CoordinatorOptions options, BlobLedger blobs)
 {
     /// <summary>Renews the leases of reported requests, and fails those that the worker once reported and now does not know.</summary>
     public async Task SeeAsync(Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
@@ -32,13 +33,13 @@ public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions
             """,
             all,
             cancellationToken: stop));
-        await GenerationStore.EndAsync(
+        wakes.Workers(await GenerationStore.EndAsync(
             connection,
             "worker_id = @worker and taken_at is not null and not id = any(@ids)",
             all,
             GenerationState.Failed,
             new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it."),
-            stop);
+            stop));
     }
 
     /// <summary>What there is for a worker that reported these requests.</summary>
@@ -66,7 +67,7 @@ public sealed class GenerationMail(NpgsqlDataSource database, CoordinatorOptions
             if (files.Count == 0)
             {
                 var gone = new GenerationFailed(GenerationFailed.Lost, "The checkpoint was removed meanwhile: newer ones took its place.");
-                await GenerationStore.EndAsync(connection, "id = @Id", new { letter.Id }, GenerationState.Failed, gone, stop);
+                wakes.Workers(await GenerationStore.EndAsync(connection, "id = @Id", new { letter.Id }, GenerationState.Failed, gone, stop));
                 continue;
             }
 

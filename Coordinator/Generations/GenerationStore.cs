@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Models;
@@ -26,7 +27,7 @@ public abstract record GenerationStart
 }
 
 /// <summary>Requests to checkpoints as rows: made, looked at, stopped, and cleared away.</summary>
-public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOptions options)
+public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, CoordinatorOptions options)
 {
     /// <summary>Requests of one caller that may be under way: two columns of a page, each with one that waits.</summary>
     public const int MostPerCaller = 4;
@@ -92,6 +93,7 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
 
         var view = await AddAsync(connection, transaction, request, new Chosen(caller, place, need.Bytes), stop);
         await transaction.CommitAsync(stop);
+        wakes.Workers(place.WorkerId);
         return new GenerationStart.Placed(view);
     }
 
@@ -113,7 +115,7 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
     public async Task<bool> StopAsync(Guid id, string by, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
-        await EndAsync(connection, "id = @id", new { id }, GenerationState.Stopped, new GenerationStopped($"{by} stopped it."), stop);
+        wakes.Workers(await EndAsync(connection, "id = @id", new { id }, GenerationState.Stopped, new GenerationStopped($"{by} stopped it."), stop));
         return await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select 1 from generations where id = @id)", new { id }, cancellationToken: stop));
     }
 
@@ -121,13 +123,15 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
     public async Task KeepAsync(CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
-        await EndAsync(connection, "lease_ends_at < now()", new { }, GenerationState.Failed, new GenerationFailed(GenerationFailed.Lost, "Its worker has fallen silent."), stop);
+        var silent = new GenerationFailed(GenerationFailed.Lost, "Its worker has fallen silent.");
+        wakes.Workers(await EndAsync(connection, "lease_ends_at < now()", new { }, GenerationState.Failed, silent, stop));
         await connection.ExecuteAsync(new CommandDefinition(
             "delete from generations where ended_at < now() - make_interval(secs => @seconds)", new { seconds = Kept.TotalSeconds }, cancellationToken: stop));
     }
 
     /// <summary>Ends live requests by the coordinator's own word: state and last event in one statement.</summary>
-    internal static async Task EndAsync(NpgsqlConnection connection, string where, object parameters, GenerationState state, GenerationEvent last, CancellationToken stop)
+    /// <returns>Their workers, who are to be told.</returns>
+    internal static async Task<IEnumerable<Guid>> EndAsync(NpgsqlConnection connection, string where, object parameters, GenerationState state, GenerationEvent last, CancellationToken stop)
     {
         string reason = last switch
         {
@@ -137,13 +141,13 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
         };
         var all = new DynamicParameters(parameters);
         all.AddDynamicParams(new { state = Word(state), reason, events = DapperTypes.Jsonb<GenerationEvent[]>([last]), Channels.Generation });
-        await connection.ExecuteAsync(new CommandDefinition(
+        return await connection.QueryAsync<Guid>(new CommandDefinition(
             $"""
             with ended as (
                 update generations set state = @state, reason = @reason, ended_at = now(), last_event = last_event + 1
                 where ended_at is null and {where} returning id, last_event, worker_id),
             told as (insert into generation_events select id, last_event, last_event, @events from ended)
-            select pg_notify(@Generation, id::text), pg_notify('{Channels.Worker}', worker_id::text) from ended
+            select worker_id, pg_notify(@Generation, id::text) from ended
             """,
             all,
             cancellationToken: stop));
@@ -163,7 +167,6 @@ public sealed class GenerationStore(NpgsqlDataSource database, CoordinatorOption
             new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), chosen.Place.WorkerId, chosen.Place.DeviceIndex, chosen.Place.Device, chosen.Bytes, chosen.Caller, lease = options.Lease.TotalSeconds },
             transaction,
             cancellationToken: stop));
-        await Channels.WakeWorkerAsync(connection, transaction, chosen.Place.WorkerId, stop);
         return (await ViewAsync(connection, transaction, id, stop))!;
     }
 

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Net.Sockets;
-using Dapper;
 using Npgsql;
 
 namespace Hearth.Coordinator.Hosting;
@@ -11,22 +9,8 @@ public static class Channels
     /// <summary>A row came into <c>events</c>.</summary>
     public const string Events = "hearth_events";
 
-    /// <summary>Something that a placement depends on has changed: the scheduler should look.</summary>
-    public const string Pool = "hearth_pool";
-
-    /// <summary>There is something for the worker whose id is the payload.</summary>
-    public const string Worker = "hearth_worker";
-
     /// <summary>There are events of the generation whose id is the payload.</summary>
     public const string Generation = "hearth_generation";
-
-    /// <summary>Wakes the scheduler of whichever coordinator leads, once the transaction commits.</summary>
-    public static Task WakeSchedulerAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, CancellationToken stop = default) =>
-        connection.ExecuteAsync(new CommandDefinition($"notify {Pool}", transaction: transaction, cancellationToken: stop));
-
-    /// <summary>Wakes the held sync of a worker, at whichever coordinator it waits, once the transaction commits.</summary>
-    public static Task WakeWorkerAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, Guid worker, CancellationToken stop = default) =>
-        connection.ExecuteAsync(new CommandDefinition("select pg_notify(@Worker, @id)", new { Worker, id = worker.ToString() }, transaction, cancellationToken: stop));
 }
 
 /// <summary>The one connection of this coordinator that listens to the database, and the signals it pulses.</summary>
@@ -35,14 +19,9 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
     // A connection that died without a word is noticed by a query after so long a silence.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
-    private readonly ConcurrentDictionary<Guid, Signal> _workers = new();
     private readonly SignalTable _generations = new();
 
     public Signal Events { get; } = new();
-
-    public Signal Pool { get; } = new();
-
-    public Signal Worker(Guid id) => _workers.GetOrAdd(id, _ => new Signal());
 
     public SignalTable.Listener Generation(Guid id) => _generations.Listen(id);
 
@@ -70,7 +49,7 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         connection.Notification += (_, notice) => Pulse(notice.Channel, notice.Payload);
-        await using var listen = new NpgsqlCommand($"listen {Channels.Events}; listen {Channels.Pool}; listen {Channels.Worker}; listen {Channels.Generation}", connection);
+        await using var listen = new NpgsqlCommand($"listen {Channels.Events}; listen {Channels.Generation}", connection);
         await listen.ExecuteNonQueryAsync(stop);
         PulseAll(); // What was said before we listened was not heard.
         await using var probe = new NpgsqlCommand("select 1", connection);
@@ -90,12 +69,6 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
             case Channels.Events:
                 Events.Pulse();
                 break;
-            case Channels.Pool:
-                Pool.Pulse();
-                break;
-            case Channels.Worker when Guid.TryParse(payload, out var worker) && _workers.TryGetValue(worker, out var signal):
-                signal.Pulse();
-                break;
             case Channels.Generation when Guid.TryParse(payload, out var generation):
                 _generations.Pulse(generation);
                 break;
@@ -105,12 +78,6 @@ public sealed class DatabaseSignals(NpgsqlDataSource database, ILogger<DatabaseS
     private void PulseAll()
     {
         Events.Pulse();
-        Pool.Pulse();
-        foreach (var signal in _workers.Values)
-        {
-            signal.Pulse();
-        }
-
         _generations.PulseAll();
     }
 }

@@ -30,17 +30,26 @@ internal static partial class Log
     [LoggerMessage(303, LogLevel.Warning, "The device list of the worker {Name} contradicts itself and is set aside until it sends another: {Problem}")]
     internal static partial void DevicesSetAside(this ILogger log, string name, string problem);
 
-    [LoggerMessage(400, LogLevel.Information, "This coordinator leads: it runs the scheduler")]
-    internal static partial void Leads(this ILogger log);
+    [LoggerMessage(400, LogLevel.Information, "This coordinator runs the scheduler: term {Term} began")]
+    internal static partial void TermBegan(this ILogger log, long term);
 
-    [LoggerMessage(401, LogLevel.Warning, "This coordinator no longer leads: {Reason}")]
-    internal static partial void LeadsNoMore(this ILogger log, string reason);
+    [LoggerMessage(401, LogLevel.Warning, "This coordinator no longer runs the scheduler, and what it was about to apply is dropped: {Reason}")]
+    internal static partial void TermOver(this ILogger log, string reason);
 
     [LoggerMessage(402, LogLevel.Debug, "Dropped {Command}: the world has moved on")]
     internal static partial void CommandDropped(this ILogger log, string command);
 
     [LoggerMessage(403, LogLevel.Error, "A scheduling cycle failed; the next one starts anew")]
     internal static partial void CycleFailed(this ILogger log, Exception e);
+
+    [LoggerMessage(410, LogLevel.Warning, "The scheduler does not answer; trying again: {Reason}")]
+    internal static partial void SchedulerNotReached(this ILogger log, string reason);
+
+    [LoggerMessage(411, LogLevel.Debug, "A wake was not sent: {Reason}")]
+    internal static partial void WakeLost(this ILogger log, string reason);
+
+    [LoggerMessage(412, LogLevel.Debug, "The wait of a held sync was cut short: {Reason}")]
+    internal static partial void WaitLost(this ILogger log, string reason);
 
     [LoggerMessage(500, LogLevel.Warning, "The object store is away: {Reason}")]
     internal static partial void StoreAway(this ILogger log, string reason);

@@ -3,7 +3,6 @@ using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 
 namespace Hearth.Coordinator.Runs;
 
@@ -11,7 +10,7 @@ namespace Hearth.Coordinator.Runs;
 public sealed record SampleRequest(string? Prompt, int? MaxTokens, double? Temperature);
 
 /// <summary>What people ask of a run. Each is idempotent: asking for a state that it has, or is on the way to, changes nothing.</summary>
-public sealed class RunActions(NpgsqlDataSource database)
+public sealed class RunActions(RunChanges changes)
 {
     public Task<Results<Ok<RunAction>, ProblemHttpResult>> CancelAsync(RunRef run, string by, CancellationToken stop) => ChangeAsync(run, stop, async change =>
     {
@@ -125,7 +124,7 @@ public sealed class RunActions(NpgsqlDataSource database)
     // The step gives null, or why it cannot be done.
     private async Task<Results<Ok<RunAction>, ProblemHttpResult>> ChangeAsync(RunRef run, CancellationToken stop, Func<RunChange, Task<string?>> step)
     {
-        await using var change = await RunChange.BeginAsync(database, run, stop);
+        await using var change = await changes.BeginAsync(run, stop);
         if (change is null)
         {
             return Problems.NotFound($"No run is called {run}.");

@@ -1,5 +1,6 @@
 using Dapper;
 using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -13,6 +14,18 @@ public sealed record LockedRun(Guid Id, long Number, string Name, RunState State
 /// <summary>The attempt of a locked run that is not over.</summary>
 public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known);
 
+/// <summary>Begins changes of runs.</summary>
+public sealed class RunChanges(NpgsqlDataSource database, Wakes wakes)
+{
+    /// <summary>Locks a run; null when there is none.</summary>
+    /// <param name="run">Which.</param>
+    /// <param name="stop">Ends the change, here and later, and undoes it.</param>
+    /// <param name="term">What the scheduler decides is decided in its term; null for what others ask.</param>
+    /// <exception cref="TermOverException">The term is over.</exception>
+    public Task<RunChange?> BeginAsync(RunRef run, CancellationToken stop, SchedulerTerm? term = null) =>
+        RunChange.BeginAsync(database, run, new RunChange.Origin(wakes, term), stop);
+}
+
 /// <summary>
 /// One change of a run, in one transaction that holds its row: the only place where states are written. Nothing is told to
 /// streams, workers or the scheduler before it is committed; disposing without a commit undoes it.
@@ -24,23 +37,29 @@ public sealed class RunChange : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly CancellationToken _stop;
+    private readonly Origin _origin;
+    private readonly HashSet<Guid> _told = [];
     private bool _noted;
 
-    private RunChange(NpgsqlConnection connection, NpgsqlTransaction transaction, LockedRun run, LockedAttempt? attempt, CancellationToken stop) =>
-        (_connection, _transaction, Run, Attempt, _stop) = (connection, transaction, run, attempt, stop);
+    private RunChange(NpgsqlConnection connection, NpgsqlTransaction transaction, LockedRun run, LockedAttempt? attempt, Origin origin, CancellationToken stop) =>
+        (_connection, _transaction, Run, Attempt, _origin, _stop) = (connection, transaction, run, attempt, origin, stop);
 
     public LockedRun Run { get; private set; }
 
     public LockedAttempt? Attempt { get; private set; }
 
-    /// <summary>Locks a run; null when there is none.</summary>
-    public static async Task<RunChange?> BeginAsync(NpgsqlDataSource database, RunRef run, CancellationToken stop)
+    internal static async Task<RunChange?> BeginAsync(NpgsqlDataSource database, RunRef run, Origin origin, CancellationToken stop)
     {
         var connection = await database.OpenConnectionAsync(stop);
         NpgsqlTransaction? transaction = null;
         try
         {
             transaction = await connection.BeginTransactionAsync(stop);
+            if (origin.Term is { } term)
+            {
+                await term.HoldAsync(connection, transaction, stop);
+            }
+
             var row = await connection.QuerySingleOrDefaultAsync<LockedRun>(new CommandDefinition(
                 $"""
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
@@ -62,7 +81,7 @@ public sealed class RunChange : IAsyncDisposable
                     new { row.Id },
                     transaction,
                     cancellationToken: stop));
-                return new RunChange(connection, transaction, row, attempt, stop);
+                return new RunChange(connection, transaction, row, attempt, origin, stop);
             }
         }
         catch
@@ -107,14 +126,14 @@ public sealed class RunChange : IAsyncDisposable
             $"""
             with resume as ({NewestGood}),
             run as (update runs set epoch = epoch + 1, step = coalesce((select step from resume), 0), tokens_per_second = null where id = @Id returning epoch)
-            insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, checkpoint_id, first_step, last_step, lease_ends_at)
+            insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, checkpoint_id, first_step, last_step, lease_ends_at, term)
             select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @device, @microBatch, 'assigned', (select id from resume),
-                coalesce((select step from resume), 0), coalesce((select step from resume), 0), now() + make_interval(secs => @seconds)
+                coalesce((select step from resume), 0), coalesce((select step from resume), 0), now() + make_interval(secs => @seconds), @term
             from run, workers w where w.id = @worker and not w.removed and not w.draining
             on conflict do nothing
             """,
-            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, seconds = lease.TotalSeconds });
-        await Channels.WakeWorkerAsync(_connection, _transaction, worker, _stop);
+            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, seconds = lease.TotalSeconds, term = _origin.Term?.Number });
+        _told.Add(worker);
         return placed == 1;
     }
 
@@ -128,7 +147,7 @@ public sealed class RunChange : IAsyncDisposable
             insert into attempt_commands (attempt_id, kind, prompt, max_tokens, temperature) values (@Id, @kind, @prompt, @maxTokens, @temperature)
             """,
             new { attempt.Id, stops = kind is AttemptCommandKind.Stop or AttemptCommandKind.Kill, kind = kind.ToString().ToLowerInvariant(), prompt, maxTokens, temperature });
-        await Channels.WakeWorkerAsync(_connection, _transaction, attempt.WorkerId, _stop);
+        _told.Add(attempt.WorkerId);
     }
 
     /// <summary>Ends the live attempt and moves the run as <see cref="AttemptEnds"/> says.</summary>
@@ -180,7 +199,6 @@ public sealed class RunChange : IAsyncDisposable
     public async Task CommitAsync()
     {
         var row = await _connection.QuerySingleAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = @Id", new { Run.Id }, _transaction, cancellationToken: _stop));
-        await Channels.WakeSchedulerAsync(_connection, _transaction, _stop);
         await EventLog.AddAsync(_connection, _transaction, "run", Run.Id, row.Summary(), _stop);
         if (_noted)
         {
@@ -188,6 +206,8 @@ public sealed class RunChange : IAsyncDisposable
         }
 
         await _transaction.CommitAsync(_stop);
+        _origin.Wakes.Scheduler();
+        _origin.Wakes.Workers(_told);
     }
 
     public async ValueTask DisposeAsync() => await CloseAsync(_connection, _transaction);
@@ -227,4 +247,7 @@ public sealed class RunChange : IAsyncDisposable
 
     private Task<int> ExecuteAsync(string sql, object parameters) =>
         _connection.ExecuteAsync(new CommandDefinition(sql, parameters, _transaction, cancellationToken: _stop));
+
+    /// <summary>In whose name a run is changed, and who is told.</summary>
+    internal sealed record Origin(Wakes Wakes, SchedulerTerm? Term);
 }

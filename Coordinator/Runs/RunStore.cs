@@ -4,6 +4,7 @@ using System.Text.Json;
 using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Runs;
@@ -18,7 +19,7 @@ public sealed record RunFilter(IReadOnlyList<RunState> States, string? Family, s
 public sealed record Submitted(RunSummary? Run, bool IsNew);
 
 /// <summary>Runs as rows. States are changed by <see cref="RunChange"/> alone.</summary>
-public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoints)
+public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoints, Wakes wakes)
 {
     /// <summary>The run that this caller submitted under a key; null when there is none.</summary>
     public async Task<Submitted?> FindByKeyAsync(string caller, string key, JsonElement body, CancellationToken stop)
@@ -54,9 +55,9 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         }
 
         var summary = (await RowAsync(connection, new RunRef(id, null), stop))!.Summary();
-        await Channels.WakeSchedulerAsync(connection, transaction, stop);
         await EventLog.AddAsync(connection, transaction, "run", id, summary, stop);
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
         return new Submitted(summary, true);
     }
 

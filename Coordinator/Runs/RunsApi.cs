@@ -19,6 +19,7 @@ public static class RunsApi
     public static void AddRuns(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<RunStore>();
+        builder.Services.AddSingleton<RunChanges>();
         builder.Services.AddSingleton<RunInputs>();
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunActions>();

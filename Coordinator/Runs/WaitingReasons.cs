@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Npgsql;
@@ -11,7 +12,8 @@ public sealed class WaitingReasons(NpgsqlDataSource database)
     private const int MostTold = 100;
 
     /// <summary>Stores new reasons, those of the runs that are placed first in front, and tells the stream of the first ones. Writes nothing when there are none.</summary>
-    public async Task SayAsync(IReadOnlyList<(Guid Run, string Reason)> news, CancellationToken stop)
+    /// <exception cref="TermOverException">The scheduler that found them has been replaced.</exception>
+    public async Task SayAsync(IReadOnlyList<(Guid Run, string Reason)> news, SchedulerTerm term, CancellationToken stop)
     {
         if (news.Count == 0)
         {
@@ -19,6 +21,7 @@ public sealed class WaitingReasons(NpgsqlDataSource database)
         }
 
         await using var session = await DbSession.BeginAsync(database, stop);
+        await term.HoldAsync(session);
         var changed = (await session.QueryAsync<Guid>(
             """
             update runs r set reason = w.reason from unnest(@ids, @reasons) as w (id, reason)

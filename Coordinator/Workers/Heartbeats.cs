@@ -1,4 +1,5 @@
 using Dapper;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
@@ -13,7 +14,8 @@ namespace Hearth.Coordinator.Workers;
 public sealed record Taken(IReadOnlyList<Guid> Acknowledged, IReadOnlyList<Guid> Revoked);
 
 /// <summary>Takes in what a worker reports: that it lives, its devices, how its attempts stand and which have ended.</summary>
-public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions options, WorkerStore workers, GenerationMail generations)
+public sealed class Heartbeats(
+    NpgsqlDataSource database, RunChanges changes, Wakes wakes, CoordinatorOptions options, WorkerStore workers, GenerationMail generations)
 {
     public async Task<Taken> TakeAsync(Guid worker, SyncRequest request, CancellationToken stop)
     {
@@ -53,17 +55,16 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
             new { worker, request.AgentVersion, request.HostFreeBytes, devices = DapperTypes.Jsonb(request.Devices), readings = DapperTypes.Jsonb(request.Readings) },
             transaction,
             cancellationToken: stop));
-        if (seen.Changed)
-        {
-            await Channels.WakeSchedulerAsync(connection, transaction, stop);
-        }
-
         if (seen.Changed || seen.Due)
         {
             await workers.TellAsync(connection, transaction, [worker], stop);
         }
 
         await transaction.CommitAsync(stop);
+        if (seen.Changed)
+        {
+            wakes.Scheduler();
+        }
     }
 
     /// <summary>Renews a lease and records where the attempt stands, in one fenced statement. False = the epoch is over.</summary>
@@ -115,7 +116,7 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
 
     private async Task StartRunningAsync(Guid run, Lease lease, CancellationToken stop)
     {
-        await using var change = await RunChange.BeginAsync(database, new RunRef(run, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(run, null), stop);
         if (change is not { Run.State: RunState.Starting, Attempt: { } attempt } || attempt.Id != lease.AttemptId || attempt.Epoch != lease.Epoch)
         {
             return;
@@ -142,7 +143,7 @@ public sealed class Heartbeats(NpgsqlDataSource database, CoordinatorOptions opt
             return;
         }
 
-        await using var change = await RunChange.BeginAsync(database, new RunRef(run, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(run, null), stop);
         if (change is not null && await change.EndAsync(end))
         {
             await change.CommitAsync();

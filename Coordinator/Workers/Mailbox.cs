@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Dapper;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
@@ -10,7 +12,8 @@ using Npgsql;
 namespace Hearth.Coordinator.Workers;
 
 /// <summary>What the coordinator has to tell a worker, and the wait until there is something.</summary>
-public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, CoordinatorOptions options, RunInputs inputs, GenerationMail generations, TimeProvider clock)
+public sealed class Mailbox(
+    NpgsqlDataSource database, RunChanges changes, WorkerWaits waits, CoordinatorOptions options, RunInputs inputs, GenerationMail generations)
 {
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(2);
 
@@ -21,14 +24,13 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
     /// <param name="stop">Ends the call.</param>
     public async Task<SyncResponse> WaitAsync(Guid worker, SyncRequest request, Taken taken, CancellationToken hold, CancellationToken stop)
     {
-        var signal = signals.Worker(worker);
-        long started = clock.GetTimestamp();
+        long started = Stopwatch.GetTimestamp();
         var most = TimeSpan.FromMilliseconds(Math.Clamp(request.WaitMilliseconds, 0, Math.Min(LongestHold.TotalMilliseconds, options.Lease.TotalMilliseconds / 4)));
+        long? serial = await waits.SerialAsync(worker, stop);
         while (true)
         {
-            var next = signal.Next;
             var mail = await ReadAsync(worker, request, stop);
-            var left = most - clock.GetElapsedTime(started);
+            var left = most - Stopwatch.GetElapsedTime(started);
             if (mail.IsNew || taken.Acknowledged.Count > 0 || taken.Revoked.Count > 0 || left <= TimeSpan.Zero || hold.IsCancellationRequested)
             {
                 return await AnswerAsync(worker, mail, request, taken, stop);
@@ -36,7 +38,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
 
             try
             {
-                await Signal.WaitAsync(next, left, clock, hold);
+                serial = await waits.NextAsync(worker, serial, left, hold);
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
@@ -165,7 +167,7 @@ public sealed class Mailbox(NpgsqlDataSource database, DatabaseSignals signals, 
 
     private async Task EndAsync(Placed placed, AttemptState outcome, string? code, string message, CancellationToken stop)
     {
-        await using var change = await RunChange.BeginAsync(database, new RunRef(placed.RunId, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(placed.RunId, null), stop);
         if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(placed.Id, placed.Epoch), outcome, placed.FirstStep, null, code, message)))
         {
             await change.CommitAsync();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
@@ -12,7 +13,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Workers;
 
 /// <summary>Workers and their devices as rows.</summary>
-public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions options)
+public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, Wakes wakes, CoordinatorOptions options)
 {
     private const string SelectWorker =
         """
@@ -55,9 +56,9 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
             new { id, name, hash = Secrets.Hash(token), request.AgentVersion, devices = DapperTypes.Jsonb(request.Devices) },
             transaction,
             cancellationToken: stop));
-        await Channels.WakeSchedulerAsync(connection, transaction, stop);
         await TellAsync(connection, transaction, [id], stop);
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
         return new JoinResponse(id, name, token);
     }
 
@@ -82,9 +83,9 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
         await using var transaction = await connection.BeginTransactionAsync(stop);
         int changed = await connection.ExecuteAsync(new CommandDefinition(
             "update workers set draining = @draining where id = @id and not removed", new { id, draining }, transaction, cancellationToken: stop));
-        await Channels.WakeSchedulerAsync(connection, transaction, stop);
         await TellAsync(connection, transaction, [id], stop);
         await transaction.CommitAsync(stop);
+        wakes.Scheduler();
         return changed == 1;
     }
 
@@ -103,22 +104,24 @@ public sealed class WorkerStore(NpgsqlDataSource database, CoordinatorOptions op
             "select id, run_id, epoch from attempts where worker_id = @id and ended_at is null", new { id }, cancellationToken: stop));
         foreach (var attempt in attempts)
         {
-            await using var change = await RunChange.BeginAsync(database, new RunRef(attempt.RunId, null), stop);
+            await using var change = await changes.BeginAsync(new RunRef(attempt.RunId, null), stop);
             if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(attempt.Id, attempt.Epoch), AttemptState.Lost, 0, null, null, $"{name} was removed from the pool.")))
             {
                 await change.CommitAsync();
             }
         }
 
-        await Channels.WakeSchedulerAsync(connection, null, stop);
+        wakes.Scheduler();
         return true;
     }
 
     /// <summary>Tells the stream of workers that appeared or disappeared since the last look.</summary>
-    public async Task TellPresenceAsync(CancellationToken stop)
+    /// <exception cref="TermOverException">The scheduler that looked has been replaced.</exception>
+    public async Task TellPresenceAsync(SchedulerTerm term, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         await using var transaction = await connection.BeginTransactionAsync(stop);
+        await term.HoldAsync(connection, transaction, stop);
         var changed = (await connection.QueryAsync<Guid>(new CommandDefinition(
             """
             update workers set told_online = not told_online

@@ -277,22 +277,4 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Single(done.Attempts);
         await worker.DisposeAsync();
     }
-
-    [Fact]
-    public async Task Of_two_coordinators_one_leads_and_the_other_takes_over()
-    {
-        await using var other = await CoordinatorProcess.StartAsync(_database, _service.AdminToken, LeaseSeconds);
-        await using var worker = await FakeWorker.JoinAsync(other, "studio", devices: 2);
-        var first = await other.SubmitAsync(Pool.Spec("first"));
-        await worker.AttemptAsync();
-        await other.WaitAsync(first, RunState.Running);
-
-        _service.Kill();
-        var second = await other.SubmitAsync(Pool.Spec("second"));
-
-        await other.WaitAsync(second, RunState.Running);
-        var kept = await other.DetailAsync(first.Id);
-        Assert.Equal(RunState.Running, kept.Summary.State);
-        Assert.Single(kept.Attempts);
-    }
 }

@@ -38,6 +38,17 @@ public sealed class StructureTests
     }
 
     [Fact]
+    public void Only_the_coordinators_cluster_knows_of_orleans()
+    {
+        var users = Tracked().Where(f => f.EndsWith(".cs", StringComparison.Ordinal) && !f.StartsWith("Coordinator/Cluster/", StringComparison.Ordinal) && !f.StartsWith("tests/", StringComparison.Ordinal))
+            .Where(f => File.ReadLines(Path.Combine(Root, f)).Any(l => l.StartsWith("using Orleans", StringComparison.Ordinal) || l.Contains("IGrainFactory", StringComparison.Ordinal)));
+        var projects = Tracked().Where(f => f.EndsWith(".csproj", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(Root, f)).Contains("Microsoft.Orleans", StringComparison.Ordinal));
+
+        Assert.Empty(users);
+        Assert.Equal(["Coordinator/Coordinator.csproj"], projects);
+    }
+
+    [Fact]
     public void No_source_file_is_over_600_lines()
     {
         string[] endings = [".cs", ".ts", ".tsx", ".cu", ".css", ".sh", ".mjs"];

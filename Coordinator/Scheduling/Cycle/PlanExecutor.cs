@@ -1,27 +1,28 @@
+using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Npgsql;
 
 namespace Hearth.Coordinator.Scheduling.Cycle;
 
 /// <summary>
-/// Applies a plan. Each command is one transaction that first checks what it was decided on; when the world has moved on, it is
-/// dropped, and the next cycle decides again.
+/// Applies a plan. Each command is one transaction that first checks the scheduler's term and what it was decided on; when the world
+/// has moved on, it is dropped, and the next cycle decides again.
 /// </summary>
-public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions options, WaitingReasons reasons, ILogger<PlanExecutor> log)
+public sealed class PlanExecutor(RunChanges changes, CoordinatorOptions options, WaitingReasons reasons, ILogger<PlanExecutor> log)
 {
-    public async Task ApplyAsync(Plan plan, CancellationToken stop)
+    /// <exception cref="TermOverException">Another scheduler has begun a term; the rest of the plan is not applied.</exception>
+    public async Task ApplyAsync(Plan plan, SchedulerTerm term, CancellationToken stop)
     {
         foreach (var command in plan.Commands)
         {
             bool applied = command switch
             {
-                Place place => await PlaceAsync(place, stop),
-                Preempt preempt => await PreemptAsync(preempt, stop),
-                Expire expire => await ExpireAsync(expire, stop),
+                Place place => await PlaceAsync(place, term, stop),
+                Preempt preempt => await PreemptAsync(preempt, term, stop),
+                Expire expire => await ExpireAsync(expire, term, stop),
                 _ => throw new InvalidOperationException($"nothing applies {command}"),
             };
             if (!applied)
@@ -30,12 +31,12 @@ public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions o
             }
         }
 
-        await reasons.SayAsync([.. plan.Waiting.Where(w => w.IsNews).Select(w => (w.Run.Id, w.Reason))], stop);
+        await reasons.SayAsync([.. plan.Waiting.Where(w => w.IsNews).Select(w => (w.Run.Id, w.Reason))], term, stop);
     }
 
-    private async Task<bool> PlaceAsync(Place place, CancellationToken stop)
+    private async Task<bool> PlaceAsync(Place place, SchedulerTerm term, CancellationToken stop)
     {
-        await using var change = await RunChange.BeginAsync(database, new RunRef(place.RunId, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(place.RunId, null), stop, term);
         if (change is null || change.Run.Version != place.Version || change.Run.State != RunState.Queued)
         {
             return false;
@@ -50,9 +51,9 @@ public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions o
         return true;
     }
 
-    private async Task<bool> PreemptAsync(Preempt preempt, CancellationToken stop)
+    private async Task<bool> PreemptAsync(Preempt preempt, SchedulerTerm term, CancellationToken stop)
     {
-        await using var change = await RunChange.BeginAsync(database, new RunRef(preempt.RunId, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(preempt.RunId, null), stop, term);
         if (change is not { Attempt: { StopRequested: false } attempt } || attempt.Id != preempt.AttemptId || attempt.Epoch != preempt.Epoch
             || !RunStates.CanMove(change.Run.State, RunState.Preempting))
         {
@@ -65,9 +66,9 @@ public sealed class PlanExecutor(NpgsqlDataSource database, CoordinatorOptions o
         return true;
     }
 
-    private async Task<bool> ExpireAsync(Expire expire, CancellationToken stop)
+    private async Task<bool> ExpireAsync(Expire expire, SchedulerTerm term, CancellationToken stop)
     {
-        await using var change = await RunChange.BeginAsync(database, new RunRef(expire.RunId, null), stop);
+        await using var change = await changes.BeginAsync(new RunRef(expire.RunId, null), stop, term);
         if (change is not { Attempt: { } attempt })
         {
             return false;

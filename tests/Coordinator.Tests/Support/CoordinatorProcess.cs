@@ -34,6 +34,8 @@ public sealed class CoordinatorProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
+    public bool HasExited => _process.HasExited;
+
     /// <summary>What it has printed so far, by lines.</summary>
     public IReadOnlyCollection<string> Output => _output;
 
@@ -48,6 +50,7 @@ public sealed class CoordinatorProcess : IAsyncDisposable
         var start = new ProcessStartInfo("dotnet", [program, "--urls", address.OriginalString, "--contentRoot", AppContext.BaseDirectory]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["HEARTH_DATABASE"] = database;
         start.Environment["HEARTH_DATA"] = DataPathOf(database);
+        start.Environment["HEARTH_CLUSTER_ADDRESS"] = $"127.0.0.1:{FreePort()}";
         foreach (var (name, value) in settings)
         {
             start.Environment[name] = value;
@@ -112,7 +115,7 @@ public sealed class CoordinatorProcess : IAsyncDisposable
     public static string BlobPathOf(string database, string content) =>
         Path.Combine(DataPathOf(database), "store", BlobNames.Of(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))));
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();

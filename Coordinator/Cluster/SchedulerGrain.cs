@@ -1,0 +1,106 @@
+using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Scheduling.Cycle;
+using Orleans.Concurrency;
+using Orleans.Placement;
+
+namespace Hearth.Coordinator.Cluster;
+
+/// <summary>The scheduler of the cluster: key 0, on one coordinator at a time.</summary>
+[Alias("hearth.scheduler")]
+public interface ISchedulerGrain : IGrainWithIntegerKey
+{
+    /// <summary>Sees to it that it runs somewhere.</summary>
+    [AlwaysInterleave]
+    [Alias("touch")]
+    Task TouchAsync();
+
+    /// <summary>Something that a placement depends on has changed. Any number of these lead to one more cycle.</summary>
+    [OneWay]
+    [AlwaysInterleave]
+    [Alias("wake")]
+    Task WakeAsync();
+}
+
+/// <summary>
+/// Read, decide, apply; again when woken, and each second, since leases run out in silence. Orleans keeps one activation, but two do
+/// happen: a frozen silo wakes up with its own. So each begins a term, and only what is decided in the present one is applied.
+/// </summary>
+[PreferLocalPlacement]
+public sealed class SchedulerGrain(
+    SchedulerCycle cycle,
+    SchedulerTerms terms,
+    ILocalSiloDetails silo,
+    CoordinatorOptions options,
+    TimeProvider time,
+    ILogger<SchedulerGrain> log) : Grain, ISchedulerGrain
+{
+    // A second, or a fifth of a short lease.
+    private readonly TimeSpan _tick = TimeSpan.FromSeconds(Math.Min(1, options.Lease.TotalSeconds / 5));
+    private readonly LossWatch _losses = new(time, options.Lease);
+    private SchedulerTerm _term = new(0, Alone: true);
+    private IGrainTimer? _timer;
+    private bool _runs;
+    private bool _again;
+
+    /// <exception cref="InvalidOperationException">The other coordinators have declared this one dead.</exception>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var address = silo.SiloAddress;
+        var place = new SiloPlace(address.Endpoint.Address.ToString(), address.Endpoint.Port, address.Generation);
+        _term = await terms.TakeAsync(place, cancellationToken)
+            ?? throw new InvalidOperationException("The other coordinators have declared this one dead, so it takes no term of the scheduler.");
+        log.TermBegan(_term.Number);
+        _timer = this.RegisterGrainTimer(CycleAsync, new GrainTimerCreationOptions(TimeSpan.Zero, _tick) { KeepAlive = true });
+    }
+
+    public Task TouchAsync() => Task.CompletedTask;
+
+    public Task WakeAsync()
+    {
+        if (_runs)
+        {
+            _again = true;
+        }
+        else
+        {
+            _timer?.Change(TimeSpan.Zero, _tick);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task CycleAsync(CancellationToken stop)
+    {
+        _runs = true;
+        try
+        {
+            do
+            {
+                _again = false;
+                bool lossesKnown = _losses.Look();
+
+                // Off the grain's own turn: a long decision must not keep it from answering.
+                await Task.Run(() => cycle.RunAsync(_term, lossesKnown, stop), stop);
+            }
+            while (_again);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Being deactivated.
+        }
+        catch (TermOverException e)
+        {
+            log.TermOver(e.Message);
+            DeactivateOnIdle();
+        }
+        catch (Exception e)
+        {
+            // This loop owns the retries: whatever failed is decided anew from the truth in the database.
+            log.CycleFailed(e);
+        }
+        finally
+        {
+            _runs = false;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Hearth.Coordinator.Hosting;
+
+namespace Hearth.Coordinator.Cluster;
+
+/// <summary>
+/// Touches the scheduler each second, on every coordinator: nothing else brings it back after the one that it ran on has gone. Begins once
+/// workers can report: the time in which none is called lost must be one in which they are heard.
+/// </summary>
+internal sealed class SchedulerKeeper(IGrainFactory grains, IHostApplicationLifetime life, TimeProvider clock, ILogger<SchedulerKeeper> log) : BackgroundService
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var open = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStarted, stoppingToken);
+        await Task.Delay(Timeout.InfiniteTimeSpan, open.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var pause = Every;
+            try
+            {
+                await grains.GetGrain<ISchedulerGrain>(0).TouchAsync().WaitAsync(Patience, clock, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                // Its silo is dead and not yet declared so, or the database does not answer. Either passes.
+                log.SchedulerNotReached(e.Message);
+                pause = Again;
+            }
+
+            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}
