@@ -68,6 +68,3 @@ app.MapFallbackToFile("{*path:nonfile:regex(^(?!api/).*$)}", "index.html");
 
 await app.RunAsync();
 return 0;
-
-/// <summary>Named so that tests can host the service.</summary>
-public partial class Program;

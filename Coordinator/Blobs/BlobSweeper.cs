@@ -94,6 +94,9 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
     private async Task<long?> RemoveAsync(NpgsqlConnection connection, string sha256, CancellationToken stop)
     {
         await using var transaction = await connection.BeginTransactionAsync(stop);
+
+        // The store is asked within the transaction, and may take longer than a coordinator is allowed to be silent.
+        await connection.ExecuteAsync(new CommandDefinition("set local idle_in_transaction_session_timeout = '1min'", transaction: transaction, cancellationToken: stop));
         bool? written = await connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition(
             $"delete from blobs b where sha256 = @sha256 and b.quarantined_at < now() - make_interval(secs => @quarantine) and not {InUse} returning written_at is not null",
             new { sha256, quarantine = Quarantine.TotalSeconds }, transaction, cancellationToken: stop));
