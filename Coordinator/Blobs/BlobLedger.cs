@@ -1,4 +1,4 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Npgsql;
@@ -25,8 +25,8 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
     /// <summary>Announces blobs of a live attempt, so that they are spared until they are referred to. False = fenced.</summary>
     public async Task<bool> AnnounceAsync(Lease lease, Guid worker, IReadOnlyList<FileRef> files, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.SingleAsync<bool>(
             $"""
             with live as ({Fence.LiveRun}),
             wanted as (
@@ -35,20 +35,19 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
                 on conflict (sha256) do update set wanted_at = now(), wanted_by = excluded.wanted_by, quarantined_at = null)
             select exists (select 1 from live)
             """,
-            new { attempt = lease.AttemptId, epoch = lease.Epoch, worker, shas = Shas(files) },
-            cancellationToken: stop));
+            new { attempt = lease.AttemptId, epoch = lease.Epoch, worker, shas = Shas(files) });
     }
 
     /// <summary>Stores a blob of the coordinator's own, unless the store has it. Announced first, so that no sweep takes it for unused.</summary>
     /// <exception cref="StoreFullException">There is no room.</exception>
     public async Task PutAsync(FileRef file, Stream content, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await connection.ExecuteAsync(new CommandDefinition(
-            "insert into blobs (sha256) values (@Sha256) on conflict (sha256) do update set wanted_at = now(), quarantined_at = null", new { file.Sha256 }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        await session.ExecuteAsync(
+            "insert into blobs (sha256) values (@Sha256) on conflict (sha256) do update set wanted_at = now(), quarantined_at = null", new { file.Sha256 });
         if ((await MissingAsync([file], stop)).Count > 0)
         {
-            await WritingAsync(connection, [file.Sha256], stop);
+            await WritingAsync(session, [file.Sha256]);
             await store.PutAsync(file.Sha256, content, stop);
         }
     }
@@ -56,14 +55,14 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
     /// <summary>Those of the files whose blobs must be sent, because the store lacks them or has them damaged.</summary>
     public async Task<IReadOnlyList<FileRef>> MissingAsync(IReadOnlyList<FileRef> files, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var damaged = (await connection.QueryAsync<string>(new CommandDefinition(
-            "select sha256 from blobs where sha256 = any(@shas) and damaged_at is not null", new { shas = Shas(files) }, cancellationToken: stop))).ToHashSet(StringComparer.Ordinal);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var damaged = (await session.QueryAsync<string>(
+            "select sha256 from blobs where sha256 = any(@shas) and damaged_at is not null", new { shas = Shas(files) })).ToHashSet(StringComparer.Ordinal);
         var missing = new List<FileRef>();
         foreach (var file in files)
         {
             var found = await store.StatAsync(file.Sha256, stop);
-            if (found is null || found.Bytes != file.Bytes || (damaged.Contains(file.Sha256) && !await IsMendedAsync(connection, file, stop)))
+            if (found is null || found.Bytes != file.Bytes || (damaged.Contains(file.Sha256) && !await IsMendedAsync(session, file)))
             {
                 missing.Add(file);
             }
@@ -76,8 +75,8 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
     public async Task<IReadOnlyList<UploadTicket>> TicketsAsync(Guid attempt, IReadOnlyList<FileRef> files, CancellationToken stop)
     {
         var missing = (await MissingAsync(files, stop)).Select(f => f.Sha256).ToHashSet(StringComparer.Ordinal);
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await WritingAsync(connection, [.. missing], stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        await WritingAsync(session, [.. missing]);
         var tickets = new List<UploadTicket>();
         foreach (var file in files.DistinctBy(f => f.Sha256))
         {
@@ -102,9 +101,9 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
     /// <summary>True while the attempt of the lease lives and is this worker's.</summary>
     public async Task<bool> IsLiveAsync(Lease lease, Guid worker, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            $"select {Fence.LiveAttempt}", new { attempt = lease.AttemptId, epoch = lease.Epoch, worker }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.SingleAsync<bool>(
+            $"select {Fence.LiveAttempt}", new { attempt = lease.AttemptId, epoch = lease.Epoch, worker });
     }
 
     /// <summary>Sorted, so that two writers lock rows in the same order.</summary>
@@ -112,17 +111,17 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
 
     // From here on the bytes under this name are this pool's own, and a sweep may delete them once nothing names them. What the store
     // had before this pool wrote is never deleted.
-    private static Task WritingAsync(NpgsqlConnection connection, string[] shas, CancellationToken stop) => connection.ExecuteAsync(new CommandDefinition(
-        "update blobs set written_at = now() where sha256 in (select sha256 from blobs where sha256 = any(@shas) order by sha256 for update)", new { shas }, cancellationToken: stop));
+    private static Task WritingAsync(DbSession session, string[] shas) => session.ExecuteAsync(
+        "update blobs set written_at = now() where sha256 in (select sha256 from blobs where sha256 = any(@shas) order by sha256 for update)", new { shas });
 
-    private async Task<bool> IsMendedAsync(NpgsqlConnection connection, FileRef file, CancellationToken stop)
+    private async Task<bool> IsMendedAsync(DbSession session, FileRef file)
     {
-        if (await BlobReading.ReadAsync(store, file, stop) is not BlobReading.Whole)
+        if (await BlobReading.ReadAsync(store, file, session.Stop) is not BlobReading.Whole)
         {
             return false;
         }
 
-        await connection.ExecuteAsync(new CommandDefinition("update blobs set damaged_at = null where sha256 = @Sha256", new { file.Sha256 }, cancellationToken: stop));
+        await session.ExecuteAsync("update blobs set damaged_at = null where sha256 = @Sha256", new { file.Sha256 });
         return true;
     }
 }

@@ -1,5 +1,5 @@
-using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Npgsql;
 
 namespace Hearth.Coordinator.Blobs;
@@ -30,9 +30,9 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
     public async Task<BlobSweepView> PreviewAsync(CancellationToken stop)
     {
         await keeper.ConfirmAsync(stop);
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var rows = (await connection.QueryAsync<Row>(new CommandDefinition(
-            $"select b.sha256, b.written_at is not null as written, {Unused} as unused, {Over} as over from blobs b", Times, cancellationToken: stop)))
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var rows = (await session.QueryAsync<Row>(
+            $"select b.sha256, b.written_at is not null as written, {Unused} as unused, {Over} as over from blobs b", Times))
             .ToDictionary(r => r.Sha256, StringComparer.Ordinal);
         var preview = new BlobSweepView { DryRun = true, Store = store.Name };
         await foreach (var blob in store.ListAsync(stop))
@@ -56,15 +56,15 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
     {
         await keeper.ConfirmAsync(stop);
         await uploads.AbandonAsync(stop);
-        await using var connection = await database.OpenConnectionAsync(stop);
-        int quarantined = await connection.ExecuteAsync(new CommandDefinition($"update blobs b set quarantined_at = now() where {Unused}", Times, cancellationToken: stop));
-        await connection.ExecuteAsync(new CommandDefinition($"update blobs b set quarantined_at = null where quarantined_at is not null and {InUse}", cancellationToken: stop));
-        var over = await connection.QueryAsync<string>(new CommandDefinition(
-            $"select b.sha256 from blobs b where {Over} order by b.quarantined_at limit {MostAtOnce}", Times, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        int quarantined = await session.ExecuteAsync($"update blobs b set quarantined_at = now() where {Unused}", Times);
+        await session.ExecuteAsync($"update blobs b set quarantined_at = null where quarantined_at is not null and {InUse}");
+        var over = await session.QueryAsync<string>(
+            $"select b.sha256 from blobs b where {Over} order by b.quarantined_at limit {MostAtOnce}", Times);
         var deleted = default(BlobCount);
         foreach (string sha256 in over.ToList())
         {
-            deleted = await RemoveAsync(connection, sha256, stop) is { } bytes ? deleted.And(bytes) : deleted;
+            deleted = await RemoveAsync(sha256, stop) is { } bytes ? deleted.And(bytes) : deleted;
         }
 
         return new BlobSweepView { Store = store.Name, Quarantined = new BlobCount(quarantined, 0), Deleted = deleted };
@@ -91,15 +91,15 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
     }
 
     // The row is locked from its check to the end of the deletion: whoever announces the blob meanwhile waits, and finds it gone.
-    private async Task<long?> RemoveAsync(NpgsqlConnection connection, string sha256, CancellationToken stop)
+    private async Task<long?> RemoveAsync(string sha256, CancellationToken stop)
     {
-        await using var transaction = await connection.BeginTransactionAsync(stop);
+        await using var session = await DbSession.BeginAsync(database, stop);
 
         // The store is asked within the transaction, and may take longer than a coordinator is allowed to be silent.
-        await connection.ExecuteAsync(new CommandDefinition("set local idle_in_transaction_session_timeout = '1min'", transaction: transaction, cancellationToken: stop));
-        bool? written = await connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition(
+        await session.ExecuteAsync("set local idle_in_transaction_session_timeout = '1min'");
+        bool? written = await session.FindAsync<bool?>(
             $"delete from blobs b where sha256 = @sha256 and b.quarantined_at < now() - make_interval(secs => @quarantine) and not {InUse} returning written_at is not null",
-            new { sha256, quarantine = Quarantine.TotalSeconds }, transaction, cancellationToken: stop));
+            new { sha256, quarantine = Quarantine.TotalSeconds });
         long? bytes = null;
         if (written == true)
         {
@@ -107,7 +107,7 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
             await store.DeleteAsync(sha256, stop);
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return bytes;
     }
 

@@ -1,4 +1,4 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Protocol;
 using Npgsql;
 
@@ -34,18 +34,17 @@ public sealed class BlobUploads(NpgsqlDataSource database, IObjectStore store, S
             return await store.SignPutAsync(file.Sha256, file.Bytes, PutLife);
         }
 
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var begun = await FindAsync(connection, attempt, file.Sha256, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var begun = await FindAsync(session, attempt, file.Sha256);
         if (begun is null || begun.Bytes != file.Bytes)
         {
             var fresh = await store.BeginAsync(file.Sha256, stop);
-            await connection.ExecuteAsync(new CommandDefinition(
+            await session.ExecuteAsync(
                 """
                 insert into uploads (attempt_id, sha256, upload, bytes, part_bytes) values (@attempt, @Sha256, @Id, @Bytes, @PartBytes)
                 on conflict (attempt_id, sha256) do update set upload = excluded.upload, bytes = excluded.bytes, part_bytes = excluded.part_bytes, begun_at = now()
                 """,
-                new { attempt, file.Sha256, fresh.Id, file.Bytes, settings.PartBytes },
-                cancellationToken: stop));
+                new { attempt, file.Sha256, fresh.Id, file.Bytes, settings.PartBytes });
             begun = new Begun(fresh.Id, file.Bytes, settings.PartBytes);
         }
 
@@ -56,8 +55,8 @@ public sealed class BlobUploads(NpgsqlDataSource database, IObjectStore store, S
     /// <exception cref="StoreFullException">There is no room.</exception>
     public async Task<UploadEnd> FinishAsync(UploadFinish finish, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var begun = await FindAsync(connection, finish.Lease.AttemptId, finish.Sha256, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var begun = await FindAsync(session, finish.Lease.AttemptId, finish.Sha256);
         if (begun is null || begun.Upload != finish.UploadId)
         {
             // The answer to an earlier call may have been lost; what counts is checked again when the blob is referred to.
@@ -65,25 +64,23 @@ public sealed class BlobUploads(NpgsqlDataSource database, IObjectStore store, S
         }
 
         var end = await EndAsync(new PartsUpload(finish.Sha256, finish.UploadId), finish.Parts, begun.Bytes, stop);
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             "delete from uploads where attempt_id = @AttemptId and sha256 = @Sha256 and upload = @UploadId",
-            new { finish.Lease.AttemptId, finish.Sha256, finish.UploadId },
-            cancellationToken: stop));
+            new { finish.Lease.AttemptId, finish.Sha256, finish.UploadId });
         return end;
     }
 
     /// <summary>Gives up what attempts that are over have left, so that the store need not keep the parts.</summary>
     public async Task<int> AbandonAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var left = (await connection.QueryAsync<(Guid Attempt, string Sha256, string Upload)>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var left = (await session.QueryAsync<(Guid Attempt, string Sha256, string Upload)>(
             "select u.attempt_id, u.sha256, u.upload from uploads u join attempts a on a.id = u.attempt_id where a.ended_at < now() - make_interval(secs => @seconds)",
-            new { seconds = PutLife.TotalSeconds },
-            cancellationToken: stop))).ToList();
+            new { seconds = PutLife.TotalSeconds })).ToList();
         foreach (var (attempt, sha256, upload) in left)
         {
             await store.AbandonAsync(new PartsUpload(sha256, upload), stop);
-            await connection.ExecuteAsync(new CommandDefinition("delete from uploads where attempt_id = @attempt and sha256 = @sha256", new { attempt, sha256 }, cancellationToken: stop));
+            await session.ExecuteAsync("delete from uploads where attempt_id = @attempt and sha256 = @sha256", new { attempt, sha256 });
         }
 
         return left.Count;
@@ -107,9 +104,9 @@ public sealed class BlobUploads(NpgsqlDataSource database, IObjectStore store, S
         return await store.StatAsync(upload.Sha256, stop) is not { } found ? UploadEnd.Unknown : found.Bytes == bytes ? UploadEnd.Done : UploadEnd.Wrong;
     }
 
-    private static Task<Begun?> FindAsync(NpgsqlConnection connection, Guid attempt, string sha256, CancellationToken stop) =>
-        connection.QuerySingleOrDefaultAsync<Begun>(new CommandDefinition(
-            "select upload, bytes, part_bytes from uploads where attempt_id = @attempt and sha256 = @sha256", new { attempt, sha256 }, cancellationToken: stop));
+    private static Task<Begun?> FindAsync(DbSession session, Guid attempt, string sha256) =>
+        session.FindAsync<Begun>(
+            "select upload, bytes, part_bytes from uploads where attempt_id = @attempt and sha256 = @sha256", new { attempt, sha256 });
 
     private sealed record Begun(string Upload, long Bytes, long PartBytes);
 }

@@ -1,4 +1,4 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Npgsql;
 
 namespace Hearth.Coordinator.Blobs;
@@ -73,8 +73,8 @@ public sealed class StoreKeeper(NpgsqlDataSource database, IObjectStore store, S
 
     private async Task<(Guid Id, DateTime? StoreMarkedAt)> PoolAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleAsync<(Guid, DateTime?)>(new CommandDefinition("select id, store_marked_at from pool", cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.SingleAsync<(Guid, DateTime?)>("select id, store_marked_at from pool");
     }
 
     private async Task<StoreFacts> FactsAsync(Guid pool, bool marked, StoreIdentity? found, CancellationToken stop)
@@ -89,18 +89,17 @@ public sealed class StoreKeeper(NpgsqlDataSource database, IObjectStore store, S
             }
         }
 
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var (knows, needs) = await connection.QuerySingleAsync<(bool, bool)>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var (knows, needs) = await session.SingleAsync<(bool, bool)>(
             $"select exists (select 1 from blobs where sha256 = any(@some)), exists (select 1 from blobs b where {BlobLedger.Referred})",
-            new { some = some.ToArray() },
-            cancellationToken: stop));
+            new { some = some.ToArray() });
         return new StoreFacts(pool, marked, found, some.Count > 0, knows, needs, null);
     }
 
     private async Task MarkAsync(Guid pool, StoreIdentity? before, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var now = await connection.ExecuteScalarAsync<DateTime>(new CommandDefinition("select now()", cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var now = await session.SingleAsync<DateTime>("select now()");
         await store.MarkAsync(new StoreIdentity(pool, new DateTimeOffset(now, TimeSpan.Zero)), stop);
         if ((await store.IdentityAsync(stop))?.Pool is var marked && marked != pool)
         {
@@ -113,7 +112,7 @@ public sealed class StoreKeeper(NpgsqlDataSource database, IObjectStore store, S
 
     private async Task RememberAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await connection.ExecuteAsync(new CommandDefinition("update pool set store_marked_at = coalesce(store_marked_at, now())", cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        await session.ExecuteAsync("update pool set store_marked_at = coalesce(store_marked_at, now())");
     }
 }

@@ -1,5 +1,5 @@
-using Dapper;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Database;
 using Npgsql;
 
 namespace Hearth.Coordinator.Checkpoints;
@@ -33,15 +33,14 @@ public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
     /// <summary>A person asks; also of one that was found missing or damaged before. False = no such checkpoint, or it was removed.</summary>
     public async Task<bool> AskAsync(Guid run, Guid checkpoint, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        bool asked = await connection.ExecuteAsync(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        bool asked = await session.ExecuteAsync(
             """
             insert into checkpoint_checks (checkpoint_id, reason)
             select id, 'somebody asked for it' from checkpoints where id = @checkpoint and run_id = @run and status <> 'removed'
             on conflict (checkpoint_id) do update set next_at = now(), tries = 0
             """,
-            new { run, checkpoint },
-            cancellationToken: stop)) > 0;
+            new { run, checkpoint }) > 0;
         wakes.Scheduler();
         return asked;
     }
@@ -49,8 +48,8 @@ public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
     /// <summary>Takes one check that is due, so that no other coordinator does; null when none is.</summary>
     public async Task<DueCheck?> TakeAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleOrDefaultAsync<DueCheck>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<DueCheck>(
             $"""
             with due as (select checkpoint_id from checkpoint_checks where next_at <= now() order by next_at for update skip locked limit 1),
             taken as (
@@ -59,8 +58,7 @@ public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
             select c.id, c.run_id, c.step, c.status, t.reason, t.tries,
                 (select count(*)::int from checkpoint_complaints p where p.checkpoint_id = c.id) as complaints
             from taken t join checkpoints c on c.id = t.checkpoint_id
-            """,
-            cancellationToken: stop));
+            """);
     }
 
     /// <summary>The check is still being worked at.</summary>
@@ -72,8 +70,8 @@ public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
 
     private async Task MoveAsync(Guid checkpoint, string interval, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await connection.ExecuteAsync(new CommandDefinition(
-            $"update checkpoint_checks set next_at = now() + {interval} where checkpoint_id = @checkpoint", new { checkpoint }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        await session.ExecuteAsync(
+            $"update checkpoint_checks set next_at = now() + {interval} where checkpoint_id = @checkpoint", new { checkpoint });
     }
 }

@@ -1,6 +1,6 @@
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
@@ -17,9 +17,8 @@ public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
     {
         const string Kind = "checkpoint_failed";
         string text = $"The checkpoint of step {Words.Number(problem.Step)} could not be stored: {Sentence(problem.Reason)} Training goes on; an earlier one still stands.";
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var noted = await connection.QuerySingleAsync<Noted>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var noted = await session.SingleAsync<Noted>(
             $"""
             with live as ({Fence.LiveRun}),
             noted as (
@@ -29,35 +28,30 @@ public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
                 returning id, at)
             select (select run_id from live) as run_id, (select id from noted) as note_id, (select at from noted) as at
             """,
-            new { attempt = problem.Lease.AttemptId, epoch = problem.Lease.Epoch, worker, problem.Step, text, Kind },
-            transaction,
-            cancellationToken: stop));
+            new { attempt = problem.Lease.AttemptId, epoch = problem.Lease.Epoch, worker, problem.Step, text, Kind });
         if (noted is { RunId: { } run, NoteId: { } id, At: { } at })
         {
-            await EventLog.AddAsync(connection, transaction, "note", run, new RunNote(id, at, Kind, text, problem.Step), stop);
+            await EventLog.AddAsync(session, "note", run, new RunNote(id, at, Kind, text, problem.Step));
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return noted.RunId is not null;
     }
 
     /// <summary>An attempt says that it cannot use a checkpoint. Nothing is taken out of use on its word: the coordinator reads it itself. False = fenced.</summary>
     public async Task<bool> UnreadableAsync(CheckpointProblem problem, Guid worker, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        bool live = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        bool live = await session.SingleAsync<bool>(
             $"with live as ({Fence.LiveRun}) select exists (select 1 from checkpoints c join live on live.run_id = c.run_id where c.id = @checkpoint) or (@checkpoint is null and exists (select 1 from live))",
-            new { attempt = problem.Lease.AttemptId, epoch = problem.Lease.Epoch, worker, checkpoint = problem.CheckpointId },
-            transaction,
-            cancellationToken: stop));
+            new { attempt = problem.Lease.AttemptId, epoch = problem.Lease.Epoch, worker, checkpoint = problem.CheckpointId });
         if (live && problem.CheckpointId is { } checkpoint)
         {
-            await connection.ExecuteAsync(new CommandDefinition(
-                CheckpointChecks.Complain, new { checkpoint, attempt = problem.Lease.AttemptId, reason = Sentence(problem.Reason) }, transaction, cancellationToken: stop));
+            await session.ExecuteAsync(
+                CheckpointChecks.Complain, new { checkpoint, attempt = problem.Lease.AttemptId, reason = Sentence(problem.Reason) });
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         wakes.Scheduler();
         return live;
     }

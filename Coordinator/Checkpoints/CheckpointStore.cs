@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Runs;
@@ -43,9 +43,8 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
             return await blobs.IsLiveAsync(lease, worker, stop) ? new CommitResult.Missing(missing) : new CommitResult.Fenced();
         }
 
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var made = await InsertAsync(connection, transaction, commit, worker, stop);
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var made = await InsertAsync(session, commit, worker);
         if (!made.IsLive)
         {
             return new CommitResult.Fenced();
@@ -57,31 +56,30 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
             return new CommitResult.Missing(commit.Manifest.Files);
         }
 
-        var removed = await RemoveSurplusAsync(connection, transaction, run, stop);
-        var view = (await ReadAsync(connection, transaction, "id = @id", new { id }, stop)).Single();
-        await EventLog.AddAsync(connection, transaction, "checkpoint", run, view, stop);
-        await transaction.CommitAsync(stop);
+        var removed = await RemoveSurplusAsync(session, run);
+        var view = (await ReadAsync(session, "id = @id", new { id })).Single();
+        await EventLog.AddAsync(session, "checkpoint", run, view);
+        await session.CommitAsync();
         return new CommitResult.Done(new CheckpointCommitted(id, removed));
     }
 
     /// <summary>Gives up one that cannot be used. False = there is none, or it is good.</summary>
     public async Task<bool> DiscardAsync(Guid runId, Guid checkpointId, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var gone = await connection.QuerySingleOrDefaultAsync<long?>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var gone = await session.FindAsync<long?>(
             """
             select c.step from (select id from runs where id = @runId for no key update) r join checkpoints c on c.run_id = r.id
             where c.id = @checkpointId and c.status in ('missing', 'damaged', 'quarantined') for update of c
             """,
-            new { runId, checkpointId }, transaction, cancellationToken: stop));
+            new { runId, checkpointId });
         if (gone is null)
         {
             return false;
         }
 
-        await RemoveAsync(connection, transaction, [checkpointId], stop);
-        await transaction.CommitAsync(stop);
+        await RemoveAsync(session, [checkpointId]);
+        await session.CommitAsync();
         wakes.Scheduler();
         return true;
     }
@@ -89,29 +87,28 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
     /// <summary>Newest first, with those that were removed or cannot be used.</summary>
     public async Task<IReadOnlyList<CheckpointView>> ListAsync(Guid runId, CancellationToken stop = default)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await ReadAsync(connection, null, "run_id = @runId", new { runId }, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await ReadAsync(session, "run_id = @runId", new { runId });
     }
 
     /// <summary>Files of a checkpoint with addresses to read them; null when it is not good any more.</summary>
     public async Task<IReadOnlyList<BlobRef>?> FindGoodAsync(Guid checkpointId, CancellationToken stop = default)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var found = (await ReadAsync(connection, null, "id = @checkpointId and status = 'kept'", new { checkpointId }, stop)).SingleOrDefault();
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var found = (await ReadAsync(session, "id = @checkpointId and status = 'kept'", new { checkpointId })).SingleOrDefault();
         return found is null ? null : await blobs.SignAsync(found.Files);
     }
 
     /// <summary>One file of a checkpoint that is still kept.</summary>
     public async Task<FileRef?> FindFileAsync(Guid runId, Guid checkpointId, string name, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleOrDefaultAsync<FileRef>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<FileRef>(
             """
             select f.name, f.sha256, f.bytes from checkpoint_files f join checkpoints c on c.id = f.checkpoint_id
             where c.run_id = @runId and c.id = @checkpointId and c.status = 'kept' and f.name = @name
             """,
-            new { runId, checkpointId, name },
-            cancellationToken: stop));
+            new { runId, checkpointId, name });
     }
 
     /// <summary>SHA-256 over what makes two checkpoints of a step the same: their trace and their files.</summary>
@@ -123,10 +120,10 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
 
     // One that comes again after it was found missing or damaged is good again: its blobs are there, and those that were damaged have
     // been read anew (BlobLedger). One that attempts could not use though it was whole stays out of use.
-    private static Task<Made> InsertAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CheckpointCommit commit, Guid worker, CancellationToken stop)
+    private static Task<Made> InsertAsync(DbSession session, CheckpointCommit commit, Guid worker)
     {
         var manifest = commit.Manifest;
-        return connection.QuerySingleAsync<Made>(new CommandDefinition(
+        return session.SingleAsync<Made>(
             $"""
             with live as ({Fence.LiveRun}),
             held as (
@@ -165,36 +162,34 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
                 names = manifest.Files.Select(f => f.Name).ToArray(),
                 fileShas = manifest.Files.Select(f => f.Sha256).ToArray(),
                 fileBytes = manifest.Files.Select(f => f.Bytes).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
     }
 
-    private static async Task<IReadOnlyList<long>> RemoveSurplusAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, CancellationToken stop)
+    private static async Task<IReadOnlyList<long>> RemoveSurplusAsync(DbSession session, Guid runId)
     {
-        int keepLast = await connection.ExecuteScalarAsync<int>(new CommandDefinition(
+        int keepLast = await session.SingleAsync<int>(
             "select coalesce((spec->'checkpoint'->>'keep_last')::int, @Default) from runs where id = @runId",
-            new { runId, Default = new CheckpointSpec().KeepLast }, transaction, cancellationToken: stop));
-        var evaluations = await MetricReader.PointsAsync(connection, transaction, runId, "validation_loss", stop);
-        var good = (await connection.QueryAsync<(Guid Id, long Step)>(new CommandDefinition(
-            "select id, step from checkpoints where run_id = @runId and status = 'kept'", new { runId }, transaction, cancellationToken: stop)))
+            new { runId, Default = new CheckpointSpec().KeepLast });
+        var evaluations = await MetricReader.PointsAsync(session, runId, "validation_loss");
+        var good = (await session.QueryAsync<(Guid Id, long Step)>(
+            "select id, step from checkpoints where run_id = @runId and status = 'kept'", new { runId }))
             .Select(c => new KeptCheckpoint(c.Id, c.Step, Retention.LossAt(c.Step, evaluations))).ToList();
         var surplus = Retention.Surplus(good, keepLast);
-        await RemoveAsync(connection, transaction, [.. surplus.Select(c => c.Id)], stop);
-        await RemoveAsync(connection, transaction, [.. await HopelessAsync(connection, transaction, runId, stop)], stop);
+        await RemoveAsync(session, [.. surplus.Select(c => c.Id)]);
+        await RemoveAsync(session, [.. await HopelessAsync(session, runId)]);
         return [.. surplus.Select(c => c.Step)];
     }
 
     // Those that could not be used for a day, while the run has gone on to a newer one.
-    private static Task<IEnumerable<Guid>> HopelessAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, CancellationToken stop) =>
-        connection.QueryAsync<Guid>(new CommandDefinition(
+    private static Task<IReadOnlyList<Guid>> HopelessAsync(DbSession session, Guid runId) =>
+        session.QueryAsync<Guid>(
             """
             select id from checkpoints c where run_id = @runId and status in ('missing', 'damaged', 'quarantined') and status_at < now() - make_interval(secs => @seconds)
                 and exists (select 1 from checkpoints k where k.run_id = c.run_id and k.status = 'kept' and k.step > c.step)
             """,
-            new { runId, seconds = BlobSweeper.Quarantine.TotalSeconds }, transaction, cancellationToken: stop));
+            new { runId, seconds = BlobSweeper.Quarantine.TotalSeconds });
 
-    private static async Task RemoveAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid[] ids, CancellationToken stop)
+    private static async Task RemoveAsync(DbSession session, Guid[] ids)
     {
         if (ids.Length == 0)
         {
@@ -202,7 +197,7 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
         }
 
         // An attempt may be fetching one just now, so its blobs stay for as long as an upload would.
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             """
             update blobs set wanted_at = now() where sha256 in (
                 select b.sha256 from blobs b join checkpoint_files f on f.sha256 = b.sha256 where f.checkpoint_id = any(@ids) order by b.sha256 for update of b);
@@ -210,16 +205,16 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
             delete from checkpoint_checks where checkpoint_id = any(@ids);
             update checkpoints set status = 'removed', status_at = now() where id = any(@ids);
             """,
-            new { ids }, transaction, cancellationToken: stop));
+            new { ids });
     }
 
-    private static async Task<IReadOnlyList<CheckpointView>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string where, object parameters, CancellationToken stop)
+    private static async Task<IReadOnlyList<CheckpointView>> ReadAsync(DbSession session, string where, object parameters)
     {
-        var rows = (await connection.QueryAsync<Row>(new CommandDefinition(
-            $"select {Columns} from checkpoints where {where} order by step desc, created_at desc", parameters, transaction, cancellationToken: stop))).ToList();
-        var files = (await connection.QueryAsync<FileRow>(new CommandDefinition(
+        var rows = (await session.QueryAsync<Row>(
+            $"select {Columns} from checkpoints where {where} order by step desc, created_at desc", parameters)).ToList();
+        var files = (await session.QueryAsync<FileRow>(
             "select checkpoint_id, name, sha256, bytes from checkpoint_files where checkpoint_id = any(@ids) order by name",
-            new { ids = rows.Select(r => r.Id).ToArray() }, transaction, cancellationToken: stop))).ToLookup(f => f.CheckpointId);
+            new { ids = rows.Select(r => r.Id).ToArray() })).ToLookup(f => f.CheckpointId);
         return [.. rows.Select(r => new CheckpointView
         {
             Id = r.Id,

@@ -1,7 +1,7 @@
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Npgsql;
@@ -62,9 +62,9 @@ public sealed class CheckpointVerifier(
     private async Task<IReadOnlyList<(FileRef File, BlobReading Reading)>> ReadAsync(DueCheck check, CancellationToken stop)
     {
         await keeper.ConfirmAsync(stop);
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var files = (await connection.QueryAsync<FileRef>(new CommandDefinition(
-            "select name, sha256, bytes from checkpoint_files where checkpoint_id = @Id order by name", new { check.Id }, cancellationToken: stop))).ToList();
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var files = (await session.QueryAsync<FileRef>(
+            "select name, sha256, bytes from checkpoint_files where checkpoint_id = @Id order by name", new { check.Id })).ToList();
         var readings = new List<(FileRef, BlobReading)>();
         foreach (var file in files)
         {
@@ -79,9 +79,8 @@ public sealed class CheckpointVerifier(
 
     private async Task ApplyAsync(DueCheck check, IReadOnlyList<(FileRef File, BlobReading Reading)> files, CheckpointVerdict verdict, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var noted = await connection.QuerySingleAsync<Noted>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var noted = await session.SingleAsync<Noted>(
             """
             with run as (select id from runs where id = @RunId for no key update),
             moved as (
@@ -109,15 +108,13 @@ public sealed class CheckpointVerifier(
                 again = verdict.AgainIn?.TotalSeconds ?? 0,
                 damaged = files.Where(f => f.Reading is BlobReading.Damaged).Select(f => f.File.Sha256).ToArray(),
                 read = files.Where(f => f.Reading is not BlobReading.Missing).Select(f => f.File.Sha256).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
         if (noted is { Id: { } id, At: { } at })
         {
-            await EventLog.AddAsync(connection, transaction, "note", check.RunId, new RunNote(id, at, "checkpoint_" + verdict.Status, verdict.Told!, check.Step), stop);
+            await EventLog.AddAsync(session, "note", check.RunId, new RunNote(id, at, "checkpoint_" + verdict.Status, verdict.Told!, check.Step));
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         wakes.Scheduler();
     }
 

@@ -1,4 +1,3 @@
-using Dapper;
 using Hearth.Coordinator.Database;
 using Npgsql;
 
@@ -12,21 +11,14 @@ namespace Hearth.Coordinator.Cluster;
 /// <param name="Alone">Whether its coordinator knows of no other.</param>
 public sealed record SchedulerTerm(long Number, bool Alone)
 {
-    private const string Hold = "select term from scheduler where term = @Number for share";
-
     /// <summary>
     /// Keeps the term from ending before the transaction does. Comes first in it: a new term waits for one row lock, whoever holds
     /// that lock waits for the rest.
     /// </summary>
     /// <exception cref="TermOverException">Another term has begun.</exception>
-    public async Task HoldAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken stop) =>
-        Check(await connection.QuerySingleOrDefaultAsync<long?>(new CommandDefinition(Hold, new { Number }, transaction, cancellationToken: stop)));
-
-    /// <inheritdoc cref="HoldAsync(NpgsqlConnection, NpgsqlTransaction, CancellationToken)"/>
-    public async Task HoldAsync(DbSession session) => Check(await session.FindAsync<long?>(Hold, new { Number }));
-
-    private void Check(long? held)
+    public async Task HoldAsync(DbSession session)
     {
+        var held = await session.FindAsync<long?>("select term from scheduler where term = @Number for share", new { Number });
         if (held is null)
         {
             throw new TermOverException(Number, Alone);
@@ -53,11 +45,10 @@ public sealed class SchedulerTerms(NpgsqlDataSource database, ClusterSettings se
     /// <returns>Null when the other coordinators have declared this silo dead.</returns>
     public async Task<SchedulerTerm?> TakeAsync(SiloPlace silo, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var term = await connection.QuerySingleOrDefaultAsync<long?>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var term = await session.FindAsync<long?>(
             $"update scheduler set term = term + 1, holder = @holder, taken_at = now() where {IsMember} returning term",
-            new { cluster = settings.Name, address = silo.Address, port = silo.Port, generation = silo.Generation, holder = silo.ToString() },
-            cancellationToken: stop));
+            new { cluster = settings.Name, address = silo.Address, port = silo.Port, generation = silo.Generation, holder = silo.ToString() });
         return term is { } number ? new SchedulerTerm(number, settings.Name is null) : null;
     }
 }

@@ -48,6 +48,9 @@ public sealed class DbSession : IAsyncDisposable
     /// <summary>The one row, or the default where there is none.</summary>
     public Task<T?> FindAsync<T>(string sql, object? values = null) => _connection.QuerySingleOrDefaultAsync<T?>(Command(sql, values));
 
+    /// <summary>The first value of the first row as it comes, for arrays; the default where there is none or it is null.</summary>
+    public async Task<T?> ScalarAsync<T>(string sql, object? values = null) => await _connection.ExecuteScalarAsync(Command(sql, values)) is T value ? value : default;
+
     /// <exception cref="InvalidOperationException">The session has no transaction.</exception>
     public Task CommitAsync() =>
         (_transaction ?? throw new InvalidOperationException("a session that was opened and not begun has nothing to commit")).CommitAsync(Stop);

@@ -1,7 +1,7 @@
-using Dapper;
 using Hearth.Api;
-using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Npgsql;
 
@@ -32,8 +32,8 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
 
         temporary.Position = 0;
         await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await connection.ExecuteAsync(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        await session.ExecuteAsync(
             """
             insert into datasets (id, name, kind, license, files, documents, content_sha256, sha256, bytes, created_by)
             values (@id, @name, @kind, @license, @files, @documents, @content, @sha256, @bytes, @createdBy)
@@ -51,8 +51,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
                 sha256 = blob.Sha256,
                 bytes = blob.Bytes,
                 createdBy = wanted.CreatedBy,
-            },
-            cancellationToken: stop));
+            });
         return (await ViewsAsync("where name = @name and sha256 = @sha256", new { name = wanted.Name, sha256 = blob.Sha256 }, stop)).SingleOrDefault();
     }
 
@@ -63,25 +62,25 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
     /// <summary>The dataset that runs name so; null when there is none.</summary>
     public async Task<Dataset?> FindAsync(string name, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleOrDefaultAsync<Dataset>(new CommandDefinition(
-            "select id, name, content_sha256, sha256, bytes from datasets where name = @name", new { name }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<Dataset>(
+            "select id, name, content_sha256, sha256, bytes from datasets where name = @name", new { name });
     }
 
     /// <summary>The dataset's files with addresses to read them; empty when there is no such dataset.</summary>
     public async Task<IReadOnlyList<BlobRef>> FilesAsync(Guid id, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await blobs.SignAsync(await connection.QueryAsync<FileRef>(new CommandDefinition(
-            "select @FileName as name, sha256, bytes from datasets where id = @id", new { CanonicalBlob.FileName, id }, cancellationToken: stop)));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await blobs.SignAsync(await session.QueryAsync<FileRef>(
+            "select @FileName as name, sha256, bytes from datasets where id = @id", new { CanonicalBlob.FileName, id }));
     }
 
     /// <summary>Removes a dataset and what was prepared of its content, unless a run that has not ended uses it.</summary>
     /// <returns>Null when there is no such dataset, else the names of the runs that use it; none = it is gone.</returns>
     public async Task<IReadOnlyList<string>?> DeleteAsync(Guid id, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return (string[]?)await connection.ExecuteScalarAsync(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.ScalarAsync<string[]>(
             """
             with wanted as (select id, name, content_sha256 from datasets where id = @id),
             users as (
@@ -93,7 +92,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
                 and not exists (select 1 from datasets d where d.content_sha256 = p.content_sha256 and d.id <> @id))
             select array(select name from users order by name limit 5) from wanted
             """,
-            new { id }, cancellationToken: stop));
+            new { id });
     }
 
     private static async Task<CanonicalBlob> WriteAsync(NewDataset wanted, Stream temporary, CancellationToken stop)
@@ -110,11 +109,11 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
 
     private async Task<IReadOnlyList<DatasetView>> ViewsAsync(string rest, object parameters, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var rows = (await connection.QueryAsync<Row>(new CommandDefinition($"{Select} {rest}", parameters, cancellationToken: stop))).ToList();
-        var tokens = (await connection.QueryAsync<(string Content, string VocabSize, long Tokens)>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var rows = (await session.QueryAsync<Row>($"{Select} {rest}", parameters)).ToList();
+        var tokens = (await session.QueryAsync<(string Content, string VocabSize, long Tokens)>(
             "select content_sha256, vocab_size::text, max(tokens) from prepared where content_sha256 = any(@contents) group by 1, 2 order by 2",
-            new { contents = rows.Select(r => r.ContentSha256).ToArray() }, cancellationToken: stop))).ToLookup(t => t.Content);
+            new { contents = rows.Select(r => r.ContentSha256).ToArray() })).ToLookup(t => t.Content);
         return [.. rows.Select(r => new DatasetView
         {
             Id = r.Id,

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using Dapper;
-using Hearth.Coordinator.Checkpoints;
-using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Runs;
 using Hearth.Data;
 using Hearth.Models;
 using Hearth.Protocol;
@@ -32,9 +32,9 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     /// <summary>Files of the prepared dataset with this key; null when nobody has made it.</summary>
     public async Task<IReadOnlyList<BlobRef>?> FindAsync(string key, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var files = (await connection.QueryAsync<FileRef>(new CommandDefinition(
-            "select name, sha256, bytes from prepared_files where key = @key order by name", new { key }, cancellationToken: stop))).ToList();
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var files = (await session.QueryAsync<FileRef>(
+            "select name, sha256, bytes from prepared_files where key = @key order by name", new { key })).ToList();
         return files.Count > 0 ? await blobs.SignAsync(files) : null;
     }
 
@@ -48,9 +48,9 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     public async Task<PublishResult> PublishAsync(PreparedCommit commit, Guid worker, CancellationToken stop)
     {
         var lease = new { attempt = commit.Lease.AttemptId, epoch = commit.Lease.Epoch, worker };
-        await using var connection = await database.OpenConnectionAsync(stop);
-        string? json = await connection.ExecuteScalarAsync<string>(new CommandDefinition(
-            $"with live as ({Fence.LiveRun}) select r.spec::text from runs r join live on live.run_id = r.id", lease, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        string? json = await session.FindAsync<string>(
+            $"with live as ({Fence.LiveRun}) select r.spec::text from runs r join live on live.run_id = r.id", lease);
         if (json is null)
         {
             return new PublishResult.Fenced();
@@ -72,7 +72,7 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
             return Refuse("files", string.Join(", ", commit.Files.Select(f => f.Name)), $"files with a {ManifestName} that counts the tokens");
         }
 
-        var made = await InsertAsync(connection, commit, worker, dataset.ContentSha256, needed.VocabSize, tokens, stop);
+        var made = await InsertAsync(session, commit, worker, dataset.ContentSha256, needed.VocabSize, tokens);
         return made.IsLive ? made.IsHeld ? new PublishResult.Done() : Refuse("files", commit.Key, "blobs that were announced within the hour") : new PublishResult.Fenced();
     }
 
@@ -83,8 +83,8 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
 
     private static PublishResult.Refused Refuse(string field, string value, string allowed) => new([new FieldError(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.")]);
 
-    private static Task<Made> InsertAsync(NpgsqlConnection connection, PreparedCommit commit, Guid worker, string content, int vocabSize, long tokens, CancellationToken stop) =>
-        connection.QuerySingleAsync<Made>(new CommandDefinition(
+    private static Task<Made> InsertAsync(DbSession session, PreparedCommit commit, Guid worker, string content, int vocabSize, long tokens) =>
+        session.SingleAsync<Made>(
             $"""
             with live as ({Fence.LiveRun}),
             held as (
@@ -114,8 +114,7 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
                 names = commit.Files.Select(f => f.Name).ToArray(),
                 fileShas = commit.Files.Select(f => f.Sha256).ToArray(),
                 fileBytes = commit.Files.Select(f => f.Bytes).ToArray(),
-            },
-            cancellationToken: stop));
+            });
 
     private async Task<long?> CountTokensAsync(FileRef manifest, CancellationToken stop)
     {

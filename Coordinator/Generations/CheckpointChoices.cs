@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Hearth.Models;
 using Hearth.Runs;
 using Npgsql;
@@ -13,14 +13,13 @@ public sealed class CheckpointChoices(NpgsqlDataSource database)
     /// <summary>Kept ones, newest first; those whose model this version cannot build are left out.</summary>
     public async Task<IReadOnlyList<CheckpointChoice>> ListAsync(int limit, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var rows = await connection.QueryAsync<Row>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var rows = await session.QueryAsync<Row>(
             """
             select c.id, c.step, c.created_at, r.id as run_id, r.number, r.name, r.spec::text as spec
             from checkpoints c join runs r on r.id = c.run_id where c.status = 'kept' order by c.created_at desc, c.step desc limit @limit
             """,
-            new { limit },
-            cancellationToken: stop));
+            new { limit });
         var runs = new Dictionary<Guid, (RunSpec Spec, ModelPlan? Plan)>();
         var choices = new List<CheckpointChoice>();
         foreach (var row in rows)

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
@@ -24,34 +23,31 @@ public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, Coord
     /// <summary>Renews the leases of reported requests, and fails those that the worker once reported and now does not know.</summary>
     public async Task SeeAsync(Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
         var all = new { worker, ids = reported.ToArray(), lease = options.Lease.TotalSeconds };
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             """
             update generations set lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now())
             where worker_id = @worker and id = any(@ids) and ended_at is null
             """,
-            all,
-            cancellationToken: stop));
+            all);
         wakes.Workers(await GenerationStore.EndAsync(
-            connection,
+            session,
             "worker_id = @worker and taken_at is not null and not id = any(@ids)",
             all,
             GenerationState.Failed,
-            new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it."),
-            stop));
+            new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it.")));
     }
 
     /// <summary>What there is for a worker that reported these requests.</summary>
-    public static async Task<GenerationLetters> ReadAsync(NpgsqlConnection connection, Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
+    public static async Task<GenerationLetters> ReadAsync(DbSession session, Guid worker, IReadOnlyList<Guid> reported)
     {
-        var live = (await connection.QueryAsync<GenerationLetter>(new CommandDefinition(
+        var live = (await session.QueryAsync<GenerationLetter>(
             """
             select id, checkpoint_id, device_index, bytes, request::text as request, sent_in from generations
             where worker_id = @worker and ended_at is null order by created_at, id
             """,
-            new { worker },
-            cancellationToken: stop))).ToList();
+            new { worker })).ToList();
         return new GenerationLetters([.. live.Where(l => !reported.Contains(l.Id))], [.. reported.Except(live.Select(l => l.Id))]);
     }
 
@@ -61,13 +57,13 @@ public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, Coord
         var assignments = new List<GenerationAssignment>();
         foreach (var letter in letters)
         {
-            await using var connection = await database.OpenConnectionAsync(stop);
-            var files = (await connection.QueryAsync<FileRef>(new CommandDefinition(
-                "select name, sha256, bytes from checkpoint_files where checkpoint_id = @CheckpointId order by name", new { letter.CheckpointId }, cancellationToken: stop))).ToList();
+            await using var session = await DbSession.OpenAsync(database, stop);
+            var files = (await session.QueryAsync<FileRef>(
+                "select name, sha256, bytes from checkpoint_files where checkpoint_id = @CheckpointId order by name", new { letter.CheckpointId })).ToList();
             if (files.Count == 0)
             {
                 var gone = new GenerationFailed(GenerationFailed.Lost, "The checkpoint was removed meanwhile: newer ones took its place.");
-                wakes.Workers(await GenerationStore.EndAsync(connection, "id = @Id", new { letter.Id }, GenerationState.Failed, gone, stop));
+                wakes.Workers(await GenerationStore.EndAsync(session, "id = @Id", new { letter.Id }, GenerationState.Failed, gone));
                 continue;
             }
 
@@ -90,8 +86,8 @@ public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, Coord
     public async Task<bool> TakeAsync(Guid id, Guid worker, GenerationBatch batch, CancellationToken stop)
     {
         var end = batch.Events[^1] is { IsLast: true } last ? last : null;
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.SingleAsync<bool>(
             """
             with taken as (
                 update generations set last_event = @last, lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now()),
@@ -117,7 +113,6 @@ public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, Coord
                 statistics = DapperTypes.Jsonb((end as GenerationDone)?.Statistics),
                 events = DapperTypes.Jsonb(batch.Events),
                 Channels.Generation,
-            },
-            cancellationToken: stop));
+            });
     }
 }

@@ -48,11 +48,10 @@ public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, Coor
     /// <summary>Checks a request against its checkpoint, chooses its place and tells the worker, in one transaction.</summary>
     public async Task<GenerationStart> StartAsync(StartGeneration request, string caller, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var checkpoint = await connection.QuerySingleOrDefaultAsync<Asked>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var checkpoint = await session.FindAsync<Asked>(
             "select c.step, c.status, r.name as run_name, r.spec::text as spec from checkpoints c join runs r on r.id = c.run_id where c.id = @CheckpointId",
-            new { request.CheckpointId }, transaction, cancellationToken: stop));
+            new { request.CheckpointId });
         if (checkpoint is null)
         {
             return new GenerationStart.Unknown($"No checkpoint has the id {request.CheckpointId}.");
@@ -75,63 +74,63 @@ public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, Coor
             return new GenerationStart.Wrong(wrong);
         }
 
-        await connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@PlacementLock)", new { PlacementLock }, transaction, cancellationToken: stop));
-        int live = await connection.ExecuteScalarAsync<int>(new CommandDefinition(
-            "select count(*) from generations where created_by = @caller and ended_at is null", new { caller }, transaction, cancellationToken: stop));
+        await session.ExecuteAsync("select pg_advisory_xact_lock(@PlacementLock)", new { PlacementLock });
+        int live = await session.SingleAsync<int>(
+            "select count(*) from generations where created_by = @caller and ended_at is null", new { caller });
         if (live >= MostPerCaller)
         {
             return new GenerationStart.TooMany($"{caller} has {live} requests under way. Wait for one, or stop it.");
         }
 
         var need = new GenerationNeed(plan.Title, MemoryForecast.ForGenerating(plan, GenerationChecks.MostPromptTokens(request), request.MaxTokens, spec.Train.Precision).Total);
-        var workers = await ServingWorkers.ReadAsync(connection, transaction, request.CheckpointId, options.Lease.TotalSeconds, stop);
+        var workers = await ServingWorkers.ReadAsync(session, request.CheckpointId, options.Lease.TotalSeconds);
         var decided = GenerationPlacement.Decide(need, workers);
         if (decided is not GenerationPlace.On place)
         {
             return new GenerationStart.Refused(((GenerationPlace.Nowhere)decided).Reason);
         }
 
-        var view = await AddAsync(connection, transaction, request, new Chosen(caller, place, need.Bytes), stop);
-        await transaction.CommitAsync(stop);
+        var view = await AddAsync(session, request, new Chosen(caller, place, need.Bytes));
+        await session.CommitAsync();
         wakes.Workers(place.WorkerId);
         return new GenerationStart.Placed(view);
     }
 
     public async Task<GenerationView?> FindAsync(Guid id, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await ViewAsync(connection, null, id, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await ViewAsync(session, id);
     }
 
     /// <summary>Whether the request has ended and its last event is no later than number <paramref name="after"/>; null = there is none.</summary>
     public async Task<bool?> IsReadAsync(Guid id, long after, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleOrDefaultAsync<bool?>(new CommandDefinition(
-            "select ended_at is not null and last_event <= @after from generations where id = @id", new { id, after }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<bool?>(
+            "select ended_at is not null and last_event <= @after from generations where id = @id", new { id, after });
     }
 
     /// <summary>Ends a request at once; its worker finds it over. One that has ended stays as it is. False = there is none.</summary>
     public async Task<bool> StopAsync(Guid id, string by, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        wakes.Workers(await EndAsync(connection, "id = @id", new { id }, GenerationState.Stopped, new GenerationStopped($"{by} stopped it."), stop));
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition("select exists (select 1 from generations where id = @id)", new { id }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        wakes.Workers(await EndAsync(session, "id = @id", new { id }, GenerationState.Stopped, new GenerationStopped($"{by} stopped it.")));
+        return await session.SingleAsync<bool>("select exists (select 1 from generations where id = @id)", new { id });
     }
 
     /// <summary>Fails requests whose worker has fallen silent and forgets those that ended long ago. Safe on any number of coordinators at once.</summary>
     public async Task KeepAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
         var silent = new GenerationFailed(GenerationFailed.Lost, "Its worker has fallen silent.");
-        wakes.Workers(await EndAsync(connection, "lease_ends_at < now()", new { }, GenerationState.Failed, silent, stop));
-        await connection.ExecuteAsync(new CommandDefinition(
-            "delete from generations where ended_at < now() - make_interval(secs => @seconds)", new { seconds = Kept.TotalSeconds }, cancellationToken: stop));
+        wakes.Workers(await EndAsync(session, "lease_ends_at < now()", new { }, GenerationState.Failed, silent));
+        await session.ExecuteAsync(
+            "delete from generations where ended_at < now() - make_interval(secs => @seconds)", new { seconds = Kept.TotalSeconds });
     }
 
     /// <summary>Ends live requests by the coordinator's own word: state and last event in one statement.</summary>
     /// <returns>Their workers, who are to be told.</returns>
-    internal static async Task<IEnumerable<Guid>> EndAsync(NpgsqlConnection connection, string where, object parameters, GenerationState state, GenerationEvent last, CancellationToken stop)
+    internal static async Task<IEnumerable<Guid>> EndAsync(DbSession session, string where, object parameters, GenerationState state, GenerationEvent last)
     {
         string reason = last switch
         {
@@ -141,7 +140,7 @@ public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, Coor
         };
         var all = new DynamicParameters(parameters);
         all.AddDynamicParams(new { state = Word(state), reason, events = DapperTypes.Jsonb<GenerationEvent[]>([last]), Channels.Generation });
-        return await connection.QueryAsync<Guid>(new CommandDefinition(
+        return await session.QueryAsync<Guid>(
             $"""
             with ended as (
                 update generations set state = @state, reason = @reason, ended_at = now(), last_event = last_event + 1
@@ -149,30 +148,27 @@ public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, Coor
             told as (insert into generation_events select id, last_event, last_event, @events from ended)
             select worker_id, pg_notify(@Generation, id::text) from ended
             """,
-            all,
-            cancellationToken: stop));
+            all);
     }
 
     internal static string Word(GenerationState state) => JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString());
 
     private async Task<GenerationView> AddAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, StartGeneration request, Chosen chosen, CancellationToken stop)
+        DbSession session, StartGeneration request, Chosen chosen)
     {
         var id = Guid.CreateVersion7();
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             """
             insert into generations (id, checkpoint_id, request, worker_id, device_index, device, bytes, created_by, lease_ends_at)
             values (@id, @CheckpointId, @body, @WorkerId, @DeviceIndex, @Device, @Bytes, @Caller, now() + make_interval(secs => @lease))
             """,
-            new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), chosen.Place.WorkerId, chosen.Place.DeviceIndex, chosen.Place.Device, chosen.Bytes, chosen.Caller, lease = options.Lease.TotalSeconds },
-            transaction,
-            cancellationToken: stop));
-        return (await ViewAsync(connection, transaction, id, stop))!;
+            new { id, request.CheckpointId, body = DapperTypes.Jsonb<GenerationRequest>(request), chosen.Place.WorkerId, chosen.Place.DeviceIndex, chosen.Place.Device, chosen.Bytes, chosen.Caller, lease = options.Lease.TotalSeconds });
+        return (await ViewAsync(session, id))!;
     }
 
-    private static async Task<GenerationView?> ViewAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, Guid id, CancellationToken stop)
+    private static async Task<GenerationView?> ViewAsync(DbSession session, Guid id)
     {
-        var row = await connection.QuerySingleOrDefaultAsync<Row>(new CommandDefinition($"{SelectView} where g.id = @id", new { id }, transaction, cancellationToken: stop));
+        var row = await session.FindAsync<Row>($"{SelectView} where g.id = @id", new { id });
         return row is null ? null : new GenerationView
         {
             Id = row.Id,

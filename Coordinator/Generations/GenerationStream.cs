@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Npgsql;
@@ -56,15 +56,14 @@ public sealed class GenerationStream(NpgsqlDataSource database, DatabaseSignals 
     // One statement, so that a request seen ended has all its events in the answer.
     private async Task<(IReadOnlyList<(long First, GenerationEvent[] Events)> Batches, bool Live)> MoreAsync(Guid id, long after, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var rows = (await connection.QueryAsync<(bool Live, long? First, string? Events)>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var rows = (await session.QueryAsync<(bool Live, long? First, string? Events)>(
             """
             select g.ended_at is null as live, e.first_id as first, e.events::text as events
             from generations g left join generation_events e on e.generation_id = g.id and e.last_id > @after
             where g.id = @id order by e.first_id
             """,
-            new { id, after },
-            cancellationToken: stop))).ToList();
+            new { id, after })).ToList();
         return ([.. rows.Where(r => r.Events is not null).Select(r => (r.First!.Value, JsonSerializer.Deserialize<GenerationEvent[]>(r.Events!, Json.Wire)!))], rows is [{ Live: true }, ..]);
     }
 

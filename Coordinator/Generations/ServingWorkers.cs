@@ -1,6 +1,5 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
-using Npgsql;
 
 namespace Hearth.Coordinator.Generations;
 
@@ -10,23 +9,21 @@ internal static class ServingWorkers
     /// <summary>How long after its last request a model is taken to be loaded still. Agents let it go a little later.</summary>
     private static readonly TimeSpan WarmFor = TimeSpan.FromMinutes(8);
 
-    internal static async Task<IReadOnlyList<ServingWorker>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid checkpoint, double lease, CancellationToken stop)
+    internal static async Task<IReadOnlyList<ServingWorker>> ReadAsync(DbSession session, Guid checkpoint, double lease)
     {
-        var workers = (await connection.QueryAsync<WorkerRow>(new CommandDefinition(
+        var workers = (await session.QueryAsync<WorkerRow>(
             """
             select w.id, w.name, w.devices::text as devices, w.host_free_bytes, not w.draining and w.seen_at > now() - make_interval(secs => @lease) as available,
                 exists (select 1 from generations g where g.worker_id = w.id and g.checkpoint_id = @checkpoint and g.taken_at is not null)
                     or exists (select 1 from checkpoints c join attempts a on a.id = c.attempt_id where c.id = @checkpoint and a.worker_id = w.id) as cached
             from workers w where not w.removed
             """,
-            new { checkpoint, lease },
-            transaction,
-            cancellationToken: stop))).ToList();
-        var training = (await connection.QueryAsync<(Guid, int)>(new CommandDefinition(
-            "select worker_id, device_index from attempts where ended_at is null", transaction: transaction, cancellationToken: stop))).ToHashSet();
+            new { checkpoint, lease })).ToList();
+        var training = (await session.QueryAsync<(Guid, int)>(
+            "select worker_id, device_index from attempts where ended_at is null")).ToHashSet();
 
         // -1 stands for the host's processor.
-        var asked = (await connection.QueryAsync<PlaceRow>(new CommandDefinition(
+        var asked = (await session.QueryAsync<PlaceRow>(
             """
             select worker_id, coalesce(device_index, -1) as place, count(*) filter (where ended_at is null)::int as live,
                 (select coalesce(sum(o.most), 0)::bigint from (
@@ -36,9 +33,7 @@ internal static class ServingWorkers
                 bool_or(checkpoint_id = @checkpoint and coalesce(ended_at, now()) > now() - make_interval(secs => @warm) and state in ('running', 'done', 'stopped')) as warm
             from generations g group by worker_id, device_index
             """,
-            new { checkpoint, warm = WarmFor.TotalSeconds },
-            transaction,
-            cancellationToken: stop))).ToDictionary(p => (p.WorkerId, p.Place));
+            new { checkpoint, warm = WarmFor.TotalSeconds })).ToDictionary(p => (p.WorkerId, p.Place));
         PlaceRow At(Guid worker, int place) => asked.GetValueOrDefault((worker, place)) ?? new PlaceRow(worker, place, 0, 0, false);
 
         return

@@ -3,6 +3,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Npgsql;
 
 namespace Hearth.Coordinator.Hosting;
@@ -92,8 +93,8 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
                 if (clock.GetElapsedTime(trimmed) > TrimEvery)
                 {
                     trimmed = clock.GetTimestamp();
-                    await using var connection = await database.OpenConnectionAsync(stoppingToken);
-                    await EventLog.TrimAsync(connection, stoppingToken);
+                    await using var session = await DbSession.OpenAsync(database, stoppingToken);
+                    await EventLog.TrimAsync(session);
                 }
 
                 await Signal.WaitAsync(next, Look, clock, stoppingToken);
@@ -112,16 +113,16 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
 
     private async Task CatchUpAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
         if (!_started.Task.IsCompleted)
         {
-            _last = (await EventLog.RangeAsync(connection, stop)).Last;
+            _last = (await EventLog.RangeAsync(session)).Last;
         }
 
         IReadOnlyList<StreamEvent> read;
         do
         {
-            read = await EventLog.ReadAsync(connection, _last, ReadAtOnce, stop);
+            read = await EventLog.ReadAsync(session, _last, ReadAtOnce);
             if (read.Count > 0)
             {
                 var grown = _recent.AddRange(read);
@@ -141,9 +142,9 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
             return null;
         }
 
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var (first, last) = await EventLog.RangeAsync(connection, stop);
-        return id > last || id < first - 1 ? null : await EventLog.ReadAsync(connection, id, EventLog.Backlog, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var (first, last) = await EventLog.RangeAsync(session);
+        return id > last || id < first - 1 ? null : await EventLog.ReadAsync(session, id, EventLog.Backlog);
     }
 
     private static SseItem<string> Item(long id, string kind, StreamEvent? e) =>

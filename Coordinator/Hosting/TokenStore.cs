@@ -1,5 +1,5 @@
-using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Npgsql;
 
 namespace Hearth.Coordinator.Hosting;
@@ -16,49 +16,47 @@ public sealed class TokenStore(NpgsqlDataSource database)
     /// <summary>The owner of a secret that is known, not expired and not revoked; else null.</summary>
     public async Task<TokenOwner?> FindAsync(string secret, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QuerySingleOrDefaultAsync<TokenOwner>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<TokenOwner>(
             """
             select id, name, role from tokens where sha256 = @hash and (expires_at is null or expires_at > now())
             union all
             select id, name, 'worker' from workers where token_sha256 = @hash and not removed
             """,
-            new { hash = Secrets.Hash(secret) },
-            cancellationToken: stop));
+            new { hash = Secrets.Hash(secret) });
     }
 
     public async Task<IReadOnlyList<TokenView>> ListAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return [.. await connection.QueryAsync<TokenView>(new CommandDefinition(
-            "select id, name, role, created_at, expires_at, null::text as secret from tokens order by created_at, id", cancellationToken: stop))];
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return [.. await session.QueryAsync<TokenView>(
+            "select id, name, role, created_at, expires_at, null::text as secret from tokens order by created_at, id")];
     }
 
     public async Task<TokenView> CreateAsync(string name, string role, TimeSpan? life, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await InsertAsync(connection, null, name, role, life, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await InsertAsync(session, name, role, life);
     }
 
     /// <returns>False when there is no such token, null when it is the last one that can administer.</returns>
     public async Task<bool?> DeleteAsync(Guid id, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        await LockAsync(connection, transaction, stop);
-        string? role = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
-            "delete from tokens where id = @id returning role", new { id }, transaction, cancellationToken: stop));
+        await using var session = await DbSession.BeginAsync(database, stop);
+        await LockAsync(session);
+        string? role = await session.FindAsync<string>(
+            "delete from tokens where id = @id returning role", new { id });
         if (role is null)
         {
             return false;
         }
 
-        if (role == Roles.Admin && !await AnyAdminAsync(connection, transaction, stop))
+        if (role == Roles.Admin && !await AnyAdminAsync(session))
         {
             return null;
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return true;
     }
 
@@ -67,37 +65,34 @@ public sealed class TokenStore(NpgsqlDataSource database)
     /// <param name="stop">Ends the call.</param>
     public async Task<string?> CreateFirstAdminAsync(Func<string, Task> keep, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        await LockAsync(connection, transaction, stop);
-        if (await AnyAdminAsync(connection, transaction, stop))
+        await using var session = await DbSession.BeginAsync(database, stop);
+        await LockAsync(session);
+        if (await AnyAdminAsync(session))
         {
             return null;
         }
 
-        var token = await InsertAsync(connection, transaction, Roles.Admin, Roles.Admin, null, stop);
+        var token = await InsertAsync(session, Roles.Admin, Roles.Admin, null);
         await keep(token.Secret!);
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return token.Secret;
     }
 
-    private static async Task<TokenView> InsertAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, string name, string role, TimeSpan? life, CancellationToken stop)
+    private static async Task<TokenView> InsertAsync(DbSession session, string name, string role, TimeSpan? life)
     {
         string secret = Secrets.NewToken();
-        return await connection.QuerySingleAsync<TokenView>(new CommandDefinition(
+        return await session.SingleAsync<TokenView>(
             """
             insert into tokens (id, name, role, sha256, expires_at) values (@id, @name, @role, @hash, now() + make_interval(secs => @seconds))
             returning id, name, role, created_at, expires_at, @secret as secret
             """,
-            new { id = Guid.CreateVersion7(), name, role, hash = Secrets.Hash(secret), seconds = life?.TotalSeconds, secret },
-            transaction,
-            cancellationToken: stop));
+            new { id = Guid.CreateVersion7(), name, role, hash = Secrets.Hash(secret), seconds = life?.TotalSeconds, secret });
     }
 
-    private static Task<bool> AnyAdminAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken stop) =>
-        connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select exists (select 1 from tokens where role = 'admin' and (expires_at is null or expires_at > now()))", transaction: transaction, cancellationToken: stop));
+    private static Task<bool> AnyAdminAsync(DbSession session) =>
+        session.SingleAsync<bool>(
+            "select exists (select 1 from tokens where role = 'admin' and (expires_at is null or expires_at > now()))");
 
-    private static Task LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken stop) =>
-        connection.ExecuteAsync(new CommandDefinition("select pg_advisory_xact_lock(@FirstTokenLock)", new { FirstTokenLock }, transaction, cancellationToken: stop));
+    private static Task LockAsync(DbSession session) =>
+        session.ExecuteAsync("select pg_advisory_xact_lock(@FirstTokenLock)", new { FirstTokenLock });
 }

@@ -1,5 +1,5 @@
-using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
@@ -13,9 +13,8 @@ public sealed class LogStore(NpgsqlDataSource database)
     /// <summary>Stores a batch once. False = fenced.</summary>
     public async Task<bool> AddAsync(LogsRequest request, Guid worker, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var taken = await connection.QuerySingleAsync<Taken>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var taken = await session.SingleAsync<Taken>(
             $"""
             with live as ({Fence.LiveRun}),
             batch as (
@@ -40,15 +39,13 @@ public sealed class LogStore(NpgsqlDataSource database)
                 times = request.Lines.Select(l => l.At.UtcDateTime).ToArray(),
                 levels = request.Lines.Select(l => l.Level.ToString()).ToArray(),
                 texts = request.Lines.Select(l => Text.Storable(l.Text)).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
         if (taken is { RunId: { } run, LastId: { } last })
         {
-            await EventLog.AddAsync(connection, transaction, "log", run, new { last_id = last }, stop);
+            await EventLog.AddAsync(session, "log", run, new { last_id = last });
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return taken.RunId is not null;
     }
 
@@ -60,10 +57,10 @@ public sealed class LogStore(NpgsqlDataSource database)
     /// <param name="stop">Ends the query.</param>
     public async Task<LogsResponse> ReadAsync(Guid runId, long after, int limit, string? text, int? attempt, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
 
         // A chunk has a line at least; so where every line counts, as many chunks as lines are enough.
-        var lines = (await connection.QueryAsync<LogEntry>(new CommandDefinition(
+        var lines = (await session.QueryAsync<LogEntry>(
             """
             select c.first_id + l.place - 1 as id, c.attempt, l.at, l.level, l.text
             from (
@@ -73,7 +70,7 @@ public sealed class LogStore(NpgsqlDataSource database)
             where c.first_id + l.place - 1 > @after and (@text is null or position(lower(@text) in lower(l.text)) > 0)
             order by id limit @limit + 1
             """,
-            new { runId, after, limit, text, attempt }, cancellationToken: stop))).ToList();
+            new { runId, after, limit, text, attempt })).ToList();
         return lines.Count > limit
             ? new LogsResponse(lines[..limit], lines[limit - 1].Id)
             : new LogsResponse(lines, null);

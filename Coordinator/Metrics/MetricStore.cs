@@ -1,4 +1,4 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Npgsql;
@@ -14,23 +14,22 @@ public sealed class MetricStore(NpgsqlDataSource database)
     /// <summary>Stores a batch once. False = fenced.</summary>
     public async Task<bool> AddAsync(MetricsRequest request, Guid worker, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var taken = await InsertAsync(connection, transaction, request, worker, stop);
+        await using var session = await DbSession.BeginAsync(database, stop);
+        var taken = await InsertAsync(session, request, worker);
         if (taken.RunId is { } run && taken.IsNew)
         {
-            await RollUpAsync(connection, transaction, run, request.Chunks, stop);
-            await RunProgress.ApplyAsync(connection, transaction, run, request.Chunks, stop);
+            await RollUpAsync(session, run, request.Chunks);
+            await RunProgress.ApplyAsync(session, run, request.Chunks);
         }
 
-        await transaction.CommitAsync(stop);
+        await session.CommitAsync();
         return taken.RunId is not null;
     }
 
-    private static Task<Taken> InsertAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, MetricsRequest request, Guid worker, CancellationToken stop)
+    private static Task<Taken> InsertAsync(DbSession session, MetricsRequest request, Guid worker)
     {
         var chunks = request.Chunks.Where(c => c.Steps.Count > 0).ToList();
-        return connection.QuerySingleAsync<Taken>(new CommandDefinition(
+        return session.SingleAsync<Taken>(
             $"""
             with live as ({Fence.LiveRun}),
             batch as (
@@ -69,12 +68,10 @@ public sealed class MetricStore(NpgsqlDataSource database)
                 sampleSteps = request.Samples.Select(s => s.Step).ToArray(),
                 prompts = request.Samples.Select(s => Text.Storable(s.Prompt)).ToArray(),
                 texts = request.Samples.Select(s => Text.Storable(s.Text)).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
     }
 
-    private static async Task RollUpAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid run, IReadOnlyList<MetricChunk> chunks, CancellationToken stop)
+    private static async Task RollUpAsync(DbSession session, Guid run, IReadOnlyList<MetricChunk> chunks)
     {
         int least = Bucketing.Levels[0];
         var touched = chunks.Where(c => c.Steps.Count > 0).GroupBy(c => c.Key, StringComparer.Ordinal)
@@ -82,11 +79,11 @@ public sealed class MetricStore(NpgsqlDataSource database)
         var rows = new List<(string Key, Bucket Bucket)>();
         foreach (var (key, low, high) in touched)
         {
-            var points = await MetricReader.PointsAsync(connection, transaction, run, key, low / least * least, (((high / least) + 1) * least) - 1, stop);
+            var points = await MetricReader.PointsAsync(session, run, key, low / least * least, (((high / least) + 1) * least) - 1);
             rows.AddRange(Bucketing.Of(points, least).Select(b => (key, b)));
         }
 
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             """
             insert into metric_rollups (run_id, key, level, bucket, first_step, first_time, points, total, low, high)
             select @run, b.* from unnest(@keys, @levels, @buckets, @firsts, @times, @points, @totals, @lows, @highs) as b
@@ -106,18 +103,16 @@ public sealed class MetricStore(NpgsqlDataSource database)
                 totals = rows.Select(r => r.Bucket.Total).ToArray(),
                 lows = rows.Select(r => r.Bucket.Low).ToArray(),
                 highs = rows.Select(r => r.Bucket.High).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
         foreach (int level in Bucketing.Levels.Skip(1))
         {
-            await CascadeAsync(connection, transaction, run, touched, level, stop);
+            await CascadeAsync(session, run, touched, level);
         }
     }
 
     // As Bucketing.Fold does it, in the database: each bucket of a level out of the four below it.
-    private static Task CascadeAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid run, List<(string Key, long Low, long High)> touched, int level, CancellationToken stop) =>
-        connection.ExecuteAsync(new CommandDefinition(
+    private static Task CascadeAsync(DbSession session, Guid run, List<(string Key, long Low, long High)> touched, int level) =>
+        session.ExecuteAsync(
             """
             insert into metric_rollups (run_id, key, level, bucket, first_step, first_time, points, total, low, high)
             select r.run_id, r.key, @level, r.bucket / 4, min(r.first_step), (array_agg(r.first_time order by r.bucket))[1], sum(r.points), sum(r.total),
@@ -136,9 +131,7 @@ public sealed class MetricStore(NpgsqlDataSource database)
                 keys = touched.Select(t => t.Key).ToArray(),
                 lows = touched.Select(t => t.Low / level * 4).ToArray(),
                 highs = touched.Select(t => (t.High / level * 4) + 3).ToArray(),
-            },
-            transaction,
-            cancellationToken: stop));
+            });
 
     private sealed record Taken(Guid? RunId, bool IsNew);
 }

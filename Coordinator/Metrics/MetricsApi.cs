@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
-using Dapper;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -55,10 +55,10 @@ public static class MetricsApi
     /// <summary>Oldest first; what a later attempt wrote at the same step to the same prompt replaces the earlier one's.</summary>
     private static async Task<IEnumerable<SampleView>> SamplesAsync(Guid id, NpgsqlDataSource database, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await connection.QueryAsync<SampleView>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.QueryAsync<SampleView>(
             "select distinct on (step, prompt) step, at, prompt, text from samples where run_id = @id order by step, prompt, attempt desc, id desc",
-            new { id }, cancellationToken: stop));
+            new { id });
     }
 
     private static IResult Answer(bool live) => live ? Results.NoContent() : Problems.Fenced();

@@ -26,7 +26,7 @@ public sealed class RunActions(RunChanges changes)
 
         await change.MoveAsync(RunState.Cancelled);
         await change.NoteAsync("cancelled", $"{by} cancelled it.");
-        await StopAsync(change, AttemptCommandKind.Kill);
+        await change.StopAsync(AttemptCommandKind.Kill);
         return null;
     });
 
@@ -47,7 +47,7 @@ public sealed class RunActions(RunChanges changes)
         if (to == RunState.Pausing)
         {
             await change.NoteAsync("pausing", $"{by} pauses it.");
-            await StopAsync(change, AttemptCommandKind.Stop);
+            await change.StopAsync(AttemptCommandKind.Stop);
         }
         else
         {
@@ -100,24 +100,6 @@ public sealed class RunActions(RunChanges changes)
         await change.CommandAsync(AttemptCommandKind.Sample, request.Prompt, request.MaxTokens, request.Temperature);
         return null;
     });
-
-    /// <summary>Tells the attempt to go; one that its worker has not taken up yet is over at once.</summary>
-    internal static async Task StopAsync(RunChange change, AttemptCommandKind kind)
-    {
-        if (change.Attempt is not { } attempt)
-        {
-            return;
-        }
-
-        if (attempt.Known)
-        {
-            await change.CommandAsync(kind);
-        }
-        else
-        {
-            await change.EndAsync(new AttemptEnd(new Lease(attempt.Id, attempt.Epoch), AttemptState.Stopped, attempt.FirstStep, null, null, null));
-        }
-    }
 
     private static string Refusal(RunChange change, string what) => $"r-{change.Run.Number} is {change.Run.State.ToString().ToLowerInvariant()}; it cannot {what}.";
 

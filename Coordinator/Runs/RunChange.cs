@@ -1,6 +1,6 @@
-using Dapper;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -27,22 +27,22 @@ public sealed class RunChanges(NpgsqlDataSource database, Wakes wakes)
 }
 
 /// <summary>
-/// One change of a run, in one transaction that holds its row: the only place where states are written. Nothing is told to
-/// streams, workers or the scheduler before it is committed; disposing without a commit undoes it.
+/// The run and its attempts as one aggregate: one change of it, in one transaction that holds the run's row. The only place where their
+/// states are written. Nothing is told to streams, workers or the scheduler before it is committed; disposing without a commit undoes it.
 /// </summary>
 public sealed class RunChange : IAsyncDisposable
 {
     private const string NewestGood = "select id, step from checkpoints where run_id = @Id and status = 'kept' order by step desc, created_at desc limit 1";
 
-    private readonly NpgsqlConnection _connection;
-    private readonly NpgsqlTransaction _transaction;
-    private readonly CancellationToken _stop;
+    // The end of a standard error may come as one; what nobody would read is not stored.
+    private const int LongestMessage = 4_000;
+
+    private readonly DbSession _session;
     private readonly Origin _origin;
     private readonly HashSet<Guid> _told = [];
     private bool _noted;
 
-    private RunChange(NpgsqlConnection connection, NpgsqlTransaction transaction, LockedRun run, LockedAttempt? attempt, Origin origin, CancellationToken stop) =>
-        (_connection, _transaction, Run, Attempt, _origin, _stop) = (connection, transaction, run, attempt, origin, stop);
+    private RunChange(DbSession session, LockedRun run, LockedAttempt? attempt, Origin origin) => (_session, Run, Attempt, _origin) = (session, run, attempt, origin);
 
     public LockedRun Run { get; private set; }
 
@@ -50,47 +50,41 @@ public sealed class RunChange : IAsyncDisposable
 
     internal static async Task<RunChange?> BeginAsync(NpgsqlDataSource database, RunRef run, Origin origin, CancellationToken stop)
     {
-        var connection = await database.OpenConnectionAsync(stop);
-        NpgsqlTransaction? transaction = null;
+        var session = await DbSession.BeginAsync(database, stop);
         try
         {
-            transaction = await connection.BeginTransactionAsync(stop);
             if (origin.Term is { } term)
             {
-                await term.HoldAsync(connection, transaction, stop);
+                await term.HoldAsync(session);
             }
 
-            var row = await connection.QuerySingleOrDefaultAsync<LockedRun>(new CommandDefinition(
+            var row = await session.FindAsync<LockedRun>(
                 $"""
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
                     (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows,
                     recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes, step
                 from runs r where {RunRef.Is} for update
                 """,
-                new { id = run.Id, number = run.Number },
-                transaction,
-                cancellationToken: stop));
+                new { id = run.Id, number = run.Number });
             if (row is not null)
             {
-                var attempt = await connection.QuerySingleOrDefaultAsync<LockedAttempt>(new CommandDefinition(
+                var attempt = await session.FindAsync<LockedAttempt>(
                     """
                     select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
                         a.stop_requested, a.first_heartbeat_at is not null as known
                     from attempts a join workers w on w.id = a.worker_id where a.run_id = @Id and a.ended_at is null
                     """,
-                    new { row.Id },
-                    transaction,
-                    cancellationToken: stop));
-                return new RunChange(connection, transaction, row, attempt, origin, stop);
+                    new { row.Id });
+                return new RunChange(session, row, attempt, origin);
             }
         }
         catch
         {
-            await CloseAsync(connection, transaction);
+            await session.DisposeAsync();
             throw;
         }
 
-        await CloseAsync(connection, transaction);
+        await session.DisposeAsync();
         return null;
     }
 
@@ -103,7 +97,7 @@ public sealed class RunChange : IAsyncDisposable
             throw new InvalidOperationException($"r-{Run.Number} cannot move from {Run.State} to {to}");
         }
 
-        await ExecuteAsync(
+        await _session.ExecuteAsync(
             """
             update runs set state = @state, version = version + 1, reason = @reason,
                 started_at = case when @state = 'starting' then coalesce(started_at, now()) else started_at end,
@@ -122,7 +116,7 @@ public sealed class RunChange : IAsyncDisposable
     public async Task<bool> PlaceAsync(Guid worker, int device, int microBatch, TimeSpan lease)
     {
         await MoveAsync(RunState.Starting);
-        int placed = await ExecuteAsync(
+        int placed = await _session.ExecuteAsync(
             $"""
             with resume as ({NewestGood}),
             run as (update runs set epoch = epoch + 1, step = coalesce((select step from resume), 0), tokens_per_second = null where id = @Id returning epoch)
@@ -137,11 +131,38 @@ public sealed class RunChange : IAsyncDisposable
         return placed == 1;
     }
 
+    /// <summary>The attempt trains. False when it is over, or the run is not starting (any more).</summary>
+    public async Task<bool> StartAsync(Lease lease)
+    {
+        if (Run.State != RunState.Starting || Attempt is not { } attempt || attempt.Id != lease.AttemptId || attempt.Epoch != lease.Epoch)
+        {
+            return false;
+        }
+
+        await MoveAsync(RunState.Running);
+        string text = attempt.CheckpointId is null ? $"Trains on {attempt.Device}." : $"Goes on at step {Words.Number(attempt.FirstStep)} on {attempt.Device}.";
+        await NoteAsync("started", text, attempt.FirstStep);
+        return true;
+    }
+
+    /// <summary>Tells the live attempt, if there is one, to go; one that its worker has not taken up yet is over at once.</summary>
+    public async Task StopAsync(AttemptCommandKind kind)
+    {
+        if (Attempt is { Known: true })
+        {
+            await CommandAsync(kind);
+        }
+        else if (Attempt is { } attempt)
+        {
+            await EndAsync(new AttemptEnd(new Lease(attempt.Id, attempt.Epoch), AttemptState.Stopped, attempt.FirstStep, null, null, null));
+        }
+    }
+
     /// <summary>Tells the live attempt's worker something; stop and kill are told once and repeated by the mailbox.</summary>
     public async Task CommandAsync(AttemptCommandKind kind, string? prompt = null, int? maxTokens = null, double? temperature = null)
     {
         var attempt = Attempt ?? throw new InvalidOperationException($"r-{Run.Number} has no live attempt");
-        await ExecuteAsync(
+        await _session.ExecuteAsync(
             """
             update attempts set stop_requested = stop_requested or @stops where id = @Id;
             insert into attempt_commands (attempt_id, kind, prompt, max_tokens, temperature) values (@Id, @kind, @prompt, @maxTokens, @temperature)
@@ -161,27 +182,29 @@ public sealed class RunChange : IAsyncDisposable
             return false;
         }
 
+        end = end with { Message = StoredText.Of(end.Message, LongestMessage) };
+
         // Whoever reports an end may know less than was heard of the attempt before: an agent that came back, or nobody.
         long step = Math.Max(end.Step, Math.Max(attempt.LastStep, Run.Step));
-        int ended = await ExecuteAsync(
+        int ended = await _session.ExecuteAsync(
             """
-            update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @Message
+            update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @message
             where id = @Id and epoch = @Epoch and ended_at is null and (not @expired or lease_ends_at < now())
             """,
-            new { attempt.Id, attempt.Epoch, state = Name(end.Outcome), step, end.Trace, end.FailureCode, end.Message, expired });
+            new { attempt.Id, attempt.Epoch, state = Name(end.Outcome), step, end.Trace, end.FailureCode, message = end.Message, expired });
         if (ended == 0)
         {
             return false;
         }
 
-        await ExecuteAsync("delete from attempt_commands where attempt_id = @Id", new { attempt.Id });
+        await _session.ExecuteAsync("delete from attempt_commands where attempt_id = @Id", new { attempt.Id });
         if (end.FailureCode == FailureCodes.CorruptCheckpoint)
         {
             // Its agent says so on the checkpoint's own route too; this holds when that message got lost.
-            await ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
+            await _session.ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
         }
 
-        var kept = await _connection.QuerySingleOrDefaultAsync<(Guid Id, long Step)?>(new CommandDefinition(NewestGood, new { Run.Id }, _transaction, cancellationToken: _stop));
+        var kept = await _session.FindAsync<(Guid Id, long Step)?>(NewestGood, new { Run.Id });
         var facts = new EndedAttempt(
             Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device);
         await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
@@ -191,43 +214,33 @@ public sealed class RunChange : IAsyncDisposable
 
     public async Task NoteAsync(string kind, string text, long? step = null)
     {
-        await ExecuteAsync("insert into run_notes (run_id, kind, text, step) values (@Id, @kind, @text, @step)", new { Run.Id, kind, text, step });
+        await _session.ExecuteAsync("insert into run_notes (run_id, kind, text, step) values (@Id, @kind, @text, @step)", new { Run.Id, kind, text, step });
         _noted = true;
     }
 
     /// <summary>Commits, and only then tells: the run's new summary, its notes, and the scheduler.</summary>
     public async Task CommitAsync()
     {
-        var row = await _connection.QuerySingleAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = @Id", new { Run.Id }, _transaction, cancellationToken: _stop));
-        await EventLog.AddAsync(_connection, _transaction, "run", Run.Id, row.Summary(), _stop);
+        var row = await _session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @Id", new { Run.Id });
+        await EventLog.AddAsync(_session, "run", Run.Id, row.Summary());
         if (_noted)
         {
-            await EventLog.AddAsync(_connection, _transaction, "note", Run.Id, null, _stop);
+            await EventLog.AddAsync(_session, "note", Run.Id, null);
         }
 
-        await _transaction.CommitAsync(_stop);
+        await _session.CommitAsync();
         _origin.Wakes.Scheduler();
         _origin.Wakes.Workers(_told);
     }
 
-    public async ValueTask DisposeAsync() => await CloseAsync(_connection, _transaction);
+    public ValueTask DisposeAsync() => _session.DisposeAsync();
 
     private static string Name<T>(T state)
         where T : struct, Enum => state.ToString().ToLowerInvariant();
 
-    private static async Task CloseAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction)
-    {
-        if (transaction is not null)
-        {
-            await transaction.DisposeAsync();
-        }
-
-        await connection.DisposeAsync();
-    }
-
     private async Task ApplyAsync(EndDecision decision, long step, string? trace)
     {
-        await ExecuteAsync(
+        await _session.ExecuteAsync(
             """
             update runs set losses = @Losses, errors = @Errors, micro_batch_limit = coalesce(@rows, micro_batch_limit), recompute = recompute or @recompute, trace = coalesce(@trace, trace),
                 step = @step, not_before = case when @seconds > 0 then now() + make_interval(secs => @seconds) end
@@ -244,9 +257,6 @@ public sealed class RunChange : IAsyncDisposable
             await NoteAsync(decision.NoteKind, decision.Note!, step);
         }
     }
-
-    private Task<int> ExecuteAsync(string sql, object parameters) =>
-        _connection.ExecuteAsync(new CommandDefinition(sql, parameters, _transaction, cancellationToken: _stop));
 
     /// <summary>In whose name a run is changed, and who is told.</summary>
     internal sealed record Origin(Wakes Wakes, SchedulerTerm? Term);

@@ -1,8 +1,7 @@
-using Dapper;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Metrics;
 using Hearth.Protocol;
-using Npgsql;
 
 namespace Hearth.Coordinator.Runs;
 
@@ -16,12 +15,12 @@ public static class RunProgress
     /// Applies a batch that was just stored, in its transaction and as its last statements. Values that did not come in it stay.
     /// The stream is told at most once a second per run.
     /// </summary>
-    public static async Task ApplyAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, IReadOnlyList<MetricChunk> chunks, CancellationToken stop)
+    public static async Task ApplyAsync(DbSession session, Guid runId, IReadOnlyList<MetricChunk> chunks)
     {
         MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
         var loss = Last("loss");
-        var sparkline = loss is null ? null : await MetricReader.MeansAsync(connection, transaction, runId, "loss", SparklinePoints, stop);
-        await connection.ExecuteAsync(new CommandDefinition(
+        var sparkline = loss is null ? null : await MetricReader.MeansAsync(session, runId, "loss", SparklinePoints);
+        await session.ExecuteAsync(
             """
             update runs set
                 step = greatest(step, @step), loss = coalesce(@loss, loss), validation_loss = coalesce(@validationLoss, validation_loss),
@@ -37,24 +36,27 @@ public static class RunProgress
                 tokensPerSecond = (double?)Last("tokens_per_second")?.Values[^1],
                 tokens = (long?)Last("tokens")?.Values[^1],
                 sparkline,
-            },
-            transaction,
-            cancellationToken: stop));
-        await TellAsync(connection, transaction, runId, stop);
+            });
+        await TellAsync(session, runId);
+    }
+
+    /// <summary>Records how far a run's attempt reports to be, and tells the stream.</summary>
+    internal static async Task StepAsync(DbSession session, Guid runId, long step)
+    {
+        await session.ExecuteAsync("update runs set step = greatest(step, @step) where id = @runId", new { runId, step });
+        await TellAsync(session, runId);
     }
 
     /// <summary>Tells the stream how far a run is, unless it was told within the last second.</summary>
-    internal static async Task TellAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Guid runId, CancellationToken stop)
+    private static async Task TellAsync(DbSession session, Guid runId)
     {
-        int due = await connection.ExecuteAsync(new CommandDefinition(
+        int due = await session.ExecuteAsync(
             "update runs set progress_told_at = now() where id = @runId and (progress_told_at is null or progress_told_at < now() - interval '1 second')",
-            new { runId },
-            transaction,
-            cancellationToken: stop));
+            new { runId });
         if (due == 1)
         {
-            var row = await connection.QuerySingleAsync<RunRow>(new CommandDefinition($"{RunRow.Select} where r.id = @runId", new { runId }, transaction, cancellationToken: stop));
-            await EventLog.AddAsync(connection, transaction, "progress", runId, row.Summary(), stop);
+            var row = await session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @runId", new { runId });
+            await EventLog.AddAsync(session, "progress", runId, row.Summary());
         }
     }
 }

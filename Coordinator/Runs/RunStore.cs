@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
@@ -24,47 +23,43 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
     /// <summary>The run that this caller submitted under a key; null when there is none.</summary>
     public async Task<Submitted?> FindByKeyAsync(string caller, string key, JsonElement body, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var found = await connection.QuerySingleOrDefaultAsync<Keyed>(new CommandDefinition(
-            "select id, idempotency_sha256 from runs where created_by = @caller and idempotency_key = @key", new { caller, key }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var found = await session.FindAsync<Keyed>(
+            "select id, idempotency_sha256 from runs where created_by = @caller and idempotency_key = @key", new { caller, key });
         return found is null ? null
             : !found.IdempotencySha256.AsSpan().SequenceEqual(Hash(body)) ? new Submitted(null, false)
-            : new Submitted((await RowAsync(connection, new RunRef(found.Id, null), stop))!.Summary(), false);
+            : new Submitted((await RowAsync(session, new RunRef(found.Id, null)))!.Summary(), false);
     }
 
     /// <summary>Queues a checked run.</summary>
     public async Task<Submitted> AddAsync(RunSpec spec, long parameters, string caller, string? key, JsonElement body, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
+        await using var session = await DbSession.BeginAsync(database, stop);
         var id = Guid.CreateVersion7();
-        int added = await connection.ExecuteAsync(new CommandDefinition(
+        int added = await session.ExecuteAsync(
             """
             insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by)
             values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller)
             on conflict (created_by, idempotency_key) do nothing
             """,
-            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller },
-            transaction,
-            cancellationToken: stop));
+            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller });
         if (added == 0)
         {
             // The same submission came twice at once; the other one won.
-            await transaction.RollbackAsync(stop);
             return (await FindByKeyAsync(caller, key!, body, stop))!;
         }
 
-        var summary = (await RowAsync(connection, new RunRef(id, null), stop))!.Summary();
-        await EventLog.AddAsync(connection, transaction, "run", id, summary, stop);
-        await transaction.CommitAsync(stop);
+        var summary = (await RowAsync(session, new RunRef(id, null)))!.Summary();
+        await EventLog.AddAsync(session, "run", id, summary);
+        await session.CommitAsync();
         wakes.Scheduler();
         return new Submitted(summary, true);
     }
 
     public async Task<RunSummary?> FindAsync(RunRef run, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return (await RowAsync(connection, run, stop))?.Summary();
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return (await RowAsync(session, run))?.Summary();
     }
 
     /// <summary>Newest first; <paramref name="before"/> is the number that the page before ended with.</summary>
@@ -83,10 +78,10 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             before = before ?? long.MaxValue,
             more = limit + 1,
         };
-        await using var connection = await database.OpenConnectionAsync(stop);
-        long total = await connection.ExecuteScalarAsync<long>(new CommandDefinition($"select count(*) from runs r where {Where}", values, cancellationToken: stop));
-        var rows = (await connection.QueryAsync<RunRow>(new CommandDefinition(
-            $"{RunRow.Select} where {Where} and r.number < @before order by r.number desc limit @more", values, cancellationToken: stop))).ToList();
+        await using var session = await DbSession.OpenAsync(database, stop);
+        long total = await session.SingleAsync<long>($"select count(*) from runs r where {Where}", values);
+        var rows = (await session.QueryAsync<RunRow>(
+            $"{RunRow.Select} where {Where} and r.number < @before order by r.number desc limit @more", values)).ToList();
         string? next = rows.Count > limit ? rows[limit - 1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
         return new Page<RunSummary>([.. rows.Take(limit).Select(r => r.Summary())], next, total);
     }
@@ -94,14 +89,14 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
     /// <summary>Everything of a run except its series; null when there is none.</summary>
     public async Task<RunDetail?> DetailAsync(RunRef run, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        if (await RowAsync(connection, run, stop) is not { } row)
+        await using var session = await DbSession.OpenAsync(database, stop);
+        if (await RowAsync(session, run) is not { } row)
         {
             return null;
         }
 
-        var spec = await connection.QuerySingleAsync<string>(new CommandDefinition("select spec::text from runs where id = @Id", new { row.Id }, cancellationToken: stop));
-        var attempts = await connection.QueryAsync<AttemptRow>(new CommandDefinition(
+        var spec = await session.SingleAsync<string>("select spec::text from runs where id = @Id", new { row.Id });
+        var attempts = await session.QueryAsync<AttemptRow>(
             """
             select t.id, t.number, t.state, t.epoch, w.name || '/' || t.device_index as device, coalesce(d.value ->> 'model', '') as device_model, t.assigned_at,
                 t.first_heartbeat_at, t.first_step_at, t.ended_at, t.first_step, t.last_step, t.trace, t.message
@@ -109,10 +104,9 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             left join lateral (select value from jsonb_array_elements(w.devices) where (value ->> 'index')::int = t.device_index limit 1) d on true
             where t.run_id = @Id order by t.number
             """,
-            new { row.Id },
-            cancellationToken: stop));
-        var notes = await connection.QueryAsync<RunNote>(new CommandDefinition(
-            "select id, at, kind, text, step from run_notes where run_id = @Id order by id", new { row.Id }, cancellationToken: stop));
+            new { row.Id });
+        var notes = await session.QueryAsync<RunNote>(
+            "select id, at, kind, text, step from run_notes where run_id = @Id order by id", new { row.Id });
         return new RunDetail
         {
             Summary = row.Summary(),
@@ -125,9 +119,9 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         };
     }
 
-    private static async Task<RunRow?> RowAsync(NpgsqlConnection connection, RunRef run, CancellationToken stop) =>
-        await connection.QuerySingleOrDefaultAsync<RunRow>(new CommandDefinition(
-            $"{RunRow.Select} where {RunRef.Is}", new { id = run.Id, number = run.Number }, cancellationToken: stop));
+    private static async Task<RunRow?> RowAsync(DbSession session, RunRef run) =>
+        await session.FindAsync<RunRow>(
+            $"{RunRow.Select} where {RunRef.Is}", new { id = run.Id, number = run.Number });
 
     private static byte[] Hash(JsonElement body) => SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(body)));
 

@@ -23,6 +23,8 @@ public static class RunsApi
         builder.Services.AddSingleton<RunInputs>();
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunActions>();
+        builder.Services.AddSingleton<AttemptReports>();
+        builder.Services.AddSingleton<AttemptMail>();
         builder.Services.AddSingleton<PoolDevices>();
         builder.Services.AddSingleton<WaitingReasons>();
     }

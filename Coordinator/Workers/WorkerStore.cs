@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
@@ -25,39 +24,34 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     /// <summary>Workers that are not removed, by name.</summary>
     public async Task<IReadOnlyList<WorkerView>> ListAsync(CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        return await ReadAsync(connection, null, null, stop);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await ReadAsync(session, null);
     }
 
     /// <summary>Spends a join code and adds the worker; null when the code is unknown, used or expired.</summary>
     public async Task<JoinResponse?> JoinAsync(JoinRequest request, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        int spent = await connection.ExecuteAsync(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        int spent = await session.ExecuteAsync(
             "update join_codes set used_at = now() where sha256 = @hash and used_at is null and expires_at > now()",
-            new { hash = Secrets.Hash(request.Code.Trim().ToUpperInvariant()) },
-            transaction,
-            cancellationToken: stop));
+            new { hash = Secrets.Hash(request.Code.Trim().ToUpperInvariant()) });
         if (spent == 0)
         {
             return null;
         }
 
         // Names stand in messages and placements, so two workers never share one.
-        await connection.ExecuteAsync(new CommandDefinition("lock table workers in share row exclusive mode", transaction: transaction, cancellationToken: stop));
-        var taken = (await connection.QueryAsync<string>(new CommandDefinition("select name from workers where not removed", transaction: transaction, cancellationToken: stop)))
+        await session.ExecuteAsync("lock table workers in share row exclusive mode");
+        var taken = (await session.QueryAsync<string>("select name from workers where not removed"))
             .ToHashSet(StringComparer.Ordinal);
         string name = Enumerable.Range(1, taken.Count + 1).Select(i => i == 1 ? request.Name : $"{request.Name}-{i}").First(n => !taken.Contains(n));
         var id = Guid.CreateVersion7();
         string token = Secrets.NewToken();
-        await connection.ExecuteAsync(new CommandDefinition(
+        await session.ExecuteAsync(
             "insert into workers (id, name, token_sha256, agent_version, devices) values (@id, @name, @hash, @AgentVersion, @devices)",
-            new { id, name, hash = Secrets.Hash(token), request.AgentVersion, devices = DapperTypes.Jsonb(request.Devices) },
-            transaction,
-            cancellationToken: stop));
-        await TellAsync(connection, transaction, [id], stop);
-        await transaction.CommitAsync(stop);
+            new { id, name, hash = Secrets.Hash(token), request.AgentVersion, devices = DapperTypes.Jsonb(request.Devices) });
+        await TellAsync(session, [id]);
+        await session.CommitAsync();
         wakes.Scheduler();
         return new JoinResponse(id, name, token);
     }
@@ -65,26 +59,24 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     public async Task<JoinCode> CreateCodeAsync(string caller, TimeSpan life, CancellationToken stop)
     {
         string code = Secrets.NewJoinCode();
-        await using var connection = await database.OpenConnectionAsync(stop);
-        var expires = await connection.QuerySingleAsync<DateTimeOffset>(new CommandDefinition(
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var expires = await session.SingleAsync<DateTimeOffset>(
             """
             delete from join_codes where expires_at < now() - interval '1 day';
             insert into join_codes (sha256, created_by, expires_at) values (@hash, @caller, now() + make_interval(secs => @seconds)) returning expires_at
             """,
-            new { hash = Secrets.Hash(code), caller, seconds = life.TotalSeconds },
-            cancellationToken: stop));
+            new { hash = Secrets.Hash(code), caller, seconds = life.TotalSeconds });
         return new JoinCode(code, expires);
     }
 
     /// <summary>A draining worker finishes what it has and takes nothing new. False when there is no such worker.</summary>
     public async Task<bool> DrainAsync(Guid id, bool draining, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        int changed = await connection.ExecuteAsync(new CommandDefinition(
-            "update workers set draining = @draining where id = @id and not removed", new { id, draining }, transaction, cancellationToken: stop));
-        await TellAsync(connection, transaction, [id], stop);
-        await transaction.CommitAsync(stop);
+        await using var session = await DbSession.BeginAsync(database, stop);
+        int changed = await session.ExecuteAsync(
+            "update workers set draining = @draining where id = @id and not removed", new { id, draining });
+        await TellAsync(session, [id]);
+        await session.CommitAsync();
         wakes.Scheduler();
         return changed == 1;
     }
@@ -92,16 +84,16 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     /// <summary>Takes a worker out of the pool: its token ends, and its runs go on elsewhere. False when there is no such worker.</summary>
     public async Task<bool> RemoveAsync(Guid id, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        string? name = await connection.QuerySingleOrDefaultAsync<string>(new CommandDefinition(
-            "update workers set removed = true where id = @id and not removed returning name", new { id }, cancellationToken: stop));
+        await using var session = await DbSession.OpenAsync(database, stop);
+        string? name = await session.FindAsync<string>(
+            "update workers set removed = true where id = @id and not removed returning name", new { id });
         if (name is null)
         {
             return false;
         }
 
-        var attempts = await connection.QueryAsync<LeasedRun>(new CommandDefinition(
-            "select id, run_id, epoch from attempts where worker_id = @id and ended_at is null", new { id }, cancellationToken: stop));
+        var attempts = await session.QueryAsync<LeasedRun>(
+            "select id, run_id, epoch from attempts where worker_id = @id and ended_at is null", new { id });
         foreach (var attempt in attempts)
         {
             await using var change = await changes.BeginAsync(new RunRef(attempt.RunId, null), stop);
@@ -119,48 +111,41 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     /// <exception cref="TermOverException">The scheduler that looked has been replaced.</exception>
     public async Task TellPresenceAsync(SchedulerTerm term, CancellationToken stop)
     {
-        await using var connection = await database.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        await term.HoldAsync(connection, transaction, stop);
-        var changed = (await connection.QueryAsync<Guid>(new CommandDefinition(
+        await using var session = await DbSession.BeginAsync(database, stop);
+        await term.HoldAsync(session);
+        var changed = (await session.QueryAsync<Guid>(
             """
             update workers set told_online = not told_online
             where not removed and told_online <> (seen_at > now() - make_interval(secs => @lease)) returning id
             """,
-            new { lease = options.Lease.TotalSeconds },
-            transaction,
-            cancellationToken: stop))).ToList();
-        await TellAsync(connection, transaction, changed, stop);
-        await transaction.CommitAsync(stop);
+            new { lease = options.Lease.TotalSeconds })).ToList();
+        await TellAsync(session, changed);
+        await session.CommitAsync();
     }
 
     /// <summary>Adds a worker event for each; the last statements of a transaction (see <see cref="EventLog"/>).</summary>
-    internal async Task TellAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<Guid> ids, CancellationToken stop)
+    internal async Task TellAsync(DbSession session, IReadOnlyList<Guid> ids)
     {
         if (ids.Count > 0)
         {
-            foreach (var worker in await ReadAsync(connection, transaction, ids, stop))
+            foreach (var worker in await ReadAsync(session, ids))
             {
-                await EventLog.AddAsync(connection, transaction, "worker", null, worker, stop);
+                await EventLog.AddAsync(session, "worker", null, worker);
             }
         }
     }
 
-    private async Task<IReadOnlyList<WorkerView>> ReadAsync(NpgsqlConnection connection, NpgsqlTransaction? transaction, IReadOnlyList<Guid>? ids, CancellationToken stop)
+    private async Task<IReadOnlyList<WorkerView>> ReadAsync(DbSession session, IReadOnlyList<Guid>? ids)
     {
-        var workers = (await connection.QueryAsync<WorkerRow>(new CommandDefinition(
+        var workers = (await session.QueryAsync<WorkerRow>(
             $"{SelectWorker} where not w.removed and (@ids::uuid[] is null or w.id = any(@ids)) order by w.name",
-            new { lease = options.Lease.TotalSeconds, ids = ids?.ToArray() },
-            transaction,
-            cancellationToken: stop))).ToList();
-        var held = (await connection.QueryAsync<HeldDevice>(new CommandDefinition(
+            new { lease = options.Lease.TotalSeconds, ids = ids?.ToArray() })).ToList();
+        var held = (await session.QueryAsync<HeldDevice>(
             """
             select a.worker_id, a.device_index, r.id as run_id, r.name as run_name, case when r.state = 'running' then r.tokens_per_second end as tokens_per_second,
                 r.step::double precision / r.total_steps as progress
             from attempts a join runs r on r.id = a.run_id where a.ended_at is null
-            """,
-            transaction: transaction,
-            cancellationToken: stop))).ToDictionary(h => (h.WorkerId, h.DeviceIndex));
+            """)).ToDictionary(h => (h.WorkerId, h.DeviceIndex));
         return [.. workers.Select(w => w.View(held))];
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using System.Text.Json;
 using System.Xml.Linq;
 using Xunit;
@@ -124,6 +125,28 @@ public sealed class StructureTests
         Assert.True(msbuild.ExitCode == 0, output);
         using var json = JsonDocument.Parse(output);
         return [.. json.RootElement.GetProperty("Items").GetProperty("PackageReference").EnumerateArray().Select(p => p.GetProperty("Identity").GetString()!)];
+    }
+
+    [Fact]
+    public void Runs_and_attempts_are_written_in_their_own_folder_alone()
+    {
+        var others = Tracked().Where(f => f.StartsWith("Coordinator/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !f.StartsWith("Coordinator/Runs/", StringComparison.Ordinal));
+
+        var writers = others.Where(f => Regex.IsMatch(File.ReadAllText(Path.Combine(Root, f)), @"\b(update|insert into|delete from)\s+(runs|attempts)\b"));
+
+        Assert.Empty(writers);
+    }
+
+    [Fact]
+    public void Statements_go_through_a_session_and_not_through_a_connection_that_is_handed_around()
+    {
+        // The migrator runs before there is anything else, and the listener keeps its connection.
+        string[] own = ["Coordinator/Database/DbSession.cs", "Coordinator/Database/Migrator.cs", "Coordinator/Hosting/DatabaseSignals.cs"];
+        var sources = Tracked().Where(f => f.StartsWith("Coordinator/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !own.Contains(f));
+
+        var handed = sources.Where(f => Regex.IsMatch(File.ReadAllText(Path.Combine(Root, f)), @"\b(CommandDefinition|NpgsqlConnection|NpgsqlTransaction)\b"));
+
+        Assert.Empty(handed);
     }
 
     private static string[] Tracked()

@@ -61,7 +61,7 @@ public sealed class PlanExecutor(RunChanges changes, CoordinatorOptions options,
         }
 
         await change.MoveAsync(RunState.Preempting, "Gives its device to a run of higher priority.");
-        await RunActions.StopAsync(change, AttemptCommandKind.Stop);
+        await change.StopAsync(AttemptCommandKind.Stop);
         await change.CommitAsync();
         return true;
     }

@@ -28,11 +28,10 @@ public sealed class Terms(PostgresServer postgres) : IAsyncLifetime
         var terms = Of(cluster: null);
         var first = (await terms.TakeAsync(Silo, default))!;
         var second = (await terms.TakeAsync(Silo, default))!;
-        await using var connection = await _database.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
+        await using var session = await DbSession.BeginAsync(_database, default);
 
-        await second.HoldAsync(connection, transaction, default);
-        var over = await Assert.ThrowsAsync<TermOverException>(() => first.HoldAsync(connection, transaction, default));
+        await second.HoldAsync(session);
+        var over = await Assert.ThrowsAsync<TermOverException>(() => first.HoldAsync(session));
 
         Assert.Equal((1, 2), (first.Number, second.Number));
         Assert.Equal("term 1 is over, another one has begun. Another coordinator works on this database: those that share one need HEARTH_CLUSTER.", over.Message);
@@ -43,15 +42,14 @@ public sealed class Terms(PostgresServer postgres) : IAsyncLifetime
     {
         var terms = Of(cluster: null);
         var first = (await terms.TakeAsync(Silo, default))!;
-        await using var connection = await _database.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        await first.HoldAsync(connection, transaction, default);
+        await using var session = await DbSession.BeginAsync(_database, default);
+        await first.HoldAsync(session);
 
         var second = terms.TakeAsync(Silo, default);
         await using var waiting = _database.CreateCommand("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')");
         await Eventually.TrueAsync(async () => (bool)(await waiting.ExecuteScalarAsync())!, "the new term waits for the row");
         Assert.False(second.IsCompleted);
-        await transaction.CommitAsync();
+        await session.CommitAsync();
 
         Assert.Equal(2, (await second)!.Number);
     }

@@ -1,0 +1,117 @@
+using System.Text.Json;
+using Hearth.Coordinator.Database;
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Runs;
+
+/// <summary>An attempt that its worker has not reported yet, as it was decided.</summary>
+public sealed record AssignedAttempt(
+    Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, Guid? CheckpointId, long FirstStep, long? SentIn);
+
+/// <summary>Something that a worker is to tell an attempt of its own.</summary>
+public sealed record PendingCommand(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt, int? MaxTokens, double? Temperature, long? SentIn);
+
+/// <summary>What the coordinator has to tell a worker of its attempts.</summary>
+public sealed record AttemptLetters(IReadOnlyList<AssignedAttempt> Placed, IReadOnlyList<PendingCommand> Commands)
+{
+    public bool IsEmpty => Placed.Count + Commands.Count == 0;
+
+    /// <summary>What an earlier answer carried is repeated, but is no reason to answer early: the worker is at it.</summary>
+    public bool IsNew(long seenSerial) => Placed.Any(p => !(p.SentIn <= seenSerial)) || Commands.Any(c => !(c.SentIn <= seenSerial));
+}
+
+/// <summary>Assignments and commands on their way to workers; both are repeated until a report shows that they arrived.</summary>
+public sealed class AttemptMail(RunChanges changes, RunInputs inputs)
+{
+    /// <param name="session">To read with.</param>
+    /// <param name="worker">Whose attempts.</param>
+    /// <param name="reported">States of those that it has reported.</param>
+    internal static async Task<AttemptLetters> ReadAsync(DbSession session, Guid worker, IReadOnlyDictionary<Guid, AttemptState> reported)
+    {
+        var placed = await session.QueryAsync<AssignedAttempt>(
+            """
+            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, a.first_step, a.sent_in
+            from attempts a join runs r on r.id = a.run_id
+            where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested
+            """,
+            new { worker });
+        var commands = await session.QueryAsync<PendingCommand>(
+            """
+            select c.id, c.attempt_id, c.kind, c.prompt, c.max_tokens, c.temperature, c.sent_in
+            from attempt_commands c join attempts a on a.id = c.attempt_id
+            where a.worker_id = @worker and a.ended_at is null order by c.id
+            """,
+            new { worker });
+        return new AttemptLetters(placed, [.. commands.Where(c => reported.TryGetValue(c.AttemptId, out var state) && Applies(c.Kind, state))]);
+    }
+
+    /// <summary>Notes which answer carries the letters.</summary>
+    internal static Task StampAsync(DbSession session, AttemptLetters letters, long serial, long seenSerial) => letters.IsEmpty ? Task.CompletedTask : session.ExecuteAsync(
+        """
+        update attempts set sent_in = @serial where id = any(@attempts) and (sent_in is null or sent_in > @seenSerial);
+        update attempt_commands set sent_in = @serial where id = any(@commands) and (sent_in is null or sent_in > @seenSerial)
+        """,
+        new { serial, seenSerial, attempts = letters.Placed.Select(p => p.Id).ToArray(), commands = letters.Commands.Select(c => c.Id).ToArray() });
+
+    /// <summary>Stop and kill are repeated until the attempt shows that it obeys; the others go once they have arrived.</summary>
+    internal static Task ForgetArrivedAsync(DbSession session, Guid worker, long seenSerial) => session.ExecuteAsync(
+        """
+        delete from attempt_commands c using attempts a
+        where a.id = c.attempt_id and a.worker_id = @worker and c.kind in ('checkpoint', 'sample') and c.sent_in <= @seenSerial
+        """,
+        new { worker, seenSerial });
+
+    /// <summary>
+    /// The assignment as it was decided, with fresh addresses. Null when what it reads is gone: without its dataset the run fails;
+    /// without its checkpoint the attempt is over, and the next one begins with another.
+    /// </summary>
+    public async Task<Assignment?> AssignAsync(AssignedAttempt placed, CancellationToken stop)
+    {
+        var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
+        var spec = placed.Recompute ? given.Recomputing() : given;
+        if (await inputs.FindDataAsync(spec, stop) is not { } data)
+        {
+            await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
+            return null;
+        }
+
+        var checkpoint = placed.CheckpointId is { } id ? await inputs.FindCheckpointAsync(id, stop) : null;
+        if (placed.CheckpointId is not null && checkpoint is null)
+        {
+            await EndAsync(placed, AttemptState.Lost, null, $"Its checkpoint of step {Words.Number(placed.FirstStep)} is no longer good.", stop);
+            return null;
+        }
+
+        return new Assignment
+        {
+            Lease = new Lease(placed.Id, placed.Epoch),
+            RunId = placed.RunId,
+            RunName = placed.RunName,
+            Number = placed.Number,
+            Spec = spec,
+            DeviceIndex = placed.DeviceIndex,
+            MicroBatch = placed.MicroBatch,
+            Dataset = data.Dataset,
+            Prepared = data.Prepared,
+            CheckpointId = placed.CheckpointId,
+            Checkpoint = checkpoint,
+        };
+    }
+
+    private static bool Applies(AttemptCommandKind kind, AttemptState state) => kind switch
+    {
+        AttemptCommandKind.Kill => true,
+        AttemptCommandKind.Stop => state != AttemptState.Stopping,
+        _ => state == AttemptState.Running,
+    };
+
+    private async Task EndAsync(AssignedAttempt placed, AttemptState outcome, string? code, string message, CancellationToken stop)
+    {
+        await using var change = await changes.BeginAsync(new RunRef(placed.RunId, null), stop);
+        if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(placed.Id, placed.Epoch), outcome, placed.FirstStep, null, code, message)))
+        {
+            await change.CommitAsync();
+        }
+    }
+}
