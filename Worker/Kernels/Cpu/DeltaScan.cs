@@ -1,7 +1,6 @@
 using System.Numerics;
 using Hearth.Kernels.Autograd;
 using Hearth.Kernels.Door;
-using Hearth.Kernels.Runtime;
 using static TorchSharp.torch;
 
 // B batch, T time, H heads, N head width.
@@ -73,7 +72,7 @@ internal static unsafe class DeltaScan
         job.Kept = kept is null ? null : Memory.Pointer<T>(kept);
         job.Y = Memory.Pointer<T>(y);
         job.End = Memory.Pointer<T>(end);
-        Run(job, start.size(0) * start.size(1), backward: false);
+        ScanRun.Forward<T, DeltaJob<T>>(job, start.size(0) * start.size(1));
         return [y, end];
     }
 
@@ -100,7 +99,7 @@ internal static unsafe class DeltaScan
         job.DBeta = Memory.Pointer<T>(found[4]);
         job.DLogW = Memory.Pointer<T>(found[5]);
         job.DStart = Memory.Pointer<T>(found[6]);
-        Run(job, r.size(0) * r.size(2), backward: true);
+        ScanRun.Backward<T, DeltaJob<T>>(job, r.size(0) * r.size(2));
         GC.KeepAlive(saved);
         return found;
     }
@@ -118,47 +117,4 @@ internal static unsafe class DeltaScan
             Beta = Memory.Pointer<T>(beta),
             W = Memory.Pointer<T>(w),
         };
-
-    private static void Run<T>(DeltaJob<T> job, long jobs, bool backward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        switch (job.Width / Lanes<T>.Count)
-        {
-            case 1:
-                Run<T, Row1<T>>(job, jobs, backward);
-                break;
-            case 2:
-                Run<T, Row2<T>>(job, jobs, backward);
-                break;
-            default:
-                if (backward)
-                {
-                    Run<T, Row4<T>>(job, jobs, backward);
-                }
-                else
-                {
-                    Run<T, Row2<T>>(job, jobs, backward);
-                }
-
-                break;
-        }
-    }
-
-    private static void Run<T, TRow>(DeltaJob<T> job, long jobs, bool backward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TRow : unmanaged, IRow<TRow, T> => Threads.For(jobs, 1, (begin, end) =>
-        {
-            T* scratch = Scratch.Of<T>(DeltaLoops<T, TRow>.ScratchOf(job.Width));
-            for (long i = begin; i < end; i++)
-            {
-                if (backward)
-                {
-                    DeltaLoops<T, TRow>.Backward(job, i, scratch);
-                }
-                else
-                {
-                    DeltaLoops<T, TRow>.Forward(job, i, scratch);
-                }
-            }
-        });
 }

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Hearth.Kernels.Cpu;
 
 /// <summary>Where an SSD scan's tensors lie. A head of a row is one job.</summary>
-internal unsafe struct SsdJob<T>
+internal unsafe struct SsdJob<T> : IScanJob<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>Steps between the states that the forward pass keeps for the backward one.</summary>
@@ -38,5 +38,18 @@ internal unsafe struct SsdJob<T>
     /// <summary>DB and DC are [B,T,H,N]: each head's part.</summary>
     internal T* DX, DLogA, DB, DC, DStart;
 
+    public static int ForwardVectors => 4;
+
+    public readonly int Vectors => Width / Lanes<T>.Count;
+
     internal readonly long Blocks => (Time + Every - 1) / Every;
+
+    public readonly long ScratchOf<TRow>()
+        where TRow : unmanaged, IRow<TRow, T> => SsdLoops<T, TRow>.ScratchOf(States);
+
+    public readonly void Forward<TRow>(long index, T* scratch)
+        where TRow : unmanaged, IRow<TRow, T> => SsdLoops<T, TRow>.Forward(this, index, scratch);
+
+    public readonly void Backward<TRow>(long index, T* scratch)
+        where TRow : unmanaged, IRow<TRow, T> => SsdLoops<T, TRow>.Backward(this, index, scratch);
 }

@@ -1,7 +1,6 @@
 using System.Numerics;
 using Hearth.Kernels.Autograd;
 using Hearth.Kernels.Door;
-using Hearth.Kernels.Runtime;
 using static TorchSharp.torch;
 
 // B batch, T time, H heads, P head width, N states.
@@ -67,7 +66,7 @@ internal static unsafe class SsdScan
         job.Kept = kept is null ? null : Memory.Pointer<T>(kept);
         job.Y = Memory.Pointer<T>(y);
         job.End = Memory.Pointer<T>(end);
-        Run(job, start.size(0) * start.size(1), backward: false);
+        ScanRun.Forward<T, SsdJob<T>>(job, start.size(0) * start.size(1));
         return [y, end];
     }
 
@@ -92,7 +91,7 @@ internal static unsafe class SsdScan
         job.DStart = Memory.Pointer<T>(dStart);
         job.DB = Memory.Pointer<T>(db_BTHN);
         job.DC = Memory.Pointer<T>(dc_BTHN);
-        Run(job, batch * heads, backward: true);
+        ScanRun.Backward<T, SsdJob<T>>(job, batch * heads);
         GC.KeepAlive(saved);
         return [dx, dLogA, db_BTHN.sum([2L]), dc_BTHN.sum([2L]), dStart];
     }
@@ -109,39 +108,4 @@ internal static unsafe class SsdScan
             B = Memory.Pointer<T>(b),
             C = Memory.Pointer<T>(c),
         };
-
-    private static void Run<T>(SsdJob<T> job, long jobs, bool backward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        switch (job.Width / Lanes<T>.Count)
-        {
-            case 1:
-                Run<T, Row1<T>>(job, jobs, backward);
-                break;
-            case 2:
-                Run<T, Row2<T>>(job, jobs, backward);
-                break;
-            default:
-                Run<T, Row4<T>>(job, jobs, backward);
-                break;
-        }
-    }
-
-    private static void Run<T, TRow>(SsdJob<T> job, long jobs, bool backward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TRow : unmanaged, IRow<TRow, T> => Threads.For(jobs, 1, (begin, end) =>
-        {
-            T* scratch = Scratch.Of<T>(SsdLoops<T, TRow>.ScratchOf(job.States));
-            for (long i = begin; i < end; i++)
-            {
-                if (backward)
-                {
-                    SsdLoops<T, TRow>.Backward(job, i, scratch);
-                }
-                else
-                {
-                    SsdLoops<T, TRow>.Forward(job, i, scratch);
-                }
-            }
-        });
 }
