@@ -95,12 +95,6 @@ public abstract class LanguageModel
     }
 
     /// <summary>
-    /// Whether forward and backward of such rows queue work without the host reading anything of the device, so that a recording of it
-    /// serves any other rows of the same shape, counts and choices.
-    /// </summary>
-    public virtual bool CanRecord(LossInput input) => false;
-
-    /// <summary>
     /// What the host decides of a step's work, made in this one place: <see cref="Loss(LossInput)"/> sees these choices and never the
     /// step, so that steps of equal choices queue equal work.
     /// </summary>

@@ -3,19 +3,30 @@ using Hearth.Runs;
 
 namespace Hearth.Models;
 
+/// <summary>Values that one token keeps inside a block for the backward pass.</summary>
+/// <param name="Values">However long its row is.</param>
+/// <param name="PerKey">For each token of its row: scores of attention, where they are kept.</param>
+public readonly record struct BlockCost(double Values, double PerKey = 0)
+{
+    public static implicit operator BlockCost(double values) => new(values);
+
+    internal double In(int seqLen) => Values + (PerKey * seqLen);
+}
+
 /// <summary>Values that one token keeps for the backward pass.</summary>
 /// <param name="Blocks">Inside each block that a <see cref="BlockTape"/> runs.</param>
 /// <param name="Between">What a block is given by the one before.</param>
 /// <param name="Outside">Before, beside and behind the blocks.</param>
-public sealed record ActivationCosts(IReadOnlyList<double> Blocks, double Between, double Outside)
+public sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, double Between, double Outside)
 {
     // Gradients on their way through the block at work, as a share of what it keeps (measured on every family's nano).
     private const double Passing = 0.35;
 
-    public double Kept => Blocks.Sum() + Outside;
+    /// <summary>All of them, in a row of so many tokens.</summary>
+    public double Kept(int seqLen) => Blocks.Sum(b => b.In(seqLen)) + Outside;
 
     /// <summary>With recomputation: what crosses between blocks and one gradient of it, and the largest block at work.</summary>
-    public double Recomputed => (Blocks.Max() * (1 + Passing)) + ((Blocks.Count + 1) * Between) + Outside;
+    public double Recomputed(int seqLen) => (Blocks.Max(b => b.In(seqLen)) * (1 + Passing)) + ((Blocks.Count + 1) * Between) + Outside;
 }
 
 /// <summary>What a run takes of a card by what its blocks keep: measured by family (docs/gpu.md), by precision and recomputation.</summary>
@@ -92,7 +103,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     {
         bool recomputes = recompute == "block", card = device is not DeviceKind.Cpu;
         var how = optimizer ?? new OptimizerSpec();
-        var kept = plan.Activations(seqLen);
+        var kept = plan.Activations;
         int master = precision == "fp64" ? 8 : 4, product = precision == "bf16" ? NarrowBytes : master;
         var cost = plan.CardCosts.Of(precision, recomputes, device);
         double tokens = (double)rows * seqLen;
@@ -103,7 +114,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             plan.Tensors.Sum(Bytes),
             plan.Tensors.Where(t => !card || recomputes || accumulates || !FitsFreed(t, Bytes(t), tokens * product)).Sum(Bytes),
             StateBytes(plan, how, master),
-            (long)(tokens * (((recomputes ? kept.Recomputed : kept.Kept) * cost.ValueBytes) + masks)) + Copies(plan, kept.Blocks.Count, precision, recomputes, card),
+            (long)(tokens * (((recomputes ? kept.Recomputed(seqLen) : kept.Kept(seqLen)) * cost.ValueBytes) + masks)) + Copies(plan, kept.Blocks.Count, precision, recomputes, card),
             (long)(plan.LogitValues(tokens) * master),
             OptimizerKinds.Of(how).StepBytes(plan.Tensors.Sum(t => t.Parameter.MatrixElements)) + (long)(cost.WorkMegabytes * (1 << 20)),
             RuntimeBytes);
@@ -150,7 +161,7 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
             plan.Parameters * value,
             0,
             0,
-            (long)(all * plan.ActivationsPerToken(all) * value),
+            (long)(all * plan.Activations.Kept(all) * value),
             (long)prompt * plan.VocabSize * value,
             0,
             RuntimeBytes);

@@ -38,6 +38,12 @@ public abstract class ModelPlan
     /// <summary>Masks of T×T per row that a pass holds when it keeps documents apart; 0 = the family cannot.</summary>
     public virtual int DocumentMasks => 0;
 
+    /// <summary>
+    /// Whether the host may read numbers of the device while it queues forward and backward of a training step, so that equal shapes,
+    /// counts and choices need not mean equal work. A family states where it does not.
+    /// </summary>
+    public virtual bool DataDependent => true;
+
     /// <summary>Why the family's weights need fp32 masters, as the end of a sentence; null where bf16 alone will do.</summary>
     public virtual string? MastersNeeded => $"{Title} computes with its weights in fp32";
 
@@ -50,13 +56,10 @@ public abstract class ModelPlan
     public double FlopsPerToken(int seqLen) => 6 * MultiplyAdds(seqLen);
 
     /// <summary>Values that one token keeps for the backward pass, by where.</summary>
-    public abstract ActivationCosts Activations(int seqLen);
+    public abstract ActivationCosts Activations { get; }
 
     /// <summary>What <see cref="Activations"/> take of a card, and work beside them. Measured (docs/gpu.md).</summary>
     public abstract CardCosts CardCosts { get; }
-
-    /// <summary>All of them.</summary>
-    public double ActivationsPerToken(int seqLen) => Activations(seqLen).Kept;
 
     /// <summary>Logit values of one token over all heads.</summary>
     public abstract double LogitsPerToken { get; }

@@ -37,7 +37,7 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
     /// <returns>Its losses, which the next call may overwrite.</returns>
     public LossResult Run(LossInput input)
     {
-        if (record is null || Refusal is not null || FusedKernels.NaiveOnly || !model.CanRecord(input))
+        if (record is null || Refusal is not null || FusedKernels.NaiveOnly || !QueuesEqualWork(model.Plan, input))
         {
             Forget();
             return Launch(input);
@@ -80,6 +80,12 @@ public sealed class StepRecorder(LanguageModel model, RecordWork? record, Record
     }
 
     public void Dispose() => Forget();
+
+    /// <summary>
+    /// Whether a recording of such a micro-batch serves every other of an equal <see cref="RecordingKey"/>: nothing of it is decided by
+    /// what the data holds. Inputs beside the ids are read on the host; without choices the host's part is not in the key.
+    /// </summary>
+    private static bool QueuesEqualWork(ModelPlan plan, LossInput input) => !plan.DataDependent && input.Choices is not null && input.Extras.Count == 0;
 
     /// <summary>As a CUDA graph on a card; null elsewhere.</summary>
     public static RecordWork? HowOn(Device device) => device.index < 0 ? null : work =>

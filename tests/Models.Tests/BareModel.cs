@@ -36,7 +36,7 @@ internal sealed class BareModel(params TensorSpec[] tensors) : LanguageModel(new
 
         public override CardCosts CardCosts => throw new NotSupportedException();
 
-        public override ActivationCosts Activations(int seqLen) => throw new NotSupportedException();
+        public override ActivationCosts Activations => throw new NotSupportedException();
 
         public override LanguageModel Build(ScalarType dtype, Device device, long? seed, ScalarType? compute = null) => throw new NotSupportedException();
 

@@ -51,6 +51,26 @@ public sealed class StepRecorderTests : IDisposable
         Assert.Equal(recordings, recorded);
     }
 
+    [Theory]
+    [InlineData("qovaryx", "{}", true)]
+    [InlineData("qovaryx", """{"ffn_kind":"routed_lowrank_swiglu"}""", false)]
+    [InlineData("qovaryx", """{"decision_head_enabled":true}""", false)]
+    [InlineData("qovaryx", """{"chart_patch_encoder_enabled":true}""", false)]
+    [InlineData("vuaf", "{}", true)]
+    [InlineData("vuaf", """{"halt_only":true}""", false)]
+    [InlineData("moa", "{}", true)]
+    [InlineData("hybrid", "{}", true)]
+    [InlineData("positronic", "{}", true)]
+    public void Only_work_that_no_data_decides_is_recorded(string family, string fields, bool recorded)
+    {
+        var (model, prepared) = Small(family, fields);
+        var extras = new Dictionary<string, Tensor>(StringComparer.Ordinal) { ["lengths"] = full([2], Length, int64) };
+
+        Assert.Equal(recorded, Records(model, prepared));
+        Assert.False(Records(model, prepared with { Extras = extras }));
+        Assert.False(Records(model, new LossInput(prepared.Ids_BT, prepared.Labels_BT, prepared.Totals)));
+    }
+
     [Fact]
     public void A_recording_that_fails_in_the_middle_of_a_batch_leaves_its_gradients_and_says_why()
     {
@@ -123,9 +143,26 @@ public sealed class StepRecorderTests : IDisposable
         recorder.Run(input);
     }
 
-    private static (LanguageModel Model, LossInput Input) Small()
+    // Whether so many equal micro-batches as bring a recording bring one.
+    private static bool Records(LanguageModel model, LossInput input)
     {
-        var model = Plan("qovaryx", "{}").Build(float32, CPU, 1, float32);
+        bool records = false;
+        using var recorder = new StepRecorder(model, work =>
+        {
+            records = true;
+            return (work, Nothing.ToFree);
+        });
+        for (int i = 0; i < 3; i++)
+        {
+            Run(recorder, model, input);
+        }
+
+        return records;
+    }
+
+    private static (LanguageModel Model, LossInput Input) Small(string family = "qovaryx", string fields = "{}")
+    {
+        var model = Plan(family, fields).Build(float32, CPU, 1, float32);
         int[] ids = Ids(0, 2);
         var ids_BT = tensor(ids, 2, Length).to(int64);
         return (model, model.Prepare(new LossInput(ids_BT, ids_BT, model.Count(ids, Length)), new TrainingStep(1, 0, Steps, 1, 0)));

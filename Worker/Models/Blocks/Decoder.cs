@@ -23,8 +23,8 @@ public sealed record DecoderConfig(int Vocab, int Dim, IReadOnlyList<LayerConfig
         Layers.Sum(l => l.MultiplyAdds(seqLen)) + Mtp.MultiplyAdds(Dim, seqLen) + ((double)Mtp.Heads * Vocab * Dim);
 
     /// <summary>Blocks are layers and further-token modules; outside are the embedding and, of each head, its norm and the rows' gradient.</summary>
-    public ActivationCosts Activations(int seqLen) =>
-        new([.. Layers.Select(l => l.Activations(seqLen)), .. Mtp.Activations(Dim, seqLen)], Dim, Dim * (1.0 + (5 * Mtp.Heads)));
+    public ActivationCosts Activations =>
+        new([.. Layers.Select(l => l.Activations), .. Mtp.Activations(Dim)], Dim, Dim * (1.0 + (5 * Mtp.Heads)));
 }
 
 /// <summary>The modules of a decoder, in the order of its parameters.</summary>

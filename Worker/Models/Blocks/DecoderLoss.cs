@@ -40,9 +40,6 @@ public sealed partial class Decoder
         return new LossTotals(counts);
     }
 
-    /// <summary>Routers and inputs beside the ids are read on the host.</summary>
-    public override bool CanRecord(LossInput input) => _config.Routers is null && _decision is null && _patches is null && input.Extras.Count == 0;
-
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>
     public override LossResult Loss(LossInput input)
     {

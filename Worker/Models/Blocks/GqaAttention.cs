@@ -15,7 +15,7 @@ public sealed record GqaAttentionConfig(int Dim, int Heads, int KvHeads, double 
     public override double MultiplyAdds(int seqLen) => (2.0 * Dim * Dim) + (2.0 * Dim * KvHeads * HeadDim) + ((double)Dim * seqLen);
 
     // Attention keeps no scores: its kernels compute them again.
-    public override double Activations(int seqLen) => 8.0 * Dim;
+    public override double Activations => 8.0 * Dim;
 
     public override Mixer Build(Weights w) => new GqaAttention(this, w);
 }

@@ -52,7 +52,7 @@ public abstract record MixerConfig
     public abstract double MultiplyAdds(int seqLen);
 
     /// <summary>Values kept per token for the backward pass.</summary>
-    public abstract double Activations(int seqLen);
+    public abstract double Activations { get; }
 }
 
 public abstract class Mixer
@@ -86,7 +86,7 @@ public sealed record LayerConfig(int Dim, double NormEps, MixerConfig Mixer, Fee
 
     public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + FeedForward.MultiplyAdds;
 
-    public double Activations(int seqLen) => (4 * Dim) + Mixer.Activations(seqLen) + FeedForward.Activations;
+    public double Activations => (4 * Dim) + Mixer.Activations + FeedForward.Activations;
 }
 
 public sealed class Layer(LayerConfig config, Weights w)

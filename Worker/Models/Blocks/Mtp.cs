@@ -17,8 +17,8 @@ public sealed record MtpConfig(int Heads, double Weight, double NormEps, LayerCo
         (Heads - 1) * ((2.0 * dim * dim) + (Block?.MultiplyAdds(seqLen) ?? (double)dim * dim));
 
     /// <summary>Of each module.</summary>
-    public IEnumerable<double> Activations(int dim, int seqLen) =>
-        Enumerable.Repeat((8.0 * dim) + (Block?.Activations(seqLen) ?? 2.0 * dim), Math.Max(0, Heads - 1));
+    public IEnumerable<double> Activations(int dim) =>
+        Enumerable.Repeat((8.0 * dim) + (Block?.Activations ?? 2.0 * dim), Math.Max(0, Heads - 1));
 }
 
 public sealed class MtpModule(MtpConfig config, int dim, Weights w)

@@ -37,8 +37,6 @@ public sealed class HybridModel : LanguageModel
         return new LossTotals([counted]);
     }
 
-    public override bool CanRecord(LossInput input) => input.Extras.Count == 0;
-
     public override StepChoices Choose(TrainingStep step) => new HybridChoices(step.Quantize);
 
     /// <exception cref="ArgumentException">Rows of one token: there is nothing to predict.</exception>

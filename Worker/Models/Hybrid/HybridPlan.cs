@@ -17,6 +17,8 @@ public sealed class HybridPlan : ModelPlan
 
     public override bool Quantizes => true;
 
+    public override bool DataDependent => false;
+
     public override double LogitsPerToken => Shape.VocabSize;
 
     // The softcap keeps the bent logits beside the three copies.
@@ -29,8 +31,8 @@ public sealed class HybridPlan : ModelPlan
 
     public override CardCosts CardCosts => new(new(2.88, 275), new(5.65, 80), new(3.32, 105), new(5.75, 160));
 
-    public override ActivationCosts Activations(int seqLen) => new(
-        [.. Enumerable.Range(0, Shape.NLayer).Select(i => LayerActivations(i))],
+    public override ActivationCosts Activations => new(
+        [.. Enumerable.Range(0, Shape.NLayer).Select(LayerActivations)],
         Shape.DModel,
         (6.0 * Shape.DModel) + Shape.KvDim + Shape.BigramDim + Shape.VeDim);
 

@@ -42,8 +42,6 @@ public sealed class MoaModel : LanguageModel
         return new LossTotals([targets, 1, 1]);
     }
 
-    public override bool CanRecord(LossInput input) => input.Choices is not null;
-
     /// <summary>Every path ties at the start, so training routes softly at first.</summary>
     public override StepChoices Choose(TrainingStep step) => new MoaChoices(KeepsTwo: _config.RouterTopk == 2 && step.Step >= _config.RouterSoftSteps);
 

@@ -12,6 +12,8 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
 
     public override int MaxSeqLen => config.MaxPositionEmbeddings;
 
+    public override bool DataDependent => false;
+
     public override double LogitsPerToken => config.VocabSize;
 
     public override double MultiplyAdds(int seqLen)
@@ -28,16 +30,19 @@ internal sealed class MoaPlan(MoaConfig config) : ModelPlan
 
     public override CardCosts CardCosts => new(new(2.41, 505), new(3.69, 230), new(2.98, 620), new(3.74, 180));
 
-    public override ActivationCosts Activations(int seqLen)
+    public override ActivationCosts Activations
     {
-        double d = config.Dim;
-        double router = (4 * config.RouterHidden) + (12 * MoaConfig.Paths);
-        double convolutions = 16 * d;
-        // Both paths; neither keeps its scores.
-        double attention = (44 * d) + (5 * config.VprojHidden);
-        double mixers = (2 * config.MixerHidden) + (4 * config.FfnHidden) + (5 * config.LrRank);
-        double blend = 14 * d;
-        return new([.. Enumerable.Repeat(router + convolutions + attention + mixers + blend, config.NumLayers)], d, 5 * d);
+        get
+        {
+            double d = config.Dim;
+            double router = (4 * config.RouterHidden) + (12 * MoaConfig.Paths);
+            double convolutions = 16 * d;
+            // Both paths; neither keeps its scores.
+            double attention = (44 * d) + (5 * config.VprojHidden);
+            double mixers = (2 * config.MixerHidden) + (4 * config.FfnHidden) + (5 * config.LrRank);
+            double blend = 14 * d;
+            return new([.. Enumerable.Repeat(router + convolutions + attention + mixers + blend, config.NumLayers)], d, 5 * d);
+        }
     }
 
     public override LanguageModel Build(torch.ScalarType dtype, torch.Device device, long? seed, torch.ScalarType? compute = null) =>

@@ -34,8 +34,6 @@ public sealed partial class PositronicModel
         return new LossTotals([.. Terms.Select(name => name is "ce" or "z" ? heads[0] : 1), .. heads[1..]]);
     }
 
-    public override bool CanRecord(LossInput input) => true;
-
     /// <summary>Hashes of n-grams are taken on the host.</summary>
     protected override IEnumerable<(string Name, Tensor Value)> Make(LossInput input, TrainingStep step) =>
         _codes is null ? [] : [(EngramInput, EngramRows(input.Ids_BT, null))];

@@ -11,6 +11,8 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
 
     public override DecodingFeatures Decoding => new(Drafts: c.UseMtp ? c.MtpHeads : 0, Memory: true);
 
+    public override bool DataDependent => false;
+
     public override double LogitsPerToken => (1.0 + (c.UseMtp ? c.MtpHeads : 0)) * c.VocabSize;
 
     public override double MultiplyAdds(int seqLen)
@@ -28,15 +30,20 @@ internal sealed class PositronicPlan(PositronicConfig c) : ModelPlan
     // Thousands of small tensors a layer, of the rings, leave more of the allocator's blocks in pieces: the much of work.
     public override CardCosts CardCosts => new(new(1.49, 1770), new(2.85, 1860), new(1.86, 1840), new(3.38, 1660));
 
-    public override ActivationCosts Activations(int seqLen)
+    public override ActivationCosts Activations
     {
-        double euler = c.OscSteps * ((c.UseRingControllers ? 8.0 : 5.5) * c.Oscillators);
-        double readOut = (4.0 * c.Oscillators) + (2.0 * c.ReadMult * 2 * c.Oscillators) + (3.0 * c.DModel);
-        double attention = (6.0 * c.DModel) + (4.0 * c.NHead * c.HeadDim) + (1.5 * c.NHead * seqLen);
-        double slots = c.UseRings ? (6.0 * c.Oscillators) + (c.NRing / 2 * 1.5 * c.PhaseHeads * seqLen) : 0;
-        double[] further = [.. c.UseHrm ? [c.HrmSteps * 6.0 * c.DModel] : (double[])[], .. c.UseMoe ? [(1.0 + c.MoeTopK) * 5.0 * c.MoeHidden] : (double[])[]];
-        double trace = c.UseRingControllers ? c.NRing * (4.0 + 16) : 0;
-        return new([.. Enumerable.Repeat(euler + readOut + attention + slots, c.NLayer), .. further], c.DModel + trace, 10.0 * c.DModel);
+        get
+        {
+            double euler = c.OscSteps * ((c.UseRingControllers ? 8.0 : 5.5) * c.Oscillators);
+            double readOut = (4.0 * c.Oscillators) + (2.0 * c.ReadMult * 2 * c.Oscillators) + (3.0 * c.DModel);
+            double attention = (6.0 * c.DModel) + (4.0 * c.NHead * c.HeadDim);
+            double slots = c.UseRings ? 6.0 * c.Oscillators : 0;
+            double scores = (1.5 * c.NHead) + (c.UseRings ? c.NRing / 2 * 1.5 * c.PhaseHeads : 0);
+            var layer = new BlockCost(euler + readOut + attention + slots, scores);
+            BlockCost[] further = [.. c.UseHrm ? [c.HrmSteps * 6.0 * c.DModel] : (double[])[], .. c.UseMoe ? [(1.0 + c.MoeTopK) * 5.0 * c.MoeHidden] : (double[])[]];
+            double trace = c.UseRingControllers ? c.NRing * (4.0 + 16) : 0;
+            return new([.. Enumerable.Repeat(layer, c.NLayer), .. further], c.DModel + trace, 10.0 * c.DModel);
+        }
     }
 
     public override LanguageModel Build(ScalarType dtype, Device device, long? seed, ScalarType? compute = null) =>

@@ -16,13 +16,16 @@ internal sealed class QovaryxPlan(QovaryxConfig config) : ModelPlan
 
     public override int DocumentMasks => config.MtpKind == "block" ? config.MtpK : 1;
 
+    /// <summary>Capacities of experts, places of decisions and images are read on the host.</summary>
+    public override bool DataDependent => _decoder is not { Routers: null, Decision: null, Patches: null };
+
     public override double LogitsPerToken => (double)config.MtpK * config.VocabSize;
 
     public override double MultiplyAdds(int seqLen) => _decoder.MultiplyAdds(seqLen);
 
     public override CardCosts CardCosts => new(new(1.51, 570), new(2.8, 80), new(2.78, 440), new(3.17, 380));
 
-    public override ActivationCosts Activations(int seqLen) => _decoder.Activations(seqLen);
+    public override ActivationCosts Activations => _decoder.Activations;
 
     public override string? MastersNeeded => config switch
     {

@@ -19,7 +19,7 @@ internal sealed record MambaMixerConfig(int Dim, int Inner, int HeadDim, int Sta
 
     public override double MultiplyAdds(int seqLen) => ((double)Dim * (ProjectionRows + Inner)) + (3.0 * Inner * StateDim);
 
-    public override double Activations(int seqLen) => (2.0 * ProjectionRows) + (8.0 * Inner) + ((double)Inner * StateDim / 16);
+    public override double Activations => (2.0 * ProjectionRows) + (8.0 * Inner) + ((double)Inner * StateDim / 16);
 
     public override VuafMixer Build(Weights w) => new MambaMixer(this, w);
 

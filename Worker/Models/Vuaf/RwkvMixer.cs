@@ -19,7 +19,7 @@ internal sealed record RwkvMixerConfig(int Dim, int HeadDim, int LowRank, bool S
     public override double MultiplyAdds(int seqLen) =>
         (6.0 * Dim * Dim) + (3.0 * LowRank * Dim) + (LowRank * Heads) + (5.0 * Dim * HeadDim);
 
-    public override double Activations(int seqLen) => (34.0 * Dim) + (2 * LowRank) + ((double)Dim * HeadDim / 16);
+    public override double Activations => (34.0 * Dim) + (2 * LowRank) + ((double)Dim * HeadDim / 16);
 
     public override VuafMixer Build(Weights w) => new RwkvMixer(this, w);
 

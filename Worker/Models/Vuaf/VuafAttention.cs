@@ -12,7 +12,7 @@ internal sealed record VuafAttentionConfig(int Dim, int HeadDim, double RopeBase
     public override double MultiplyAdds(int seqLen) => (4.0 * Dim * Dim) + ((double)Dim * seqLen);
 
     // Of the scores the CPU keeps the lower half and has one block of them at work; kernels on CUDA keep none.
-    public override double Activations(int seqLen) => 8.0 * Dim;
+    public override double Activations => 8.0 * Dim;
 
     public override VuafMixer Build(Weights w) => new VuafAttention(this, w);
 }

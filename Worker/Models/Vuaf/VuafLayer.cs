@@ -9,7 +9,7 @@ internal sealed record VuafLayerConfig(int Dim, VuafMixerConfig Mixer, FeedForwa
 {
     public double MultiplyAdds(int seqLen) => Mixer.MultiplyAdds(seqLen) + Channels.MultiplyAdds;
 
-    public double Activations(int seqLen) => (6 * Dim) + Mixer.Activations(seqLen) + Channels.Activations;
+    public double Activations => (6 * Dim) + Mixer.Activations + Channels.Activations;
 }
 
 internal sealed class VuafLayer(VuafLayerConfig config, Weights w)

@@ -105,8 +105,6 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
         return _config.HaltOnly ? HaltLoss(ids_BT, labels_N, input.Totals) : LoopLoss(ids_BT, labels_N, input);
     }
 
-    public override bool CanRecord(LossInput input) => !_config.HaltOnly && input.Extras.Count == 0;
-
     public override StepChoices Choose(TrainingStep step) => new VuafChoices(!_config.HaltOnly && step.Step < _config.HaltWarmStart * step.TotalSteps);
 
     public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, _config.LoopSteps);

@@ -18,6 +18,9 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
 
     public override DecodingFeatures Decoding => new(Loops: config.LoopSteps, TopPReaches: false);
 
+    /// <summary>Of the loop's training; that of the halt head alone is not shown to be equal work.</summary>
+    public override bool DataDependent => config.HaltOnly;
+
     public override double LogitsPerToken => (double)config.LoopSteps * config.VocabSize;
 
     public override double MultiplyAdds(int seqLen) =>
@@ -25,8 +28,8 @@ internal sealed class VuafPlan(VuafConfig config) : ModelPlan
 
     public override CardCosts CardCosts => new(new(3.12, 240), new(3.29, 440), new(3.94, 380), new(4.06, 515));
 
-    public override ActivationCosts Activations(int seqLen) => new(
-        [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations(seqLen))],
+    public override ActivationCosts Activations => new(
+        [.. Enumerable.Repeat(_layers, config.LoopSteps).SelectMany(step => step).Select(l => l.Activations)],
         config.DModel,
         config.DModel * (1 + (3.0 * config.LoopSteps)));
 

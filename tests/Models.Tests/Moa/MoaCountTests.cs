@@ -53,7 +53,7 @@ public sealed class MoaCountTests
         Assert.True(plan.MultiplyAdds(128) > plan.MultiplyAdds(0));
 
         // Attention keeps no scores, so a token costs the same in any row.
-        Assert.Equal(plan.ActivationsPerToken(256), plan.ActivationsPerToken(512));
+        Assert.Equal(plan.Activations.Kept(256), plan.Activations.Kept(512));
     }
 
     [Theory]

@@ -76,6 +76,6 @@ public sealed class Check01_CountTests
         Assert.InRange(plan.MultiplyAdds(0), 160e6, 175e6);
         Assert.InRange(plan.LogitsPerToken * 768, 63e6, 64e6);
         Assert.True(plan.MultiplyAdds(2048) > plan.MultiplyAdds(128));
-        Assert.True(plan.ActivationsPerToken(512) > 10 * 20_000);
+        Assert.True(plan.Activations.Kept(512) > 10 * 20_000);
     }
 }
