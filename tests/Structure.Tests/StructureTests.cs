@@ -80,6 +80,15 @@ public sealed class StructureTests
     }
 
     [Fact]
+    public void Caches_are_named_by_decoding_alone_never_by_a_forward_pass()
+    {
+        var forward = Tracked().Where(f => f.StartsWith("Worker/Models/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal))
+            .Where(f => !f.StartsWith("Worker/Models/Decoding/", StringComparison.Ordinal) && !f.EndsWith("Session.cs", StringComparison.Ordinal));
+
+        Assert.All(forward, f => Assert.DoesNotMatch("DecodeCache|RowCache|KvCache", File.ReadAllText(Path.Combine(Root, f))));
+    }
+
+    [Fact]
     public void Every_project_is_in_the_solution()
     {
         string solution = File.ReadAllText(Path.Combine(Root, "Orchestrator.sln"));

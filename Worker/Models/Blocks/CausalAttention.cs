@@ -14,7 +14,7 @@ public static class CausalAttention
     /// <param name="mask_B1TS">An additive mask in place of the causal one.</param>
     public static Tensor Attend(Tensor q_BHTN, Tensor k_BKSN, Tensor v_BKSN, Tensor? mask_B1TS = null)
     {
-        // With cached keys the rows no longer start at key 0, so the mask is written out.
+        // Behind earlier keys the rows do not start at key 0, so the mask is written out.
         long heads = q_BHTN.size(1), time = q_BHTN.size(2), keys = k_BKSN.size(2);
         bool shifted = keys > time;
         var mask = mask_B1TS?.to(q_BHTN.dtype) ?? (shifted && time > 1 ? Mask(time, keys, q_BHTN) : null);

@@ -120,7 +120,7 @@ public sealed partial class Decoder : LanguageModel
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         long rows = ids_1T.size(1) - 1;
-        var hidden_1TD = Trunk(Embed(ids_1T.narrow(1, 0, rows)), Context(0), null);
+        var hidden_1TD = Trunk(Embed(ids_1T.narrow(1, 0, rows)), Context(0));
         var drafts = new List<int>();
         for (int k = 1; k <= _mtp.Length; k++)
         {
@@ -167,18 +167,18 @@ public sealed partial class Decoder : LanguageModel
         var context = Context(0).Over(layout, _compute, Device);
         foreach (var layer in _layers)
         {
-            x_BSD = pass.Routers.Gather(pass.Tape, [x_BSD], (inputs, own) => layer.Forward(inputs[0], context with { Routers = own }, null));
+            x_BSD = pass.Routers.Gather(pass.Tape, [x_BSD], (inputs, own) => layer.Forward(inputs[0], context with { Routers = own }));
         }
 
         long prefix = layout?.Prefix ?? 0;
         return pass with { Text_BTD = x_BSD.narrow(1, prefix, ids_BT.size(1)) };
     }
 
-    private Tensor Trunk(Tensor x_BTD, ForwardContext context, MixerState[]? states)
+    private Tensor Trunk(Tensor x_BTD, ForwardContext context)
     {
-        for (int i = 0; i < _layers.Length; i++)
+        foreach (var layer in _layers)
         {
-            x_BTD = _layers[i].Forward(x_BTD, context, states?[i]);
+            x_BTD = layer.Forward(x_BTD, context);
         }
 
         return x_BTD;

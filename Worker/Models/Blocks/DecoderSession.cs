@@ -1,3 +1,4 @@
+using Hearth.Models.Decoding;
 using static TorchSharp.torch;
 
 // B batch, T new rows, D model width, K multi-token heads.
@@ -17,8 +18,8 @@ public sealed partial class Decoder
     /// </summary>
     private sealed class Session(Decoder model) : ISpeculativeSession
     {
-        private readonly MixerState[] _states = [.. model._layers.Select(l => l.NewState())];
-        private readonly ModuleRows[] _modules = [.. model._mtp.Select(m => new ModuleRows(m.NewState()))];
+        private readonly DecodeCache _past = new();
+        private readonly ModuleRows[] _modules = [.. model._mtp.Select(m => new ModuleRows(m.MixesRows))];
         private readonly List<int> _text = [];
         private bool _drafts = true;
         private long _length;
@@ -65,9 +66,9 @@ public sealed partial class Decoder
 
             using var scope = NewDisposeScope();
             _length += rows;
-            foreach (var state in rows < block.Ids.Length ? _states : [])
+            if (rows < block.Ids.Length)
             {
-                ((KvCache)state).Truncate(_length);
+                _past.Truncate(_length);
             }
 
             if (block.Drafted is null && _drafts && _modules.Length > 0)
@@ -107,11 +108,7 @@ public sealed partial class Decoder
         public void Dispose()
         {
             _block?.Hidden_1TD.Dispose();
-            foreach (var state in _states)
-            {
-                state.Dispose();
-            }
-
+            _past.Dispose();
             foreach (var module in _modules)
             {
                 module.Dispose();
@@ -122,7 +119,7 @@ public sealed partial class Decoder
         private Tensor Run(int k, Tensor before_1TD, List<int> text, long last)
         {
             var rows = _modules[k - 1];
-            if (rows.State is not KvCache cache)
+            if (!rows.MixesRows)
             {
                 // Without a block a row needs no other.
                 rows.Forget();
@@ -130,13 +127,13 @@ public sealed partial class Decoder
                 return model._mtp[k - 1].Forward(only_11D, model.Embed(Ids([text[(int)last + k]])), model.Context(last));
             }
 
-            long first = cache.Length;
+            long first = rows.Past.Length;
             var next_1TD = model.Embed(Ids(text.GetRange((int)first + k, (int)(last - first) + 1)));
-            var after_1TD = model._mtp[k - 1].Forward(before_1TD, next_1TD, model.Context(first), cache);
+            var after_1TD = model._mtp[k - 1].Forward(before_1TD, next_1TD, model.Context(first) with { Past = rows.Past });
 
             // Row t is known where token t + k is: the id after row `last` is final, later ones are drafts.
             long known = Math.Max(0, last + 2 - k);
-            cache.Truncate(known);
+            rows.Past.Truncate(known);
             rows.Keep(before_1TD.narrow(1, known - first, Math.Max(0, Math.Min(last, last + 2 - k) + 1 - known)));
             return after_1TD;
         }
@@ -146,7 +143,7 @@ public sealed partial class Decoder
         {
             model.Fits(_length + ids_BT.size(1));
 
-            return model.Trunk(model.Embed(ids_BT), model.Context(_length), _states);
+            return model.Trunk(model.Embed(ids_BT), model.Context(_length) with { Past = _past });
         }
 
         private Tensor Ids(IReadOnlyList<int> ids)
@@ -160,11 +157,13 @@ public sealed partial class Decoder
     }
 
     /// <summary>A module's cache, and states of the module before it at rows that are known and not in the cache.</summary>
-    private sealed class ModuleRows(MixerState? state) : IDisposable
+    private sealed class ModuleRows(bool mixesRows) : IDisposable
     {
         private readonly Kept _waiting_1TD = new();
 
-        public MixerState? State => state;
+        public bool MixesRows => mixesRows;
+
+        public DecodeCache Past { get; } = new();
 
         /// <summary>The waiting rows and those behind them.</summary>
         public Tensor Known(Tensor rows_1TD) => _waiting_1TD.Value is null ? rows_1TD : cat([_waiting_1TD.Value, rows_1TD], 1);
@@ -172,7 +171,7 @@ public sealed partial class Decoder
         public void Add(Tensor rows_1TD)
         {
             // A module without a block reads its last row only.
-            if (state is not null)
+            if (mixesRows)
             {
                 Keep(Known(rows_1TD));
             }
@@ -195,7 +194,7 @@ public sealed partial class Decoder
         public void Dispose()
         {
             Forget();
-            state?.Dispose();
+            Past.Dispose();
         }
     }
 }

@@ -17,10 +17,10 @@ public sealed record GqaAttentionConfig(int Dim, int Heads, int KvHeads, double 
     // Attention keeps no scores: its kernels compute them again.
     public override double Activations => 8.0 * Dim;
 
-    public override Mixer Build(Weights w) => new GqaAttention(this, w);
+    public override Mixer<ForwardContext> Build(Weights w) => new GqaAttention(this, w);
 }
 
-internal sealed class GqaAttention(GqaAttentionConfig config, Weights w) : Mixer
+internal sealed class GqaAttention(GqaAttentionConfig config, Weights w) : Mixer<ForwardContext>
 {
     private readonly Tensor _q = w.Matrix("q", config.Dim, config.Dim, Init.Xavier());
     private readonly Tensor _k = w.Matrix("k", config.KvHeads * config.HeadDim, config.Dim, Init.Xavier());
@@ -29,9 +29,7 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Weights w) : Mixer
     private readonly Tensor? _qNorm_N = config.QkNorm ? w.Norm("q_norm", config.HeadDim) : null;
     private readonly Tensor? _kNorm_N = config.QkNorm ? w.Norm("k_norm", config.HeadDim) : null;
 
-    public override MixerState NewState() => new KvCache();
-
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var q_BHTN = Split(Functions.Linear(x_BTD, _q, context.Compute), config.Heads);
@@ -44,13 +42,8 @@ internal sealed class GqaAttention(GqaAttentionConfig config, Weights w) : Mixer
         }
 
         q_BHTN = context.Turn(q_BHTN, config.RopeTheta);
-        k_BKTN = context.Turn(k_BKTN, config.RopeTheta);
-        if (state is KvCache cache)
-        {
-            (k_BKTN, v_BKTN) = cache.Append(k_BKTN, v_BKTN);
-        }
-
-        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BKTN, v_BKTN, context.Mask_B1TS);
+        var (k_BKSN, v_BKSN) = context.Past.Extend(this, context.Turn(k_BKTN, config.RopeTheta), v_BKTN);
+        var y_BHTN = CausalAttention.Attend(q_BHTN, k_BKSN, v_BKSN, context.Mask_B1TS);
         return Functions.Linear(y_BHTN.transpose(1, 2).reshape(batch, time, config.Dim), _o, context.Compute);
     }
 

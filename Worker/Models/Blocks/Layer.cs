@@ -6,7 +6,11 @@ namespace Hearth.Models.Blocks;
 /// <summary>What every forward pass hands to its blocks: where in the text it is, and how to multiply.</summary>
 /// <param name="Offset">Position of the first row: tokens that came in earlier passes.</param>
 /// <param name="Compute">Type of matrix products.</param>
-public abstract record PassContext(long Offset, ScalarType Compute);
+public abstract record PassContext(long Offset, ScalarType Compute)
+{
+    /// <summary>The rows before the first.</summary>
+    public Past Past { get; init; } = Past.None;
+}
 
 /// <summary>Of a model with rotary positions.</summary>
 /// <param name="Rope">The model's tables.</param>
@@ -36,17 +40,11 @@ public record ForwardContext(long Offset, ScalarType Compute, RopeTables Rope) :
         Positions_BT is null ? Rope.Turn(x_BHTN, theta, Offset) : Rope.Turn(x_BHTN, theta, Positions_BT, Layout!.Limit);
 }
 
-/// <summary>What a sequence mixer carries from one decoding step to the next.</summary>
-public abstract class MixerState : IDisposable
-{
-    public abstract void Dispose();
-}
-
 /// <summary>A block that mixes over time: attention, a scan, a shift. The first of the two seams of a layer.</summary>
 public abstract record MixerConfig
 {
     /// <summary>The module, which declares its parameters.</summary>
-    public abstract Mixer Build(Weights w);
+    public abstract Mixer<ForwardContext> Build(Weights w);
 
     /// <summary>Multiply-adds per token, forward.</summary>
     public abstract double MultiplyAdds(int seqLen);
@@ -55,12 +53,11 @@ public abstract record MixerConfig
     public abstract double Activations { get; }
 }
 
-public abstract class Mixer
+public abstract class Mixer<TPass>
+    where TPass : PassContext
 {
-    /// <summary>x [B,T,D] to [B,T,D]; with a state, rows go on after those the state holds.</summary>
-    public abstract Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state);
-
-    public abstract MixerState NewState();
+    /// <summary>x [B,T,D], normed, to [B,T,D]; rows see themselves and those before.</summary>
+    public abstract Tensor Forward(Tensor x_BTD, TPass pass);
 }
 
 /// <summary>A block that mixes over channels, token by token. The second seam of a layer.</summary>
@@ -92,15 +89,13 @@ public sealed record LayerConfig(int Dim, double NormEps, MixerConfig Mixer, Fee
 public sealed class Layer(LayerConfig config, Weights w)
 {
     private readonly Tensor _mixerNorm_D = w.Norm("attn_norm", config.Dim);
-    private readonly Mixer _mixer = config.Mixer.Build(w);
+    private readonly Mixer<ForwardContext> _mixer = config.Mixer.Build(w);
     private readonly Tensor _ffnNorm_D = w.Norm("ffn_norm", config.Dim);
     private readonly FeedForward _ffn = config.FeedForward.Build(w.Under("ffn"));
 
-    public MixerState NewState() => _mixer.NewState();
-
-    public Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state)
+    public Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
-        x_BTD = x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _mixerNorm_D, config.NormEps, context.Compute), context, state);
+        x_BTD = x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _mixerNorm_D, config.NormEps, context.Compute), context);
         return x_BTD + _ffn.Forward(Functions.RmsNorm(x_BTD, _ffnNorm_D, config.NormEps, context.Compute), context);
     }
 }

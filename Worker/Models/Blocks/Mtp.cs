@@ -30,17 +30,17 @@ public sealed class MtpModule(MtpConfig config, int dim, Weights w)
     private readonly Tensor? _res = config.Block is null ? w.Matrix("res", dim, dim, Init.Zeros) : null;
     private readonly Tensor _normOut_D = w.Norm("norm_out", dim);
 
-    /// <summary>What the module's block keeps of rows before; null where it has no block.</summary>
-    public MixerState? NewState() => _block?.NewState();
+    /// <summary>Whether a row reads those before it: the module has a block.</summary>
+    public bool MixesRows => _block is not null;
 
     /// <summary>State [B,T,D] of the module before and embeddings [B,T,D] of the tokens k ahead, to this module's state.</summary>
-    public Tensor Forward(Tensor hidden_BTD, Tensor next_BTD, ForwardContext context, MixerState? state = null)
+    public Tensor Forward(Tensor hidden_BTD, Tensor next_BTD, ForwardContext context)
     {
         var both = cat([Functions.RmsNorm(hidden_BTD, _normH_D, config.NormEps), Functions.RmsNorm(next_BTD, _normE_D, config.NormEps)], -1);
         var u_BTD = Functions.Linear(both, _proj, context.Compute);
         // The block's residual stream runs in the masters' type, as the trunk's does.
         u_BTD = u_BTD.to(_normH_D.dtype);
-        return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context, state);
+        return _block is null ? u_BTD + Functions.Linear(u_BTD.silu(), _res!, context.Compute) : _block.Forward(u_BTD, context);
     }
 
     public Tensor NormOut(Tensor hidden_BTD) => Functions.RmsNorm(hidden_BTD, _normOut_D, config.NormEps);

@@ -1,5 +1,4 @@
 using Hearth.Kernels;
-using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, E width of all key/value heads.
@@ -22,39 +21,17 @@ internal sealed class HybridEmbedding(HybridConfig config, Weights w)
     /// <summary>The table of tokens, which is the head too.</summary>
     internal Tensor Head_VD => _tokens_VD;
 
-    /// <summary>The stream's first rows [B,T,D]; <paramref name="state"/> goes on after the rows it has seen.</summary>
-    internal Tensor Forward(Tensor ids_BT, HybridContext context, EmbeddingState? state)
+    /// <summary>The stream's first rows [B,T,D].</summary>
+    internal Tensor Forward(Tensor ids_BT, HybridContext context)
     {
-        var rows_BT = BigramHash.Rows(ids_BT, state?.TakeIds(ids_BT), config.BigramVocab);
+        var rows_BT = BigramHash.Rows(ids_BT, context.Past.Before(this, "ids", ids_BT, 1), config.BigramVocab);
         var pairs_BTD = context.Linear(Operators.Embedding(rows_BT, _pairs), _pairsProj);
         var x_BTD = Operators.Embedding(ids_BT, _tokens_VD) + (pairs_BTD * _pairsScale_1);
         x_BTD = Functions.RmsNorm(x_BTD, config.NormEps);
-        var before_BTD = LastRow.Shift(x_BTD, state?.Row);
+        var before_BTD = context.Past.Shift(this, x_BTD);
         return x_BTD + ((before_BTD - x_BTD) * _gate_D.sigmoid());
     }
 
     /// <summary>The value embedding [B,T,E].</summary>
     internal Tensor Values(Tensor ids_BT, HybridContext context) => context.Linear(Operators.Embedding(ids_BT, _values), _valuesProj);
-}
-
-/// <summary>The last token and the last row before smearing.</summary>
-internal sealed class EmbeddingState : IDisposable
-{
-    private readonly Kept _last_B1 = new();
-
-    internal LastRow Row { get; } = new();
-
-    /// <summary>The token before these, and keeps their last; null at the start. Valid until the surrounding scope ends.</summary>
-    internal Tensor? TakeIds(Tensor ids_BT)
-    {
-        var before_B1 = _last_B1.Value?.clone();
-        _last_B1.Set(ids_BT.narrow(1, ids_BT.size(1) - 1, 1));
-        return before_B1;
-    }
-
-    public void Dispose()
-    {
-        _last_B1.Dispose();
-        Row.Dispose();
-    }
 }

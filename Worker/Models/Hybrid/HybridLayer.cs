@@ -4,22 +4,13 @@ using static TorchSharp.torch;
 // B batch, T time, D model width, F feed-forward width.
 namespace Hearth.Models.Hybrid;
 
-/// <summary>What mixes over time in a layer: a shift by one token, or attention.</summary>
-internal abstract class HybridMixer
-{
-    /// <summary>x [B,T,D] to [B,T,D]; with a state, rows go on after those the state holds.</summary>
-    public abstract Tensor Forward(Tensor x_BTD, HybridContext context, MixerState? state);
-
-    public abstract MixerState NewState();
-}
-
 /// <summary>
 /// <c>u = m₀⊙x + m₁⊙x₀</c>, <c>u' = u + a⊙Mix(RMS(u)·ρ)</c>, <c>x = u' + b⊙MLP(RMS(u')·ρ)</c> with x₀ the embedding's rows;
 /// ρ = 1/√(i+1) in attention layers, 1 elsewhere. The MLP is <c>proj(leaky(fc x)²)</c>.
 /// </summary>
 internal sealed class HybridLayer(HybridConfig config, int index, Tensor? valueScale_1, Weights w)
 {
-    private readonly HybridMixer _mixer = config.Attends(index) ? new WindowAttention(config, index, valueScale_1, w) : new TokenShift(config, w);
+    private readonly Mixer<HybridContext> _mixer = config.Attends(index) ? new WindowAttention(config, index, valueScale_1, w) : new TokenShift(config, w);
     private readonly double _damping = config.Attends(index) ? 1 / Math.Sqrt(index + 1) : 1;
     private readonly Tensor _fc_FD = w.Matrix("fc", config.Hidden, config.DModel, Init.Orthogonal());
     private readonly Tensor _proj_DF = w.Matrix("mlp_proj", config.DModel, config.Hidden, Init.Zeros);
@@ -27,12 +18,10 @@ internal sealed class HybridLayer(HybridConfig config, int index, Tensor? valueS
     private readonly Tensor _mlpScale_D = w.Decayed("mlp_scale", Init.Constant(1), config.DModel);
     private readonly Tensor _residMix_2D = w.Decayed("resid_mix", Init.FirstRow, 2, config.DModel);
 
-    internal MixerState NewState() => _mixer.NewState();
-
-    internal Tensor Forward(Tensor x_BTD, Tensor first_BTD, HybridContext context, MixerState? state)
+    internal Tensor Forward(Tensor x_BTD, Tensor first_BTD, HybridContext context)
     {
         var u_BTD = (x_BTD * _residMix_2D.select(0, 0)) + (first_BTD * _residMix_2D.select(0, 1));
-        u_BTD = u_BTD + (_mixer.Forward(Norm(u_BTD), context, state) * _attnScale_D);
+        u_BTD = u_BTD + (_mixer.Forward(Norm(u_BTD), context) * _attnScale_D);
         return u_BTD + (Mlp(Norm(u_BTD), context) * _mlpScale_D);
     }
 
@@ -46,29 +35,11 @@ internal sealed class HybridLayer(HybridConfig config, int index, Tensor? valueS
         context.Linear(context.Linear(x_BTD, _fc_FD).leaky_relu(config.MlpSlope).pow(2), _proj_DF);
 }
 
-/// <summary>The last row of a text so far, for what looks one token back.</summary>
-internal sealed class LastRow : MixerState
-{
-    private readonly Kept _row_B1D = new();
-
-    /// <summary>x [B,T,D] shifted by a token: zeros, or the row kept in <paramref name="state"/>, come first.</summary>
-    internal static Tensor Shift(Tensor x_BTD, LastRow? state)
-    {
-        long time = x_BTD.size(1);
-        var before_B1D = state?._row_B1D.Value ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
-        var shifted_BTD = time == 1 ? before_B1D + 0 : cat([before_B1D, x_BTD.narrow(1, 0, time - 1)], 1);
-        state?._row_B1D.Set(x_BTD.narrow(1, time - 1, 1));
-        return shifted_BTD;
-    }
-
-    public override void Dispose() => _row_B1D.Dispose();
-}
-
 /// <summary>
 /// <c>x_r = σ(μ_r)⊙x + (1−σ(μ_r))⊙x₋₁</c>, the same with μ_k; <c>σ(W_r x_r) ⊙ W_v(relu(W_k x_k)²)</c>: RWKV's channel mix
 /// (Peng et al., arXiv 2305.13048 §3.1) as the mixer over time. One token back, no further.
 /// </summary>
-internal sealed class TokenShift(HybridConfig config, Weights w) : HybridMixer
+internal sealed class TokenShift(HybridConfig config, Weights w) : Mixer<HybridContext>
 {
     private readonly Tensor _mixR_D = w.Decayed("mix_r", Init.Constant(0.5), config.DModel);
     private readonly Tensor _mixK_D = w.Decayed("mix_k", Init.Constant(0.5), config.DModel);
@@ -76,11 +47,9 @@ internal sealed class TokenShift(HybridConfig config, Weights w) : HybridMixer
     private readonly Tensor _k_DD = w.Matrix("W_k", config.DModel, config.DModel, Init.Orthogonal());
     private readonly Tensor _v_DD = w.Matrix("W_v", config.DModel, config.DModel, Init.Zeros);
 
-    public override MixerState NewState() => new LastRow();
-
-    public override Tensor Forward(Tensor x_BTD, HybridContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, HybridContext context)
     {
-        var before_BTD = LastRow.Shift(x_BTD, state as LastRow);
+        var before_BTD = context.Past.Shift(this, x_BTD);
         var gate_BTD = context.Linear(Mix(x_BTD, before_BTD, _mixR_D), _r_DD).sigmoid();
         var key_BTD = context.Linear(Mix(x_BTD, before_BTD, _mixK_D), _k_DD).relu().pow(2);
         return gate_BTD * context.Linear(key_BTD, _v_DD);

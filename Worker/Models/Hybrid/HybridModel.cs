@@ -1,4 +1,5 @@
 using Hearth.Models.Blocks;
+using Hearth.Models.Decoding;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, V vocabulary, N rows.
@@ -51,32 +52,33 @@ public sealed class HybridModel : LanguageModel
 
         // The last column only has a target in another row; shifting, windows and the rest look back, so it may be left out.
         double? kappa = input.Choices is HybridChoices { Quantized: true } ? _config.QuantKappa : null;
-        var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), null, input.Tape).Last().reshape(-1, _config.DModel);
+        var rows_ND = Trunk(ids_BT.narrow(1, 0, targets), Context(0, kappa), input.Tape).Last().reshape(-1, _config.DModel);
         var loss = new HeadLoss(_head_VD, _compute, _config.LogitSoftcap);
         var sum = loss.Add(rows_ND, labels_BT.narrow(1, 1, targets).reshape(-1), 1.0 / Math.Max(1, totals.Counts[0]));
         return new LossResult(loss.Total(), [new LossTerm("ce", sum, 1)]);
     }
 
-    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Context(0, null), null).Last());
+    public override Tensor Logits(Tensor ids_BT) => Logits(ids_BT, Context(0, null));
 
     /// <summary>The residual stream [B,T,D] before the first layer and after each.</summary>
-    public IReadOnlyList<Tensor> Stream(Tensor ids_BT) => [.. Trunk(ids_BT, Context(0, null), null).SkipLast(1)];
+    public IReadOnlyList<Tensor> Stream(Tensor ids_BT) => [.. Trunk(ids_BT, Context(0, null)).SkipLast(1)];
 
-    public override IDecodeSession StartDecode() => new Session(this);
+    public override IDecodeSession StartDecode() => new CachedSession(this, (ids_BT, offset, past) => Logits(ids_BT, Context(offset, null) with { Past = past }));
+
+    private Tensor Logits(Tensor ids_BT, HybridContext context) => Head(Trunk(ids_BT, context).Last());
 
     /// <summary>The residual stream before the first layer and after each, then the head's normed input; all [B,T,D].</summary>
-    private IEnumerable<Tensor> Trunk(Tensor ids_BT, HybridContext context, Session? session, BlockTape? tape = null)
+    private IEnumerable<Tensor> Trunk(Tensor ids_BT, HybridContext context, BlockTape? tape = null)
     {
-        var first_BTD = _embedding.Forward(ids_BT, context, session?.Embedding);
+        var first_BTD = _embedding.Forward(ids_BT, context);
         var values_BTE = _embedding.Values(ids_BT, context);
         var x_BTD = first_BTD;
         yield return x_BTD;
-        for (int i = 0; i < _layers.Length; i++)
+        foreach (var layer in _layers)
         {
-            var (layer, state) = (_layers[i], session?.Layers[i]);
             x_BTD = (tape ?? BlockTape.Off).Run(
                 [x_BTD, first_BTD, values_BTE],
-                inputs => [layer.Forward(inputs[0], inputs[1], context with { Values_BTE = inputs[2] }, state)])[0];
+                inputs => [layer.Forward(inputs[0], inputs[1], context with { Values_BTE = inputs[2] })])[0];
             yield return x_BTD;
         }
 
@@ -89,33 +91,4 @@ public sealed class HybridModel : LanguageModel
 
     /// <param name="Quantized">Whether matrix products take quantised weights.</param>
     private sealed record HybridChoices(bool Quantized) : StepChoices;
-
-    private sealed class Session(HybridModel model) : IDecodeSession
-    {
-        private long _length;
-
-        internal EmbeddingState Embedding { get; } = new();
-
-        internal MixerState[] Layers { get; } = [.. model._layers.Select(l => l.NewState())];
-
-        public Tensor Step(Tensor ids_BT)
-        {
-            model.Fits(_length + ids_BT.size(1));
-
-            using var quiet = no_grad();
-            using var scope = NewDisposeScope();
-            var logits = model.Head(model.Trunk(ids_BT, model.Context(_length, null), this).Last());
-            _length += ids_BT.size(1);
-            return logits.MoveToOuterDisposeScope();
-        }
-
-        public void Dispose()
-        {
-            Embedding.Dispose();
-            foreach (var state in Layers)
-            {
-                state.Dispose();
-            }
-        }
-    }
 }

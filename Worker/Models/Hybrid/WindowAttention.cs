@@ -10,7 +10,7 @@ namespace Hearth.Models.Hybrid;
 /// weight-free norm on queries and keys, positions on a part of the head, a gain per query head, and in the last layers
 /// removal of the own value's direction (XSA, parameter-golf).
 /// </summary>
-internal sealed class WindowAttention(HybridConfig config, int index, Tensor? valueScale_1, Weights w) : HybridMixer
+internal sealed class WindowAttention(HybridConfig config, int index, Tensor? valueScale_1, Weights w) : Mixer<HybridContext>
 {
     private readonly Tensor _q = w.Matrix("q", config.DModel, config.DModel, Init.Orthogonal());
     private readonly Tensor _k = w.Matrix("k", config.KvDim, config.DModel, Init.Orthogonal());
@@ -23,9 +23,7 @@ internal sealed class WindowAttention(HybridConfig config, int index, Tensor? va
     // The ladder of frequencies is that of the whole head, of which only the first are used: θ^(−2i/N) = θ'^(−2i/rope_dims).
     private readonly double _theta = Math.Pow(config.RopeTheta, config.RopeDims / (double)config.HeadDim);
 
-    public override MixerState NewState() => _window is { } window ? new WindowCache(window) : new KvCache();
-
-    public override Tensor Forward(Tensor x_BTD, HybridContext context, MixerState? state)
+    public override Tensor Forward(Tensor x_BTD, HybridContext context)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var v_BTE = context.Linear(x_BTD, _v);
@@ -37,7 +35,7 @@ internal sealed class WindowAttention(HybridConfig config, int index, Tensor? va
         var q_BHTN = Turn(Split(context.Linear(x_BTD, _q), config.NHead), context) * _gain_H.view(1, -1, 1, 1);
         var k_BKTN = Turn(Split(context.Linear(x_BTD, _k), config.NKvHead), context).to(context.Compute);
         var v_BKTN = Split(v_BTE, config.NKvHead).to(context.Compute);
-        var y_BHTN = Attend(q_BHTN.to(context.Compute), k_BKTN, v_BKTN, context, state);
+        var y_BHTN = Attend(q_BHTN.to(context.Compute), k_BKTN, v_BKTN, context);
         if (_removesValue)
         {
             y_BHTN = WindowScores.RemoveDirection(y_BHTN, Repeat(v_BKTN));
@@ -46,16 +44,12 @@ internal sealed class WindowAttention(HybridConfig config, int index, Tensor? va
         return context.Linear(y_BHTN.transpose(1, 2).reshape(batch, time, config.DModel), _proj);
     }
 
-    private Tensor Attend(Tensor q_BHTN, Tensor k_BKTN, Tensor v_BKTN, HybridContext context, MixerState? state)
+    private Tensor Attend(Tensor q_BHTN, Tensor k_BKTN, Tensor v_BKTN, HybridContext context)
     {
-        var (k_BKSN, v_BKSN) = state switch
-        {
-            WindowCache recent => recent.Append(k_BKTN, v_BKTN),
-            KvCache all => all.Append(k_BKTN, v_BKTN),
-            _ => (k_BKTN, v_BKTN),
-        };
+        var (k_BKSN, v_BKSN) = context.Past.Extend(this, k_BKTN, v_BKTN, _window);
         var (k_BHSN, v_BHSN) = (Repeat(k_BKSN), Repeat(v_BKSN));
-        return _window is { } window && state is null && q_BHTN.size(2) > 2 * window
+        long time = q_BHTN.size(2);
+        return _window is { } window && k_BHSN.size(2) == time && time > 2 * window
             ? WindowScores.Blocks(q_BHTN, k_BHSN, v_BHSN, window)
             : WindowScores.Dense(q_BHTN, k_BHSN, v_BHSN, _window);
     }
@@ -72,28 +66,4 @@ internal sealed class WindowAttention(HybridConfig config, int index, Tensor? va
     private Tensor Split(Tensor x_BTD, int heads) => x_BTD.view(x_BTD.size(0), x_BTD.size(1), heads, config.HeadDim).transpose(1, 2);
 
     private Tensor Repeat(Tensor x_BKSN) => Attention.Repeat(x_BKSN, config.NHead);
-
-    /// <summary>The last <paramref name="window"/> rows: all that a later row can see.</summary>
-    private sealed class WindowCache(int window) : MixerState
-    {
-        private readonly Kept _k_BKSN = new();
-        private readonly Kept _v_BKSN = new();
-
-        /// <summary>The kept rows and the new ones; keeps the end of both.</summary>
-        internal (Tensor K, Tensor V) Append(Tensor k_BKTN, Tensor v_BKTN) => (Append(_k_BKSN, k_BKTN), Append(_v_BKSN, v_BKTN));
-
-        public override void Dispose()
-        {
-            _k_BKSN.Dispose();
-            _v_BKSN.Dispose();
-        }
-
-        private Tensor Append(Kept last, Tensor rows_BKTN)
-        {
-            var all_BKSN = last.Value is null ? rows_BKTN : cat([last.Value, rows_BKTN], 2);
-            long kept = Math.Min(window, all_BKSN.size(2));
-            last.Set(all_BKSN.narrow(2, all_BKSN.size(2) - kept, kept));
-            return all_BKSN;
-        }
-    }
 }

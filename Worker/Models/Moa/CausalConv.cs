@@ -1,5 +1,4 @@
 using Hearth.Kernels;
-using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, C channels, J taps.
@@ -10,12 +9,10 @@ internal static class CausalConv
 {
     /// <param name="x_BTC">Rows.</param>
     /// <param name="taps_CJ">Column j weighs the row j before.</param>
-    /// <param name="tail">The J−1 rows before the first; null = none, and none are kept.</param>
-    internal static Tensor Forward(Tensor x_BTC, Tensor taps_CJ, Kept? tail)
+    /// <param name="before">The J−1 rows before the first; null at a text's start.</param>
+    internal static Tensor Forward(Tensor x_BTC, Tensor taps_CJ, Tensor? before)
     {
-        long time = x_BTC.size(1), past = taps_CJ.size(1) - 1;
-        var padded = cat([tail?.Value ?? zeros([x_BTC.size(0), past, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
-        tail?.Set(padded.narrow(1, time, past));
+        var padded = cat([before ?? zeros([x_BTC.size(0), taps_CJ.size(1) - 1, x_BTC.size(2)], x_BTC.dtype, x_BTC.device), x_BTC], 1);
         return FusedKernels.CausalConv(padded, taps_CJ) ?? Naive(padded, taps_CJ);
     }
 

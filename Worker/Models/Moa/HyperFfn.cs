@@ -1,4 +1,3 @@
-using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, F hidden width, r rank.
@@ -21,12 +20,12 @@ internal sealed class HyperFfn(MoaConfig config, Weights w)
     private readonly Tensor _router_3D = w.Vector("router.w", Init.Zeros, MoaConfig.Branches, config.Dim);
     private readonly Tensor _router_3 = w.Vector("router.b", Init.Zeros, MoaConfig.Branches);
 
-    internal Tensor Forward(Tensor m_BTD, MoaPass pass, Kept? tail)
+    internal Tensor Forward(Tensor m_BTD, MoaPass pass)
     {
         var beta_BT3 = nn.functional.linear(m_BTD, _router_3D, _router_3).softmax(-1);
         Tensor Linear(Tensor x, Tensor matrix) => Functions.Linear(x, matrix, pass.Compute);
         var wide_BTD = Linear(Linear(m_BTD, _gate_FD).silu() * Linear(m_BTD, _up_FD), _down_DF);
-        var local_BTD = Linear(CausalConv.Forward(m_BTD, _taps_DJ, tail).silu(), _pointwise);
+        var local_BTD = Linear(CausalConv.Forward(m_BTD, _taps_DJ, pass.Past.Before(this, "taps", m_BTD, config.ConvKernel - 1)).silu(), _pointwise);
         var low_BTD = Linear(Linear(m_BTD, _a_rD) * Linear(m_BTD, _rankGate_rD).sigmoid(), _b_Dr);
         return (beta_BT3.narrow(-1, 0, 1) * wide_BTD) + (beta_BT3.narrow(-1, 1, 1) * local_BTD) + (beta_BT3.narrow(-1, 2, 1) * low_BTD);
     }

@@ -1,4 +1,3 @@
-using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width.
@@ -11,11 +10,12 @@ internal sealed class LocalConv(MoaConfig config, Weights w)
     private readonly Tensor _taps_DJ = w.Vector("dw", MoaInit.Taps, config.Dim, config.ConvKernel);
     private readonly Tensor _out = w.Matrix("out", config.Dim, config.Dim, MoaInit.Residual(config));
 
-    internal Tensor Forward(Tensor n_BTD, MoaPass pass, Kept? tail)
+    internal Tensor Forward(Tensor n_BTD, MoaPass pass)
     {
         long width = n_BTD.size(-1);
         var both = Functions.Linear(n_BTD, _in, pass.Compute);
-        var local_BTD = CausalConv.Forward(both.narrow(-1, 0, width), _taps_DJ, tail);
+        var a_BTD = both.narrow(-1, 0, width);
+        var local_BTD = CausalConv.Forward(a_BTD, _taps_DJ, pass.Past.Before(this, "taps", a_BTD, config.ConvKernel - 1));
         return Functions.Linear(local_BTD.silu() * both.narrow(-1, width, width).sigmoid(), _out, pass.Compute);
     }
 }

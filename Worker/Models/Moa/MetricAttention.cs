@@ -24,15 +24,14 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
 
     private bool Scales => config.Metric == MoaConfig.MahaDiag;
 
-    // A shared key has as many scaled forms as there are query heads, so it is kept as it came.
-    private bool KeepsRawKeys => Scales && keyHeads < config.AttnHeads;
+    // A shared key has as many scaled forms as there are query heads, so later rows read it as it came.
+    private bool ReadsRawKeys => Scales && keyHeads < config.AttnHeads;
 
     /// <param name="n_BTD">Normed rows.</param>
     /// <param name="discrepancy_BT">Null when it does not modulate the values.</param>
     /// <param name="rope">Of this path.</param>
     /// <param name="pass">Of this forward.</param>
-    /// <param name="cache">Rows before these; null = none.</param>
-    internal Tensor Forward(Tensor n_BTD, Tensor? discrepancy_BT, BlackHoleRope rope, MoaPass pass, MetricCache? cache)
+    internal Tensor Forward(Tensor n_BTD, Tensor? discrepancy_BT, BlackHoleRope rope, MoaPass pass)
     {
         long batch = n_BTD.size(0), time = n_BTD.size(1);
         Tensor Project(Tensor matrix, int heads) => Functions.Linear(n_BTD, matrix, pass.Compute).view(batch, time, heads, config.HeadDim);
@@ -43,11 +42,11 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
 
         var turn = rope.Turn(pass.Tables, pass.Offset, time);
         var query_BHTN = BlackHoleRope.Rotate(Scaled(ByHead(q_BTHN), scale_HN), turn);
-        var (key_BHSN, near_BHT) = Keys(ByHead(k_BTKN), scale_HN, rope, turn, pass, cache);
+        var (key_BHSN, near_BHT) = Keys(ByHead(k_BTKN), scale_HN, rope, turn, pass);
         var value_BKTN = Wide(ByHead(Project(_v, keyHeads))) * rope.Energy(pass.Tables, pass.Offset, time, discrepancy_BT);
-        var value_BKSN = cache?.Values.Append(value_BKTN) ?? value_BKTN;
+        var value_BKSN = pass.Past.Extend(this, "values", value_BKTN);
 
-        var mask = Mask(near_BHT, query_BHTN, key_BHSN.size(2), pass, cache);
+        var mask = Mask(near_BHT, query_BHTN, key_BHSN.size(2), pass);
         bool causal = mask is null && time > 1;
         var inputs = new MetricInputs(query_BHTN, key_BHSN, value_BKSN, nn.functional.softplus(_alpha_H), mask, causal, pass.Drops(config.AttnDropout));
         var mixed_BHTN = pass.Form == AttentionForm.Explicit ? MetricScores.Explicit(inputs, Cosine) : MetricScores.Augmented(inputs, Cosine, pass.Compute);
@@ -57,17 +56,17 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
 
     // Scaled and turned keys of all rows so far, and by how much the new ones are inside their ball.
     private (Tensor Key_BHSN, Tensor? Near_BHT) Keys(
-        Tensor k_BKTN, Tensor? scale_HN, BlackHoleRope rope, (Tensor Cos, Tensor Sin) turn, MoaPass pass, MetricCache? cache)
+        Tensor k_BKTN, Tensor? scale_HN, BlackHoleRope rope, (Tensor Cos, Tensor Sin) turn, MoaPass pass)
     {
         var near_BHT = config.UseBalls ? Near(scale_HN is null ? Wide(k_BKTN) : Wide(k_BKTN) * scale_HN.unsqueeze(1)) : null;
-        if (cache is null || !KeepsRawKeys)
+        if (!ReadsRawKeys)
         {
-            var key_BHTN = BlackHoleRope.Rotate(Scaled(k_BKTN, scale_HN), turn);
-            return (cache?.Keys.Append(key_BHTN) ?? key_BHTN, near_BHT);
+            return (pass.Past.Extend(this, "keys", BlackHoleRope.Rotate(Scaled(k_BKTN, scale_HN), turn)), near_BHT);
         }
 
-        var raw_BKSN = cache.Keys.Append(k_BKTN);
-        return (BlackHoleRope.Rotate(Scaled(raw_BKSN, scale_HN), rope.Turn(pass.Tables, 0, raw_BKSN.size(2))), near_BHT);
+        var raw_BKSN = pass.Past.Extend(this, "keys", k_BKTN);
+        turn = pass.Offset > 0 ? rope.Turn(pass.Tables, 0, raw_BKSN.size(2)) : turn;
+        return (BlackHoleRope.Rotate(Scaled(raw_BKSN, scale_HN), turn), near_BHT);
     }
 
     private Tensor Scaled(Tensor x_BHTN, Tensor? scale_HN)
@@ -89,7 +88,7 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
     /// −∞ for later keys and for keys outside their ball, never for a row's own. In training a kept pair adds a number whose
     /// value is 0 and whose gradient draws radius, origin and key together. Null where no row needs a written mask.
     /// </summary>
-    private static Tensor? Mask(Tensor? near_BHT, Tensor query_BHTN, long keys, MoaPass pass, MetricCache? cache)
+    private Tensor? Mask(Tensor? near_BHT, Tensor query_BHTN, long keys, MoaPass pass)
     {
         long time = query_BHTN.size(2);
         if (near_BHT is null)
@@ -98,7 +97,7 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
         }
 
         var outside_BHT = near_BHT.lt(0);
-        var outside_BHS = cache?.Outside.Append(outside_BHT.unsqueeze(-1)).select(-1, 0) ?? outside_BHT;
+        var outside_BHS = pass.Past.Extend(this, "outside", outside_BHT.unsqueeze(-1)).select(-1, 0);
         var causal_TS = CausalAttention.Mask(time, keys, near_BHT);
         var other_TS = ones([time, keys], near_BHT.dtype, near_BHT.device).triu(keys - time).tril(keys - time).eq(0);
         var mask_BHTS = causal_TS.masked_fill(outside_BHS.unsqueeze(2) * other_TS, double.NegativeInfinity);
@@ -114,21 +113,4 @@ internal sealed class MetricAttention(MoaConfig config, int keyHeads, Weights w)
     private static Tensor ByHead(Tensor x_BTHN) => x_BTHN.transpose(1, 2);
 
     private static Tensor Wide(Tensor x) => x.dtype == float64 ? x : x.to(float32);
-}
-
-/// <summary>What a metric attention keeps of earlier rows: keys turned (a shared scaled key raw), values with their gain, and which keys are outside their ball.</summary>
-internal sealed class MetricCache : IDisposable
-{
-    internal RowCache Keys { get; } = new();
-
-    internal RowCache Values { get; } = new();
-
-    internal RowCache Outside { get; } = new();
-
-    public void Dispose()
-    {
-        Keys.Dispose();
-        Values.Dispose();
-        Outside.Dispose();
-    }
 }

@@ -1,4 +1,3 @@
-using Hearth.Models.Blocks;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, I = 4 paths.
@@ -23,30 +22,29 @@ internal sealed class MoaBlock(MoaConfig config, Weights w)
     private readonly BlackHoleRope _sharedRope = new(config, 1, w.Under("rope_mqa"));
     private readonly HyperFfn _ffn = new(config, w.Under("ffn"));
 
-    internal Tensor Forward(Tensor x_BTD, MoaPass pass, MoaBlockState? state)
+    internal Tensor Forward(Tensor x_BTD, MoaPass pass)
     {
         var n_BTD = Functions.RmsNorm(x_BTD, _norm1_D, MoaConfig.NormEps);
-        var discrepancy_BT = config.DiscrepancyModulation ? Discrepancy(n_BTD, state?.LastNorm) : null;
+        var discrepancy_BT = config.DiscrepancyModulation ? Discrepancy(n_BTD, pass.Past.Before(this, "row", n_BTD, 1)) : null;
         var share_BTI = _router.Forward(n_BTD, pass);
         Tensor[] paths =
         [
-            _conv.Forward(n_BTD, pass, state?.Conv),
-            _projector.Forward(_heads.Forward(n_BTD, discrepancy_BT, _headsRope, pass, state?.Heads), pass),
+            _conv.Forward(n_BTD, pass),
+            _projector.Forward(_heads.Forward(n_BTD, discrepancy_BT, _headsRope, pass), pass),
             _mix.Forward(n_BTD, pass),
-            _shared.Forward(n_BTD, discrepancy_BT, _sharedRope, pass, state?.Shared),
+            _shared.Forward(n_BTD, discrepancy_BT, _sharedRope, pass),
         ];
         var blend_BTD = paths.Select((y, i) => share_BTI.narrow(-1, i, 1) * y).Aggregate((a, b) => a + b);
         x_BTD = x_BTD + (_scale1_D * blend_BTD);
         var m_BTD = Functions.RmsNorm(x_BTD, _norm2_D, MoaConfig.NormEps);
-        return x_BTD + (_scale2_D * _ffn.Forward(m_BTD, pass, state?.Sep));
+        return x_BTD + (_scale2_D * _ffn.Forward(m_BTD, pass));
     }
 
     /// <summary>‖n_t − n_{t−1}‖² / 2D, [B,T]; 0 where there is no row before.</summary>
-    internal static Tensor Discrepancy(Tensor n_BTD, Kept? last)
+    internal static Tensor Discrepancy(Tensor n_BTD, Tensor? row_B1D)
     {
         long time = n_BTD.size(1), width = n_BTD.size(2);
-        var before_BTD = cat([last?.Value ?? n_BTD.narrow(1, 0, 1), n_BTD.narrow(1, 0, time - 1)], 1);
-        last?.Set(n_BTD.narrow(1, time - 1, 1));
+        var before_BTD = cat([row_B1D ?? n_BTD.narrow(1, 0, 1), n_BTD.narrow(1, 0, time - 1)], 1);
         return (n_BTD - before_BTD).pow(2).sum(-1) / (2.0 * width);
     }
 }
@@ -62,28 +60,5 @@ internal sealed class GatedProjector(MoaConfig config, Weights w)
     {
         var inner = Functions.Linear(z_BTD, _gate, pass.Compute).silu() * Functions.Linear(z_BTD, _up, pass.Compute);
         return z_BTD + Functions.Linear(inner, _down, pass.Compute);
-    }
-}
-
-/// <summary>What a block keeps between decoding steps: both attentions' rows, two convolution tails, the last normed row.</summary>
-internal sealed class MoaBlockState : IDisposable
-{
-    internal MetricCache Heads { get; } = new();
-
-    internal MetricCache Shared { get; } = new();
-
-    internal Kept Conv { get; } = new();
-
-    internal Kept Sep { get; } = new();
-
-    internal Kept LastNorm { get; } = new();
-
-    public void Dispose()
-    {
-        Heads.Dispose();
-        Shared.Dispose();
-        Conv.Dispose();
-        Sep.Dispose();
-        LastNorm.Dispose();
     }
 }

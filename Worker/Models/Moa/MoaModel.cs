@@ -1,4 +1,5 @@
 using Hearth.Kernels;
+using Hearth.Models.Decoding;
 using static TorchSharp.torch;
 
 // B batch, T time, D model width, V vocabulary.
@@ -77,7 +78,7 @@ public sealed class MoaModel : LanguageModel
             Triangle = training is null ? null : new TriangleTerm(input.Made, learned: _config.TiWeight > 0),
             DropoutKey_2 = input.Made.GetValueOrDefault(DropoutKey),
         };
-        var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, null, tape: input.Tape));
+        var hidden_BTD = Normed(Trunk(input.Ids_BT.narrow(1, 0, time), pass, tape: input.Tape));
         var head = new HeadLoss(_embedding_VD, _compute);
         var labels_N = input.Labels_BT.narrow(1, 1, time).reshape(-1);
         var ce = head.Add(hidden_BTD.reshape(-1, _config.Dim), labels_N, 1.0 / Math.Max(1, input.Totals.Counts[0]));
@@ -95,17 +96,17 @@ public sealed class MoaModel : LanguageModel
         return new LossResult(total, [new LossTerm("ce", ce, 1), new LossTerm("ti", triangle.detach(), weight), new LossTerm("balance", balance.detach(), _config.RouterBalance)]);
     }
 
-    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Pass(0), null));
+    public override Tensor Logits(Tensor ids_BT) => Head(Trunk(ids_BT, Pass(0)));
 
     /// <summary>Logits [B,T,V], and of each block its output [B,T,D] and its path weights ω [B,T,4].</summary>
     public (Tensor Logits_BTV, IReadOnlyList<Tensor> Blocks, IReadOnlyList<Tensor> Omegas) Inside(Tensor ids_BT)
     {
         var pass = Pass(0);
         var blocks = new List<Tensor>();
-        return (Head(Trunk(ids_BT, pass, null, blocks)), blocks, pass.Omegas);
+        return (Head(Trunk(ids_BT, pass, blocks)), blocks, pass.Omegas);
     }
 
-    public override IDecodeSession StartDecode() => new Session(this);
+    public override IDecodeSession StartDecode() => new CachedSession(this, (ids_BT, offset, past) => Head(Trunk(ids_BT, Pass(offset) with { Past = past })));
 
     private MoaPass Pass(long offset) => new(offset, _compute, _tables, Form, null);
 
@@ -113,7 +114,7 @@ public sealed class MoaModel : LanguageModel
     private static Tensor Balance(IReadOnlyList<Tensor> routes) =>
         stack([.. routes.Select(p_BTI => p_BTI.mean([0, 1]).pow(2).sum())]).mean() * MoaConfig.Paths;
 
-    private Tensor Trunk(Tensor ids_BT, MoaPass pass, MoaBlockState[]? states, List<Tensor>? hidden = null, BlockTape? tape = null)
+    private Tensor Trunk(Tensor ids_BT, MoaPass pass, List<Tensor>? hidden = null, BlockTape? tape = null)
     {
         Fits(pass.Offset + ids_BT.size(1));
         var x_BTD = Operators.Embedding(ids_BT, _embedding_VD);
@@ -122,7 +123,7 @@ public sealed class MoaModel : LanguageModel
             Tensor[] all = (tape ?? BlockTape.Off).Run((Tensor[])[x_BTD], inputs =>
             {
                 var own = pass.In(i);
-                return [block.Forward(inputs[0], own, states?[i]), .. own.Gathered];
+                return [block.Forward(inputs[0], own), .. own.Gathered];
             });
             x_BTD = all[0];
             pass.Gather(all[1..]);
@@ -135,27 +136,4 @@ public sealed class MoaModel : LanguageModel
     private Tensor Normed(Tensor x_BTD) => Functions.RmsNorm(x_BTD, _finalNorm_D, MoaConfig.NormEps);
 
     private Tensor Head(Tensor x_BTD) => Functions.Linear(Normed(x_BTD), _embedding_VD, _compute);
-
-    private sealed class Session(MoaModel model) : IDecodeSession
-    {
-        private readonly MoaBlockState[] _states = [.. model._blocks.Select(_ => new MoaBlockState())];
-        private long _length;
-
-        public Tensor Step(Tensor ids_BT)
-        {
-            using var quiet = no_grad();
-            using var scope = NewDisposeScope();
-            var logits = model.Head(model.Trunk(ids_BT, model.Pass(_length), _states));
-            _length += ids_BT.size(1);
-            return logits.MoveToOuterDisposeScope();
-        }
-
-        public void Dispose()
-        {
-            foreach (var state in _states)
-            {
-                state.Dispose();
-            }
-        }
-    }
 }

@@ -24,23 +24,18 @@ internal sealed class LatentAttention(PositronicConfig config, Weights w)
     private readonly Tensor? _beta_H = config.UseDerf ? w.Vector("derf_beta", Init.Zeros, config.NHead) : null;
     private readonly Tensor? _gamma_H = config.UseDerf ? w.Vector("derf_gamma", Init.Ones, config.NHead) : null;
 
-    internal Tensor Forward(Tensor x_BTD, ForwardContext context, KvCache? cache)
+    internal Tensor Forward(Tensor x_BTD, ForwardContext context)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var low = Functions.RmsNorm(Functions.Linear(x_BTD, _qA, context.Compute), _qANorm, config.NormEps);
         var q_BHTN = Placed(Split(Functions.Linear(low, _qB, context.Compute), config.NHead), _qNorm_N, context);
-        var k_BKSN = Placed(Split(Functions.Linear(x_BTD, _k, context.Compute), config.NKvHead), _kNorm_N, context);
-        var v_BKSN = Split(Functions.Linear(x_BTD, _v, context.Compute), config.NKvHead);
-        var own_BKTN = v_BKSN;
-        if (cache is not null)
-        {
-            (k_BKSN, v_BKSN) = cache.Append(k_BKSN, v_BKSN);
-        }
-
+        var k_BKTN = Placed(Split(Functions.Linear(x_BTD, _k, context.Compute), config.NKvHead), _kNorm_N, context);
+        var v_BKTN = Split(Functions.Linear(x_BTD, _v, context.Compute), config.NKvHead);
+        var (k_BKSN, v_BKSN) = context.Past.Extend(this, k_BKTN, v_BKTN);
         var y_BHTN = config.UseDerf ? Derf(q_BHTN, k_BKSN, v_BKSN) : CausalAttention.Attend(q_BHTN, k_BKSN, v_BKSN);
         if (config.UseXsa)
         {
-            y_BHTN = WithoutOwnValue(y_BHTN, Attention.Repeat(own_BKTN, config.NHead));
+            y_BHTN = WithoutOwnValue(y_BHTN, Attention.Repeat(v_BKTN, config.NHead));
         }
 
         var rows = y_BHTN.transpose(1, 2).reshape(batch, time, config.NHead * config.HeadDim);

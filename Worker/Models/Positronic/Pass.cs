@@ -4,32 +4,6 @@ using static TorchSharp.torch;
 // B batch, T time, N oscillators, K hash tables.
 namespace Hearth.Models.Positronic;
 
-/// <summary>Key and value caches of one layer: attention, and one for every phase slot.</summary>
-internal sealed class LayerCaches(int phaseSlots) : IDisposable
-{
-    internal KvCache Attention { get; } = new();
-
-    internal KvCache[] Slots { get; } = [.. Enumerable.Range(0, phaseSlots).Select(_ => new KvCache())];
-
-    internal void Truncate(long length)
-    {
-        Attention.Truncate(length);
-        foreach (var slot in Slots)
-        {
-            slot.Truncate(length);
-        }
-    }
-
-    public void Dispose()
-    {
-        Attention.Dispose();
-        foreach (var slot in Slots)
-        {
-            slot.Dispose();
-        }
-    }
-}
-
 /// <summary>What one forward pass carries through the layers.</summary>
 internal sealed record Pass(long Offset, ScalarType Compute, RopeTables Rope) : ForwardContext(Offset, Compute, Rope)
 {
@@ -46,9 +20,6 @@ internal sealed record Pass(long Offset, ScalarType Compute, RopeTables Rope) : 
 
     /// <summary>Null when off.</summary>
     internal RingControllers.Trace? Controllers { get; init; }
-
-    /// <summary>Per layer; null when nothing is cached.</summary>
-    internal LayerCaches[]? Caches { get; init; }
 
     /// <summary>Per layer; each block leaves the memory after its rows. Empty when specialists are off.</summary>
     internal required RingMemory[] Memories { get; init; }

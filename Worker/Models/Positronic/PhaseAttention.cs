@@ -14,17 +14,12 @@ internal sealed class PhaseAttention(PositronicConfig config, int slot, Weights 
     private readonly Tensor _gate = w.Gate("gate");
 
     /// <summary>[cos θ_s, sin θ_s, cos θ_{s+1}, sin θ_{s+1}] [B,T,2N] to a current [B,T,N].</summary>
-    internal Tensor Forward(Tensor phases, ScalarType compute, KvCache? cache)
+    internal Tensor Forward(Tensor phases, PassContext pass)
     {
-        var (k, v) = (Split(Functions.Linear(phases, _k, compute)), Split(Functions.Linear(phases, _v, compute)));
-        if (cache is not null)
-        {
-            (k, v) = cache.Append(k, v);
-        }
-
-        var y = CausalAttention.Attend(Split(Functions.Linear(phases, _q, compute)), k, v);
+        var (k, v) = pass.Past.Extend(this, Split(Functions.Linear(phases, _k, pass.Compute)), Split(Functions.Linear(phases, _v, pass.Compute)));
+        var y = CausalAttention.Attend(Split(Functions.Linear(phases, _q, pass.Compute)), k, v);
         var rows_BTP = y.transpose(1, 2).reshape(phases.size(0), phases.size(1), config.PhaseDim);
-        return Gates.NoOp(Functions.Linear(rows_BTP, _o, compute).to(phases.dtype), _gate);
+        return Gates.NoOp(Functions.Linear(rows_BTP, _o, pass.Compute).to(phases.dtype), _gate);
     }
 
     // A cosine and a sine of every oscillator.

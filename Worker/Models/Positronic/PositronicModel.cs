@@ -92,16 +92,14 @@ public sealed partial class PositronicModel : LanguageModel
     /// <param name="before_BP">The last of those, as many as hashes reach back; null where there are none.</param>
     /// <param name="memories">Per layer; replaced by those after the pass.</param>
     /// <param name="writing">Whether specialists write.</param>
-    /// <param name="caches">Per layer; null when nothing is cached.</param>
     /// <param name="rows_BTK">Rows of the engrams' tables where they are known; null = hashed here.</param>
-    internal Pass NewPass(Tensor ids_BT, long offset, Tensor? before_BP, RingMemory[] memories, bool writing, LayerCaches[]? caches = null, Tensor? rows_BTK = null) => new(offset, _compute, _rope)
+    internal Pass NewPass(Tensor ids_BT, long offset, Tensor? before_BP, RingMemory[] memories, bool writing, Tensor? rows_BTK = null) => new(offset, _compute, _rope)
     {
         Wide = _wide,
         Rings = _rings,
         Seeds_BTN = _seeds_VN is null ? null : Operators.Embedding(ids_BT, _seeds_VN),
         EngramRows_BTK = _codes is null ? null : rows_BTK ?? EngramRows(ids_BT, before_BP),
         Controllers = _controllers?.Begin(),
-        Caches = caches,
         Memories = memories,
         Writing = writing,
         Written = new MemoryRows?[_layers.Length],
@@ -160,7 +158,7 @@ internal sealed class PositronicBlock(PositronicConfig config, Weights w)
 
     internal Tensor Forward(Tensor x_BTD, Pass pass, int layer)
     {
-        x_BTD = x_BTD + _attention.Forward(Functions.RmsNorm(x_BTD, _norm1_D, config.NormEps), pass, pass.Caches?[layer].Attention);
+        x_BTD = x_BTD + _attention.Forward(Functions.RmsNorm(x_BTD, _norm1_D, config.NormEps), pass);
         return x_BTD + _mixer.Forward(Functions.RmsNorm(x_BTD, _norm2_D, config.NormEps), pass, layer);
     }
 }

@@ -1,4 +1,4 @@
-using Hearth.Models.Blocks;
+using Hearth.Models.Decoding;
 using static TorchSharp.torch;
 
 // B batch, T new rows, P tokens that hashes reach back, D model width, V vocabulary.
@@ -13,7 +13,7 @@ internal sealed class PositronicSession : ISpeculativeSession
     private readonly PositronicModel _model;
     private readonly PositronicConfig _config;
     private readonly bool _writing;
-    private readonly LayerCaches[] _caches;
+    private readonly DecodeCache _past = new();
     private RingMemory[]? _memories;
     private readonly Kept _before_BP = new();
     private long _length;
@@ -22,7 +22,6 @@ internal sealed class PositronicSession : ISpeculativeSession
     internal PositronicSession(PositronicModel model, PositronicConfig config)
     {
         (_model, _config, _writing) = (model, config, model.RingMemoryWriting);
-        _caches = [.. Enumerable.Range(0, config.NLayer).Select(_ => new LayerCaches(config.UseRings ? config.NRing / 2 : 0))];
         if (!model.KeepRingMemory)
         {
             model.ResetRingMemory();
@@ -58,11 +57,7 @@ internal sealed class PositronicSession : ISpeculativeSession
         else
         {
             // Rows of the block saw only rows before them, so what the committed ones would write is what they wrote.
-            foreach (var caches in _caches)
-            {
-                caches.Truncate(_length + rows);
-            }
-
+            _past.Truncate(_length + rows);
             _memories = [.. before.Select((m, l) => _writing && rows > 0 ? m.AddAll(block.Written[l]!.Slice(0, rows), _length, _config.MemChunk).Keep() : m)];
             Release(block.After, _memories, before);
         }
@@ -104,10 +99,7 @@ internal sealed class PositronicSession : ISpeculativeSession
         }
 
         _before_BP.Dispose();
-        foreach (var caches in _caches)
-        {
-            caches.Dispose();
-        }
+        _past.Dispose();
     }
 
     private Tensor Feed(Tensor ids_BT, int count)
@@ -123,7 +115,7 @@ internal sealed class PositronicSession : ISpeculativeSession
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         _memories ??= [.. _model.CopyStores(ids_BT.size(0)).Select(m => m.Keep())];
-        var pass = _model.NewPass(ids_BT, _length, _before_BP.Value, [.. _memories], _writing, _caches);
+        var pass = _model.NewPass(ids_BT, _length, _before_BP.Value, [.. _memories], _writing) with { Past = _past };
         var (hidden_BTD, _) = _model.Trunk(ids_BT, pass);
         var logits_BTV = _model.Head(hidden_BTD.narrow(1, time - count, count));
         _block = new Block(ids_BT.clone().DetachFromDisposeScope(), hidden_BTD.DetachFromDisposeScope(), [.. pass.Memories.Select(m => m.Keep())], [.. pass.Written.Select(Keep)]);

@@ -98,7 +98,7 @@ internal sealed class QuazimotoBlock(PositronicConfig config, Weights w)
         var drive = new Tensor?[config.NRing];
         if (config.UseRings)
         {
-            Slots(x_BTD, theta_BTN, pass, layer, drive);
+            Slots(x_BTD, theta_BTN, pass, drive);
         }
 
         if (config.UseRingSpecialists)
@@ -115,7 +115,7 @@ internal sealed class QuazimotoBlock(PositronicConfig config, Weights w)
         return drive[0] is null ? null : cat([.. drive.Select((d, r) => d ?? zeros([x_BTD.size(0), x_BTD.size(1), pass.Rings.Sizes[r]], pass.Wide, x_BTD.device))], -1);
     }
 
-    private void Slots(Tensor x_BTD, Tensor theta_BTN, Pass pass, int layer, Tensor?[] drive)
+    private void Slots(Tensor x_BTD, Tensor theta_BTN, Pass pass, Tensor?[] drive)
     {
         var (cos_BTN, sin_BTN) = (theta_BTN.cos(), theta_BTN.sin());
         for (int s = 0; s < _slots.Length; s++)
@@ -129,7 +129,7 @@ internal sealed class QuazimotoBlock(PositronicConfig config, Weights w)
                     cos_BTN.narrow(-1, pass.Rings.Starts[s], inner), sin_BTN.narrow(-1, pass.Rings.Starts[s], inner),
                     cos_BTN.narrow(-1, pass.Rings.Starts[s + 1], outer), sin_BTN.narrow(-1, pass.Rings.Starts[s + 1], outer),
                 ];
-                current = attention.Forward(cat(phases, -1), pass.Compute, pass.Caches?[layer].Slots[s / 2]);
+                current = attention.Forward(cat(phases, -1), pass);
             }
             else
             {

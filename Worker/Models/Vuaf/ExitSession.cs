@@ -1,18 +1,18 @@
-using Hearth.Models.Blocks;
+using Hearth.Models.Decoding;
 using static TorchSharp.torch;
 
 // B batch, T new rows, S rows so far, D model width, V vocabulary, r loop step from 1 to R.
 namespace Hearth.Models.Vuaf;
 
 /// <summary>
-/// Decoding with one cache per (loop step, layer) and exact early exit. A token that stops at step r leaves its state waiting;
+/// Decoding with one cache per loop step and exact early exit. A token that stops at step r leaves its state waiting;
 /// when a later token goes deeper, all rows that wait run first, as one chunk, so every state is what full depth would have made.
 /// One buffer holds each position's latest state; counter r says how many positions step r has seen, and what lies between two
 /// counters is the queue. The counters are shared by all rows of a batch.
 /// </summary>
 internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSession
 {
-    private readonly MixerState[][] _states = [.. Enumerable.Range(0, model.LoopSteps).Select(_ => model.NewStates())];
+    private readonly DecodeCache[] _past = [.. Enumerable.Range(0, model.LoopSteps).Select(_ => new DecodeCache())];
     private readonly long[] _seen = new long[model.LoopSteps + 1];
     private readonly RowCache _rows_B1SD = new();
     private int[] _loopSteps = [];
@@ -22,8 +22,8 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
 
     public IReadOnlyList<IReadOnlyList<double>> Halting => _halting;
 
-    /// <summary>By loop step, then by layer.</summary>
-    internal IReadOnlyList<IReadOnlyList<MixerState>> States => _states;
+    /// <summary>By loop step.</summary>
+    internal IReadOnlyList<DecodeCache> Past => _past;
 
     /// <summary>How many positions each step has consumed; at 0, how many there are.</summary>
     internal IReadOnlyList<long> Seen => _seen;
@@ -81,9 +81,9 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
     public void Dispose()
     {
         _rows_B1SD.Dispose();
-        foreach (var state in _states.SelectMany(s => s))
+        foreach (var past in _past)
         {
-            state.Dispose();
+            past.Dispose();
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class ExitSession(VuafModel model, ExitOptions exit) : IExitSess
         long first = _seen[r], count = _seen[r - 1] - first;
         var waiting_BTD = _rows_B1SD.Rows.select(1, 0).narrow(1, first, count);
         bool last = r == model.LoopSteps;
-        var out_BTD = model.Stack(waiting_BTD.clone(), first, _states[r - 1], last ? read : count);
+        var out_BTD = model.Stack(waiting_BTD.clone(), first, _past[r - 1], last ? read : count);
         if (!last)
         {
             waiting_BTD.copy_(out_BTD);

@@ -41,9 +41,7 @@ internal sealed class MambaMixer(MambaMixerConfig config, Weights w) : VuafMixer
     private readonly Tensor _normWeight_I = w.Norm("norm.weight", config.Inner);
     private readonly Tensor _normBias_I = w.Vector("norm.bias", Init.Zeros, config.Inner);
 
-    public override MixerState NewState() => new State();
-
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, long read)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var all = Functions.Linear(x_BTD, _in, context.Compute).to(x_BTD.dtype);
@@ -60,21 +58,8 @@ internal sealed class MambaMixer(MambaMixerConfig config, Weights w) : VuafMixer
         }
 
         var inputs = new SsdInputs(x_BTHP, logDecay_BTH, b_BTN, c_BTN);
-        var carried = state as State;
-        var (y_BTHP, last_BHPN) = SsdScan.Run(inputs, carried?.Matrix_BHPN ?? SsdScan.Start(inputs), config.Chunk);
-        carried?.Set(last_BHPN);
+        var y_BTHP = context.Past.Scan(this, SsdScan.Start(inputs), state_BHPN => SsdScan.Run(inputs, state_BHPN, config.Chunk));
         var y_BWI = (Last(y_BTHP, read) + (Last(x_BTHP, read) * _skip_H.unsqueeze(-1))).flatten(2);
         return Functions.Linear(nn.functional.layer_norm(y_BWI, [config.Inner], _normWeight_I, _normBias_I, NormEps), _out, context.Compute);
-    }
-
-    internal sealed class State : MixerState
-    {
-        private readonly Kept _matrix_BHPN = new();
-
-        internal Tensor? Matrix_BHPN => _matrix_BHPN.Value;
-
-        internal void Set(Tensor matrix_BHPN) => _matrix_BHPN.Set(matrix_BHPN);
-
-        public override void Dispose() => _matrix_BHPN.Dispose();
     }
 }

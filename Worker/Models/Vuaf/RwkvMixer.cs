@@ -53,12 +53,9 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Weights w) : VuafMixer
     private readonly Tensor _normWeight_D = w.Norm("group_norm.weight", config.Dim);
     private readonly Tensor _normBias_D = w.Vector("group_norm.bias", Init.Zeros, config.Dim);
 
-    public override MixerState NewState() => new State();
-
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, long read)
     {
-        var carried = state as State;
-        var step_BTD = Before(x_BTD, carried) - x_BTD;
+        var step_BTD = context.Past.Shift(this, x_BTD) - x_BTD;
         Tensor Mixed(int s) => x_BTD + (step_BTD * ((_mix_D[s] * -1.0) + 1));
         Tensor Stream(int s) => Of(s, Mixed(s));
         Tensor Of(int s, Tensor mixed) => Functions.Linear(mixed, _streams[s], context.Compute).to(x_BTD.dtype);
@@ -73,18 +70,9 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Weights w) : VuafMixer
         var rate_BTH1 = Low(_rateIn, _rateOut, _rateBias_H).sigmoid().unsqueeze(-1);
         var inputs = new DeltaInputs(
             Heads(Stream(0)), Heads(Stream(1)), Heads(Stream(2)), logW_BTHN.exp() * kappa_BTHN * -1.0, kappa_BTHN * rate_BTH1, logW_BTHN);
-        var (y_BTHN, last_BHNN) = DeltaScan.Run(inputs, carried?.Matrix_BHNN ?? DeltaScan.Start(inputs.R));
-        carried?.Set(x_BTD, last_BHNN);
+        var y_BTHN = context.Past.Scan(this, DeltaScan.Start(inputs.R), state_BHNN => DeltaScan.Run(inputs, state_BHNN));
         var normed_BWD = (Last(Norm(y_BTHN).flatten(2), read) * _normWeight_D) + _normBias_D;
         return Functions.Linear(normed_BWD * Of(4, Last(Mixed(4), read)).sigmoid(), _out, context.Compute);
-    }
-
-    // The row before each: of the text so far, zeros before its start.
-    private static Tensor Before(Tensor x_BTD, State? state)
-    {
-        long time = x_BTD.size(1);
-        var first_B1D = state?.Row_B1D ?? zeros([x_BTD.size(0), 1, x_BTD.size(2)], x_BTD.dtype, x_BTD.device);
-        return time == 1 ? first_B1D : cat([first_B1D, x_BTD.narrow(1, 0, time - 1)], 1);
     }
 
     private Tensor Heads(Tensor x_BTD) => x_BTD.view(x_BTD.size(0), x_BTD.size(1), config.Heads, config.HeadDim);
@@ -101,27 +89,5 @@ internal sealed class RwkvMixer(RwkvMixerConfig config, Weights w) : VuafMixer
         var flat_BHM = y_BTHN.transpose(1, 2).flatten(2);
         return nn.functional.layer_norm(flat_BHM, [time * config.HeadDim], eps: NormEps)
             .view(y_BTHN.size(0), config.Heads, time, config.HeadDim).transpose(1, 2);
-    }
-
-    internal sealed class State : MixerState
-    {
-        private readonly Kept _row_B1D = new();
-        private readonly Kept _matrix_BHNN = new();
-
-        internal Tensor? Row_B1D => _row_B1D.Value;
-
-        internal Tensor? Matrix_BHNN => _matrix_BHNN.Value;
-
-        internal void Set(Tensor x_BTD, Tensor matrix_BHNN)
-        {
-            _row_B1D.Set(x_BTD.narrow(1, x_BTD.size(1) - 1, 1));
-            _matrix_BHNN.Set(matrix_BHNN);
-        }
-
-        public override void Dispose()
-        {
-            _row_B1D.Dispose();
-            _matrix_BHNN.Dispose();
-        }
     }
 }

@@ -22,21 +22,14 @@ internal sealed class VuafAttention(VuafAttentionConfig config, Weights w) : Vua
     private readonly Tensor _qkv = w.Take(TensorSpec.Matrix("qkv.weight", 3 * config.Dim, config.Dim, Init.Xavier()) with { MuonRows = [config.Dim, config.Dim, config.Dim] });
     private readonly Tensor _out = w.Matrix("out_proj.weight", config.Dim, config.Dim, Init.Xavier());
 
-    public override MixerState NewState() => new KvCache();
-
-    public override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read)
+    public override Tensor Forward(Tensor x_BTD, ForwardContext context, long read)
     {
         long batch = x_BTD.size(0), time = x_BTD.size(1);
         var qkv = Functions.Linear(x_BTD, _qkv, context.Compute).view(batch, time, 3, config.Heads, config.HeadDim).permute(2, 0, 3, 1, 4);
         var q_BHTN = qkv.select(0, 0);
         var q_BHWN = context.Rope.Turn(read == time ? q_BHTN : q_BHTN.narrow(2, time - read, read), config.RopeBase, context.Offset + time - read);
-        var k_BHSN = context.Rope.Turn(qkv.select(0, 1), config.RopeBase, context.Offset);
-        var v_BHSN = qkv.select(0, 2);
-        if (state is KvCache cache)
-        {
-            (k_BHSN, v_BHSN) = cache.Append(k_BHSN, v_BHSN);
-        }
-
+        var k_BHTN = context.Rope.Turn(qkv.select(0, 1), config.RopeBase, context.Offset);
+        var (k_BHSN, v_BHSN) = context.Past.Extend(this, k_BHTN, qkv.select(0, 2));
         var y_BHWN = CausalAttention.Attend(q_BHWN, k_BHSN, v_BHSN);
         return Functions.Linear(y_BHWN.transpose(1, 2).reshape(batch, read, config.Dim), _out, context.Compute);
     }

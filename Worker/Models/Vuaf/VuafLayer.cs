@@ -22,15 +22,13 @@ internal sealed class VuafLayer(VuafLayerConfig config, Weights w)
     private readonly FeedForward _channels = config.Channels.Build(w.Under("channel_mix.module"));
     private readonly Tensor _channelsPost_D = w.Norm("channel_mix.post.weight", config.Dim);
 
-    public MixerState NewState() => _mixer.NewState();
-
     /// <summary>h ← norm(h + mixer(norm h)), then h ← norm(h + channels(norm h)).</summary>
-    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state) => Forward(h_BTD, context, state, h_BTD.size(1));
+    public Tensor Forward(Tensor h_BTD, ForwardContext context) => Forward(h_BTD, context, h_BTD.size(1));
 
-    /// <summary>As the other, for the last <paramref name="read"/> rows: those before only move the state.</summary>
-    public Tensor Forward(Tensor h_BTD, ForwardContext context, MixerState? state, long read)
+    /// <summary>As the other, for the last <paramref name="read"/> rows: of those before only the mixer knows.</summary>
+    public Tensor Forward(Tensor h_BTD, ForwardContext context, long read)
     {
-        var mixed_BWD = _mixer.Forward(Functions.RmsNorm(h_BTD, _mixerPre_D, NormEps), context, state, read);
+        var mixed_BWD = _mixer.Forward(Functions.RmsNorm(h_BTD, _mixerPre_D, NormEps), context, read);
         var h_BWD = Functions.RmsNorm(VuafMixer.Last(h_BTD, read) + mixed_BWD, _mixerPost_D, NormEps);
         return Functions.RmsNorm(h_BWD + _channels.Forward(Functions.RmsNorm(h_BWD, _channelsPre_D, NormEps), context), _channelsPost_D, NormEps);
     }

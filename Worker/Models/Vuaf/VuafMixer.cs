@@ -10,13 +10,13 @@ internal abstract record VuafMixerConfig : MixerConfig
 }
 
 /// <summary>A mixer over time that can leave out the output of rows which nobody reads.</summary>
-internal abstract class VuafMixer : Mixer
+internal abstract class VuafMixer : Mixer<ForwardContext>
 {
-    public sealed override Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state) => Forward(x_BTD, context, state, x_BTD.size(1));
+    public sealed override Tensor Forward(Tensor x_BTD, ForwardContext context) => Forward(x_BTD, context, x_BTD.size(1));
 
-    /// <summary>x [B,T,D] to [B,W,D]: all rows move the state, the last <paramref name="read"/> have an output.</summary>
+    /// <summary>x [B,T,D] to [B,W,D]: later rows see all of them, the last <paramref name="read"/> have an output.</summary>
     /// <param name="read">W, 1 to T.</param>
-    public abstract Tensor Forward(Tensor x_BTD, ForwardContext context, MixerState? state, long read);
+    public abstract Tensor Forward(Tensor x_BTD, ForwardContext context, long read);
 
     /// <summary>The last rows of x [B,T,…].</summary>
     internal static Tensor Last(Tensor x, long rows) => rows == x.size(1) ? x : x.narrow(1, x.size(1) - rows, rows);

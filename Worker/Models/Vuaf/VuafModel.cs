@@ -140,18 +140,16 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
     internal Tensor Embed(Tensor ids_BT) => Operators.Embedding(ids_BT, _embedding_VD);
 
     /// <summary>One pass over the stack, rows from position <paramref name="offset"/> on; the last <paramref name="read"/> of them come out.</summary>
-    internal Tensor Stack(Tensor h_BTD, long offset, MixerState[] states, long read)
+    internal Tensor Stack(Tensor h_BTD, long offset, Past past, long read)
     {
-        var context = Context(offset, null);
+        var context = Context(offset, null) with { Past = past };
         for (int i = 0; i < _layers.Length; i++)
         {
-            h_BTD = _layers[i].Forward(h_BTD, context, states[i], i < _layers.Length - 1 ? h_BTD.size(1) : read);
+            h_BTD = _layers[i].Forward(h_BTD, context, i < _layers.Length - 1 ? h_BTD.size(1) : read);
         }
 
         return h_BTD;
     }
-
-    internal MixerState[] NewStates() => [.. _layers.Select(l => l.NewState())];
 
     internal Tensor Norm(Tensor h_BTD) => Functions.RmsNorm(h_BTD, _finalNorm_D, VuafLayer.NormEps);
 
@@ -174,7 +172,7 @@ public sealed class VuafModel : LanguageModel, IEarlyExit
                 Tensor[] all = (tape ?? BlockTape.Off).Run([h_BTD], inputs =>
                 {
                     var own = new List<Tensor>();
-                    return [layer.Forward(inputs[0], Context(0, own), null), .. own];
+                    return [layer.Forward(inputs[0], Context(0, own)), .. own];
                 });
                 h_BTD = all[0];
                 balance?.AddRange(all[1..]);

@@ -180,7 +180,7 @@ public sealed class MoaAttentionTests : IDisposable
         var rope = Rope(model, 1, "blocks.0.rope_mqa");
         MoaPass Pass() => new(0, float64, Tables(model), AttentionForm.Augmented, null);
 
-        MoaSmall.Near(tied.Forward(n, disc, rope, Pass(), null), shared.Forward(n, disc, rope, Pass(), null), 1e-12);
+        MoaSmall.Near(tied.Forward(n, disc, rope, Pass()), shared.Forward(n, disc, rope, Pass()), 1e-12);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
+using Hearth.Models.Decoding;
 using Hearth.Models.Positronic;
 using Xunit;
 using static TorchSharp.torch;
@@ -61,7 +62,8 @@ public sealed class Check11_CausalityTests : IDisposable
         var changed = phases.clone();
         changed.narrow(1, 4, 1).normal_();
 
-        var (before, after) = (attention.Forward(phases, float64, null), attention.Forward(changed, float64, null));
+        var pass = new ForwardContext(0, float64, new RopeTables(float64, CPU));
+        var (before, after) = (attention.Forward(phases, pass), attention.Forward(changed, pass));
 
         for (int t = 0; t < 9; t++)
         {
@@ -121,14 +123,15 @@ public sealed class Check11_CausalityTests : IDisposable
     [Fact]
     public void A_cache_cut_short_goes_on_as_if_it_had_never_been_longer()
     {
-        using var cache = new KvCache();
+        using var cache = new DecodeCache();
         var rows = arange(0, 12, float64).view(1, 1, 6, 2);
-        cache.Append(rows, rows);
+        cache.Extend(this, rows, rows);
         cache.Truncate(4);
 
-        var (keys, _) = cache.Append(rows.narrow(2, 0, 1), rows.narrow(2, 0, 1));
+        var (keys, values) = cache.Extend(this, rows.narrow(2, 0, 1), rows.narrow(2, 1, 1));
 
         Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 0, 1], keys.HostArray<double>());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 2, 3], values.HostArray<double>());
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Truncate(6));
     }
 }

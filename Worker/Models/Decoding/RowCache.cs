@@ -2,7 +2,7 @@ using System.Numerics;
 using static TorchSharp.torch;
 
 // B batch, H heads, S rows so far, T new rows, N width.
-namespace Hearth.Models.Blocks;
+namespace Hearth.Models.Decoding;
 
 /// <summary>Rows so far, in a buffer that doubles when full: n rows cost O(n) copies, not O(n²).</summary>
 internal sealed class RowCache : IDisposable
