@@ -17,6 +17,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     PoolCommands.Workers(),
     PoolCommands.Tokens(),
     BlobCommands.Create(),
+    JobsCommand.Create(),
     ClusterCommand.Create(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),

@@ -1,3 +1,4 @@
+using Hearth.Coordinator;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
@@ -5,8 +6,8 @@ using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
-using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Scheduling.Bench;
 using Hearth.Coordinator.Scheduling.Cycle;
@@ -31,6 +32,7 @@ builder.AddRuns();
 builder.AddWorkers();
 builder.AddGenerations();
 builder.AddScheduler();
+builder.AddJobs();
 builder.AddDescription();
 
 var app = builder.Build();
@@ -42,29 +44,8 @@ app.UseSecurity();
 await app.MigrateAsync();
 await app.CheckStoreAsync();
 await app.EnsureAdminTokenAsync();
-app.MapHealth();
-app.MapStore();
-app.MapCluster();
-app.MapDescription();
-
-var api = app.MapGroup("/api/v1").RequireAuthorization(Policies.View);
-api.MapSession();
-api.MapTokens();
-api.MapEvents();
-api.MapModels();
-api.MapRuns();
-api.MapWorkers();
-api.MapBlobs();
-
-var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
-worker.MapWorkerProtocol();
-CheckpointsApi.MapCheckpoints(api, worker);
-MetricsApi.MapMetrics(api, worker);
-DatasetsApi.MapDatasets(api, worker);
-GenerationsApi.MapGenerations(api, worker);
-
-// Not for names of files: a matched route would keep the static files from answering.
-app.MapFallbackToFile("{*path:nonfile:regex(^(?!api/).*$)}", "index.html");
+await app.PrepareJobsAsync();
+app.MapRoutes();
 
 await app.RunAsync();
 return 0;

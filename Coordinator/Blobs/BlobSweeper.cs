@@ -9,14 +9,13 @@ namespace Hearth.Coordinator.Blobs;
 /// for a day more, it is deleted. Only what this pool wrote itself is ever deleted; what the store holds beside that is left alone.
 /// Safe on any number of coordinators at once.
 /// </summary>
-public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, BlobUploads uploads, StoreKeeper keeper, TimeProvider clock, ILogger<BlobSweeper> log) : BackgroundService
+public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, BlobUploads uploads, StoreKeeper keeper)
 {
     /// <summary>An upload that was announced has this long to be referred to.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromHours(1);
 
     /// <summary>A quarantined blob has this long to be wanted after all.</summary>
     public static readonly TimeSpan Quarantine = TimeSpan.FromHours(24);
-    private static readonly TimeSpan Period = TimeSpan.FromMinutes(15);
     private const int MostAtOnce = 1000;
 
     private const string InUse = $"({BlobLedger.Referred} or exists (select 1 from attempts a where a.id = b.wanted_by and a.ended_at is null))";
@@ -68,26 +67,6 @@ public sealed class BlobSweeper(NpgsqlDataSource database, IObjectStore store, B
         }
 
         return new BlobSweepView { Store = store.Name, Quarantined = new BlobCount(quarantined, 0), Deleted = deleted };
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Period, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                var swept = await SweepAsync(stoppingToken);
-                if (swept.Quarantined.Blobs + swept.Deleted.Blobs > 0)
-                {
-                    log.LogInformation("Quarantined {Quarantined} blobs that nothing uses, and deleted {Deleted} that nothing used for a day", swept.Quarantined.Blobs, swept.Deleted.Blobs);
-                }
-            }
-            catch (Exception e) when (e is not OperationCanceledException)
-            {
-                log.LogWarning("The sweep of unused blobs did nothing; the next one tries again: {Reason}", e.Message);
-            }
-        }
     }
 
     // The row is locked from its check to the end of the deletion: whoever announces the blob meanwhile waits, and finds it gone.

@@ -1,4 +1,5 @@
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Jobs;
 
 namespace Hearth.Coordinator.Blobs;
 
@@ -16,7 +17,7 @@ public static class BlobsApi
         builder.Services.AddSingleton<StoreWatch>();
         builder.Services.AddHostedService(services => services.GetRequiredService<StoreWatch>());
         builder.Services.AddSingleton<BlobSweeper>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<BlobSweeper>());
+        builder.Services.AddSingleton<IRecurringJob, BlobSweepJob>();
         AddStore(builder);
     }
 

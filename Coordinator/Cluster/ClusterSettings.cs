@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Hearth.Coordinator.Hosting;
 
 namespace Hearth.Coordinator.Cluster;
 
@@ -52,7 +53,7 @@ public sealed partial record ClusterSettings
             Name = name,
             Address = address is null ? new IPEndPoint(IPAddress.Loopback, DefaultPort) : ReadAddress(address),
             Certificates = ReadCertificates(Given("HEARTH_CLUSTER_AUTHORITY"), Given("HEARTH_CLUSTER_CERTIFICATE"), Given("HEARTH_CLUSTER_KEY")),
-            Dashboard = ReadSwitch("HEARTH_CLUSTER_DASHBOARD", Given("HEARTH_CLUSTER_DASHBOARD")),
+            Dashboard = CoordinatorOptions.ReadSwitch(settings, "HEARTH_CLUSTER_DASHBOARD"),
         };
         options.CheckReach();
         return address is null ? options with { Address = FreeOnLoopback(options.Address) } : options;
@@ -102,13 +103,6 @@ public sealed partial record ClusterSettings
 
         return new ClusterCertificateFiles(authority!, certificate!, key!);
     }
-
-    private static bool ReadSwitch(string name, string? text) => text switch
-    {
-        null or "off" => false,
-        "on" => true,
-        _ => throw new InvalidOperationException($"{name} is {text}. Allowed: on, off."),
-    };
 
     // Alone, a silo is reached by nobody else, so that another pool of this machine may have the usual port.
     private static IPEndPoint FreeOnLoopback(IPEndPoint usual)

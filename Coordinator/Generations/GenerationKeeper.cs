@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Hearth.Coordinator.Generations;
 
-/// <summary>Ends requests whose lease ran out and clears old ones away, twice in a lease.</summary>
+/// <summary>Ends requests whose lease ran out, twice in a lease.</summary>
 internal sealed class GenerationKeeper(GenerationStore store, CoordinatorOptions options, TimeProvider clock, ILogger<GenerationKeeper> log) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -15,7 +15,7 @@ internal sealed class GenerationKeeper(GenerationStore store, CoordinatorOptions
         {
             try
             {
-                await store.KeepAsync(stoppingToken);
+                await store.ExpireAsync(stoppingToken);
             }
             catch (Exception e) when (e is NpgsqlException or SocketException or IOException or TimeoutException)
             {

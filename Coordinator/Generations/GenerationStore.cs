@@ -118,13 +118,19 @@ public sealed class GenerationStore(NpgsqlDataSource database, Wakes wakes, Coor
         return await session.SingleAsync<bool>("select exists (select 1 from generations where id = @id)", new { id });
     }
 
-    /// <summary>Fails requests whose worker has fallen silent and forgets those that ended long ago. Safe on any number of coordinators at once.</summary>
-    public async Task KeepAsync(CancellationToken stop)
+    /// <summary>Fails requests whose worker has fallen silent. Safe on any number of coordinators at once.</summary>
+    public async Task ExpireAsync(CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
         var silent = new GenerationFailed(GenerationFailed.Lost, "Its worker has fallen silent.");
         wakes.Workers(await EndAsync(session, "lease_ends_at < now()", new { }, GenerationState.Failed, silent));
-        await session.ExecuteAsync(
+    }
+
+    /// <summary>Forgets requests that ended long ago; how many.</summary>
+    public async Task<int> TrimAsync(CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.ExecuteAsync(
             "delete from generations where ended_at < now() - make_interval(secs => @seconds)", new { seconds = Kept.TotalSeconds });
     }
 

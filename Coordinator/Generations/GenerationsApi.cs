@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using Hearth.Api;
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Jobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -20,6 +21,7 @@ public static class GenerationsApi
         builder.Services.AddSingleton<GenerationStream>();
         builder.Services.AddSingleton<CheckpointChoices>();
         builder.Services.AddHostedService<GenerationKeeper>();
+        builder.Services.AddSingleton<IRecurringJob, RequestTrimJob>();
     }
 
     public static void MapGenerations(RouteGroupBuilder api, RouteGroupBuilder worker)

@@ -42,6 +42,14 @@ public sealed record CoordinatorOptions
         };
     }
 
+    /// <exception cref="InvalidOperationException">The setting is neither <c>on</c> nor <c>off</c>.</exception>
+    internal static bool ReadSwitch(IConfiguration settings, string name) => settings[name] switch
+    {
+        null or "" or "off" => false,
+        "on" => true,
+        var text => throw new InvalidOperationException($"{name} is {text}. Allowed: on, off."),
+    };
+
     private static string CheckDatabase(string text)
     {
         try

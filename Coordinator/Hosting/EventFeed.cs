@@ -16,7 +16,6 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
 
     // Notifications can be lost with their connection, so the feed looks by itself now and then.
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan TrimEvery = TimeSpan.FromMinutes(1);
 
     // Pages call a stream lost after six quiet seconds.
     private static readonly TimeSpan Ping = TimeSpan.FromSeconds(2);
@@ -82,7 +81,6 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        long trimmed = clock.GetTimestamp();
         while (!stoppingToken.IsCancellationRequested)
         {
             var next = signals.Events.Next;
@@ -90,13 +88,6 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
             {
                 await CatchUpAsync(stoppingToken);
                 _started.TrySetResult();
-                if (clock.GetElapsedTime(trimmed) > TrimEvery)
-                {
-                    trimmed = clock.GetTimestamp();
-                    await using var session = await DbSession.OpenAsync(database, stoppingToken);
-                    await EventLog.TrimAsync(session);
-                }
-
                 await Signal.WaitAsync(next, Look, clock, stoppingToken);
             }
             catch (NpgsqlException e)

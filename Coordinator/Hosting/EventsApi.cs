@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hearth.Coordinator.Jobs;
 
 namespace Hearth.Coordinator.Hosting;
 
@@ -12,6 +13,7 @@ public static class EventsApi
         builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseSignals>());
         builder.Services.AddSingleton<EventFeed>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EventFeed>());
+        builder.Services.AddSingleton<IRecurringJob, EventTrimJob>();
     }
 
     public static void MapEvents(this RouteGroupBuilder api) => api.MapGet("/events", (HttpContext context, EventFeed feed, IHostApplicationLifetime life, string? last_event_id) =>

@@ -62,4 +62,7 @@ internal static partial class Log
 
     [LoggerMessage(503, LogLevel.Error, "A check of a checkpoint failed; it is tried again")]
     internal static partial void CheckFailed(this ILogger log, Exception e);
+
+    [LoggerMessage(600, LogLevel.Warning, "The job {Name} failed; its next turn tries again: {Reason}")]
+    internal static partial void JobFailed(this ILogger log, string name, string reason);
 }

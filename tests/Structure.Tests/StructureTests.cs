@@ -50,6 +50,17 @@ public sealed class StructureTests
     }
 
     [Fact]
+    public void Only_the_coordinators_jobs_know_of_hangfire()
+    {
+        var users = Tracked().Where(f => f.EndsWith(".cs", StringComparison.Ordinal) && !f.StartsWith("Coordinator/Jobs/", StringComparison.Ordinal) && !f.StartsWith("tests/", StringComparison.Ordinal))
+            .Where(f => File.ReadLines(Path.Combine(Root, f)).Any(l => l.StartsWith("using Hangfire", StringComparison.Ordinal)));
+        var projects = Tracked().Where(f => f.EndsWith(".csproj", StringComparison.Ordinal) && File.ReadAllText(Path.Combine(Root, f)).Contains("Hangfire", StringComparison.Ordinal));
+
+        Assert.Empty(users);
+        Assert.Equal(["Coordinator/Coordinator.csproj"], projects);
+    }
+
+    [Fact]
     public void No_source_file_is_over_600_lines()
     {
         string[] endings = [".cs", ".ts", ".tsx", ".cu", ".css", ".sh", ".mjs"];

@@ -1339,6 +1339,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Recurring jobs: what they do, when, and what came of it last. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a job done now, beside its schedule. The answer is how it stood before. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generations/{id}": {
         parameters: {
             query?: never;
@@ -2695,6 +2769,31 @@ export interface components {
             name: string;
             paths: string[];
             license: string;
+        };
+        /** @description GET /api/v1/jobs: a piece of housekeeping, when it is done and what came of it last. */
+        JobView: {
+            name: string;
+            /** @description What it is for, in one sentence. */
+            does: string;
+            /** @description Cron in five fields, in UTC. */
+            schedule: string;
+            /** Format: date-time */
+            next_at: string;
+            /**
+             * Format: date-time
+             * @description Since when it is at work on one of the coordinators; null when on none.
+             */
+            running_since?: null | string;
+            /**
+             * Format: date-time
+             * @description When the last turn that came to its end began; null before the first.
+             */
+            last_started_at?: null | string;
+            /** Format: double */
+            last_seconds?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** @description What it did, or why it could not, in one sentence. */
+            last_result?: null | string;
+            last_failed?: boolean;
         };
         /** @description POST /api/v1/workers/join-codes: a code that one worker may use within its life time. */
         JoinCodeView: {
