@@ -35,6 +35,7 @@ internal static class Routes
         api.MapJobs();
 
         var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
+        worker.CheckProtocol();
         worker.MapWorkerProtocol();
         CheckpointsApi.MapCheckpoints(api, worker);
         MetricsApi.MapMetrics(api, worker);

@@ -21,11 +21,7 @@ internal sealed class TokenAuthentication(
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        string? header = Request.Headers.Authorization;
-        string? secret = header is not null && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            ? header[Bearer.Length..].Trim()
-            : Request.Cookies[CookieName];
-        if (string.IsNullOrEmpty(secret))
+        if (Secret() is not { Length: > 0 } secret)
         {
             return AuthenticateResult.NoResult();
         }
@@ -36,15 +32,31 @@ internal sealed class TokenAuthentication(
             : AuthenticateResult.Success(new AuthenticationTicket(Caller.Principal(owner.Id, owner.Name, owner.Role, SchemeName), SchemeName));
     }
 
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    /// <summary>401; and 410 for a worker that was removed here, since an agent takes no mere 401 for the end of its work: it may come from anywhere.</summary>
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        string? secret = Secret();
+        if (!string.IsNullOrEmpty(secret) && await tokens.FindRemovedWorkerAsync(secret, Context.RequestAborted) is { } removed)
+        {
+            await TypedResults.Problem($"{removed} was removed from this pool.", statusCode: StatusCodes.Status410Gone).ExecuteAsync(Context);
+            return;
+        }
+
         Response.Headers[HeaderNames.WWWAuthenticate] = "Bearer";
-        bool given = Request.Headers.ContainsKey(HeaderNames.Authorization) || Request.Cookies.ContainsKey(CookieName);
-        return TypedResults.Problem(
-            given ? "The token is not known here, has expired or was revoked." : "Sign in first, or send a token as Authorization: Bearer.",
+        await TypedResults.Problem(
+            secret is not null ? "The token is not known here, has expired or was revoked." : "Sign in first, or send a token as Authorization: Bearer.",
             statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(Context);
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         Problems.Forbidden($"The token {Context.User.CallerName()} has the role {Context.User.Role()}, which does not allow this.").ExecuteAsync(Context);
+
+    // Null = neither header nor cookie.
+    private string? Secret()
+    {
+        string? header = Request.Headers.Authorization;
+        return header is null ? Request.Cookies[CookieName]
+            : header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? header[Bearer.Length..].Trim()
+            : Request.Cookies[CookieName] ?? "";
+    }
 }

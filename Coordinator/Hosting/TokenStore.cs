@@ -26,6 +26,13 @@ public sealed class TokenStore(NpgsqlDataSource database)
             new { hash = Secrets.Hash(secret) });
     }
 
+    /// <summary>Name of the worker that had this secret and was removed from the pool; else null.</summary>
+    public async Task<string?> FindRemovedWorkerAsync(string secret, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<string>("select name from workers where token_sha256 = @hash and removed", new { hash = Secrets.Hash(secret) });
+    }
+
     public async Task<IReadOnlyList<TokenView>> ListAsync(CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);

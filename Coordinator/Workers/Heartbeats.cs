@@ -10,12 +10,23 @@ namespace Hearth.Coordinator.Workers;
 /// <summary>What came of a report: ends that need not be told again, and attempts that are over for their worker.</summary>
 public sealed record Taken(IReadOnlyList<Guid> Acknowledged, IReadOnlyList<Guid> Revoked);
 
+/// <summary>Nothing of a report was taken in, for its session is over or a later report came first.</summary>
+/// <param name="Ended">Why its agent is to stop; null = a later report came first.</param>
+public sealed record Refusal(string? Ended);
+
 /// <summary>Takes in what a worker reports: that it lives, its devices, how its attempts stand and which have ended.</summary>
 public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempts, Wakes wakes, WorkerStore workers, GenerationMail generations)
 {
-    public async Task<Taken> TakeAsync(Guid worker, SyncRequest request, CancellationToken stop)
+    private const int LongestNote = 400;
+
+    /// <returns>What was taken in, or why nothing was.</returns>
+    public async Task<(Taken? Taken, Refusal? Refusal)> TakeAsync(Guid worker, SyncRequest request, CancellationToken stop)
     {
-        await SeeAsync(worker, request, stop);
+        if (await ReportPresenceAsync(worker, request, stop) is { } refusal)
+        {
+            return (null, refusal);
+        }
+
         foreach (var end in request.Ended)
         {
             await attempts.EndAsync(worker, end, stop);
@@ -33,22 +44,42 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
         await attempts.LoseMissingAsync(worker, request.Attempts.Select(a => a.Lease.AttemptId).Concat(request.Ended.Select(e => e.Lease.AttemptId)), stop);
         await generations.SeeAsync(worker, request.Generations, stop);
         await attempts.ForgetArrivedAsync(worker, request.SeenSerial, stop);
-        return new Taken([.. request.Ended.Select(e => e.Lease.AttemptId)], revoked);
+        return (new Taken([.. request.Ended.Select(e => e.Lease.AttemptId)], revoked), null);
     }
 
-    private async Task SeeAsync(Guid worker, SyncRequest request, CancellationToken stop)
+    private async Task<Refusal?> ReportPresenceAsync(Guid worker, SyncRequest request, CancellationToken stop)
     {
         await using var session = await DbSession.BeginAsync(database, stop);
-        var seen = await session.SingleAsync<Seen>(
+        var before = await session.SingleAsync<Before>(
             """
-            with old as (select id, devices, told_online, told_at from workers where id = @worker for update)
-            update workers w set seen_at = now(), agent_version = @AgentVersion, devices = @devices, readings = @readings, host_free_bytes = @HostFreeBytes, told_online = true,
-                told_at = case when old.told_at < now() - interval '5 seconds' then now() else old.told_at end
-            from old where w.id = old.id
-            returning old.devices <> w.devices or not old.told_online as changed, old.told_at <> w.told_at as due
+            select w.name, w.session_id, w.session_report, w.session_host, exists (select from ended_sessions e where e.id = @reported) as ended
+            from workers w where w.id = @worker for update
             """,
-            new { worker, request.AgentVersion, request.HostFreeBytes, devices = DapperTypes.Jsonb(request.Devices), readings = DapperTypes.Jsonb(request.Readings) });
-        if (seen.Changed || seen.Due)
+            new { worker, reported = request.Session?.Id });
+        var standing = AgentSessions.Judge(before.SessionId, before.SessionReport, request.Session, before.Ended);
+        if (standing is ReportStanding.Overtaken)
+        {
+            return new Refusal(null);
+        }
+
+        if (standing is ReportStanding.Ended)
+        {
+            await NoteAsync(session, worker, AgentSessions.Refused(request.Session!.Host, before.SessionHost));
+            await session.CommitAsync();
+            return new Refusal(AgentSessions.Ended(before.Name, before.SessionHost));
+        }
+
+        if (standing is ReportStanding.Begins)
+        {
+            await BeginAsync(session, worker);
+        }
+
+        var seen = await UpdateAsync(session, worker, request);
+        if (request.CutOff is { } outage)
+        {
+            await NoteAsync(session, worker, AgentSessions.Said(outage));
+        }
+        else if (seen.Changed || seen.Due)
         {
             await workers.TellAsync(session, [worker]);
         }
@@ -58,7 +89,46 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
         {
             wakes.Scheduler();
         }
+
+        return null;
     }
+
+    private static Task<Seen> UpdateAsync(DbSession session, Guid worker, SyncRequest request) => session.SingleAsync<Seen>(
+        """
+        with old as (select id, devices, told_online, told_at from workers where id = @worker)
+        update workers w set seen_at = now(), agent_version = @AgentVersion, devices = @devices, readings = @readings, host_free_bytes = @HostFreeBytes, told_online = true,
+            told_at = case when old.told_at < now() - interval '5 seconds' then now() else old.told_at end,
+            session_id = coalesce(@session, w.session_id), session_report = coalesce(@report, w.session_report), session_host = coalesce(@host, w.session_host)
+        from old where w.id = old.id
+        returning old.devices <> w.devices or not old.told_online as changed, old.told_at <> w.told_at as due
+        """,
+        new
+        {
+            worker,
+            request.AgentVersion,
+            request.HostFreeBytes,
+            devices = DapperTypes.Jsonb(request.Devices),
+            readings = DapperTypes.Jsonb(request.Readings),
+            session = request.Session?.Id,
+            report = request.Session?.Report,
+            host = StoredText.Of(request.Session?.Host, ReportRules.LongestName),
+        });
+
+    // An ended session is remembered longer than any agent could have slept.
+    private static Task<int> BeginAsync(DbSession session, Guid worker) => session.ExecuteAsync(
+        """
+        delete from ended_sessions where worker_id = @worker and ended_at < now() - interval '1 year';
+        insert into ended_sessions (id, worker_id) select session_id, id from workers where id = @worker and session_id is not null on conflict do nothing
+        """,
+        new { worker });
+
+    private async Task NoteAsync(DbSession session, Guid worker, string note)
+    {
+        await session.ExecuteAsync("update workers set note = @note, noted_at = now() where id = @worker", new { worker, note = StoredText.Of(note, LongestNote) });
+        await workers.TellAsync(session, [worker]);
+    }
+
+    private sealed record Before(string Name, Guid? SessionId, long SessionReport, string SessionHost, bool Ended);
 
     private sealed record Seen(bool Changed, bool Due);
 }

@@ -17,8 +17,12 @@ public static class ReportRules
     /// <summary>Requests to checkpoints in one report.</summary>
     public const int MostGenerations = 1024;
 
-    private const int LongestName = 64;
+    /// <summary>Characters of a name.</summary>
+    public const int LongestName = 64;
+
     private const int LongestTrace = 64;
+    private const int LongestReason = 1000;
+    private const double LongestOutage = 1e10;
     private const long MostSteps = 1L << 40;
 
     /// <summary>Every error of a request to join.</summary>
@@ -42,6 +46,21 @@ public static class ReportRules
     {
         var errors = new List<FieldError>();
         Text("agent_version", request.AgentVersion, LongestName, errors);
+        if (request.Session is { } session)
+        {
+            Text("session.host", session.Host, LongestName, errors);
+            Number("session.report", session.Report, 1, long.MaxValue, errors);
+        }
+
+        if (request.CutOff is { } outage)
+        {
+            Text("cut_off.reason", outage.Reason, LongestReason, errors);
+            if (!(outage.Seconds is >= 0 and <= LongestOutage))
+            {
+                errors.Add(Refuse("cut_off.seconds", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{outage.Seconds}"), "0 and more seconds"));
+            }
+        }
+
         errors.AddRange(DeviceListRules.Check(request.Devices));
         Number("host_free_bytes", request.HostFreeBytes ?? 0, 0, long.MaxValue, errors);
         Number("seen_serial", request.SeenSerial, 0, long.MaxValue, errors);

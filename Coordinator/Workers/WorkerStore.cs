@@ -17,7 +17,7 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     private const string SelectWorker =
         """
         select w.id, w.name, w.agent_version, w.seen_at > now() - make_interval(secs => @lease) as online, w.joined_at, w.seen_at, w.draining,
-            w.devices::text as devices, w.readings::text as readings
+            w.devices::text as devices, w.readings::text as readings, w.note, w.noted_at
         from workers w
         """;
 
@@ -153,7 +153,8 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
 
     private sealed record HeldDevice(Guid WorkerId, int DeviceIndex, Guid RunId, string RunName, double? TokensPerSecond, double Progress);
 
-    private sealed record WorkerRow(Guid Id, string Name, string AgentVersion, bool Online, DateTimeOffset JoinedAt, DateTimeOffset SeenAt, bool Draining, string Devices, string Readings)
+    private sealed record WorkerRow(Guid Id, string Name, string AgentVersion, bool Online, DateTimeOffset JoinedAt, DateTimeOffset SeenAt, bool Draining, string Devices, string Readings, string? Note,
+        DateTimeOffset? NotedAt)
     {
         internal WorkerView View(Dictionary<(Guid, int), HeldDevice> held)
         {
@@ -169,6 +170,8 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
                 SeenAt = SeenAt,
                 Draining = Draining,
                 Problem = problem,
+                Note = Note,
+                NotedAt = NotedAt,
                 Devices =
                 [
                     .. devices.Select(d =>

@@ -36,7 +36,8 @@ public static class WorkersApi
     {
         worker.MapPost("/join", JoinAsync).AllowAnonymous().RequireRateLimiting(SecurityExtensions.GuessLimit)
             .WithSummary("Trades a one-time code for a worker's token.");
-        worker.MapPost("/sync", SyncAsync).WithSummary("Heartbeat, lease renewal and mailbox in one held call.");
+        worker.MapPost("/sync", SyncAsync).ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status412PreconditionFailed)
+            .WithSummary("Heartbeat, lease renewal and mailbox in one held call.");
     }
 
     private static async Task<JoinCodeView> CreateCodeAsync(WorkerStore store, CoordinatorOptions options, ClaimsPrincipal caller, HttpRequest request, ILogger<WorkerStore> log, CancellationToken stop)
@@ -90,7 +91,13 @@ public static class WorkersApi
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, life.ApplicationStopping);
-        var taken = await heartbeats.TakeAsync(caller.WorkerId(), request, context.RequestAborted);
+        var (taken, refusal) = await heartbeats.TakeAsync(caller.WorkerId(), request, context.RequestAborted);
+        if (taken is null)
+        {
+            return refusal!.Ended is { } why ? Problems.Conflict(why)
+                : TypedResults.Problem("A later report of this agent has been taken in already.", statusCode: StatusCodes.Status412PreconditionFailed);
+        }
+
         return TypedResults.Ok(await mailbox.WaitAsync(caller.WorkerId(), request, taken, stop.Token, context.RequestAborted));
     }
 }

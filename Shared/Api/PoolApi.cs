@@ -18,6 +18,12 @@ public sealed record WorkerView
 
     /// <summary>Why its device list is set aside and it takes no runs; null when all is well.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>What last went wrong between the worker and the pool and is over; null when nothing did.</summary>
+    public string? Note { get; init; }
+
+    /// <summary>When <see cref="Note"/> was made.</summary>
+    public DateTimeOffset? NotedAt { get; init; }
     public required IReadOnlyList<DeviceView> Devices { get; init; }
 }
 

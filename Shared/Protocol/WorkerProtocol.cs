@@ -18,6 +18,12 @@ public sealed record Lease(Guid AttemptId, long Epoch);
 public sealed record SyncRequest
 {
     public required string AgentVersion { get; init; }
+
+    /// <summary>Which start of the agent speaks; null = one from before there were sessions.</summary>
+    public AgentSession? Session { get; init; }
+
+    /// <summary>The time without an answer that ends with this report; null = there was none.</summary>
+    public CutOff? CutOff { get; init; }
     public required IReadOnlyList<DeviceInfo> Devices { get; init; }
     public IReadOnlyList<DeviceReading> Readings { get; init; } = [];
 
@@ -37,6 +43,15 @@ public sealed record SyncRequest
     /// <summary>Serial of the last answer seen, so that the coordinator need not repeat what is known.</summary>
     public long SeenSerial { get; init; }
 }
+
+/// <summary>One start of an agent. A worker has one at a time: a later one ends the earlier, which is answered 409 from then on.</summary>
+/// <param name="Id">Drawn at the start.</param>
+/// <param name="Report">Number of this report in the session, from 1; one that comes later than a higher one is answered 412 and changes nothing.</param>
+/// <param name="Host">Name of the machine, for people.</param>
+public sealed record AgentSession(Guid Id, long Report, string Host);
+
+/// <summary>How long the coordinator was out of an agent's reach, and what it met instead; its trainers went on.</summary>
+public sealed record CutOff(double Seconds, string Reason);
 
 /// <param name="Lease">Which attempt.</param>
 /// <param name="State">Assigned, Starting, Running or Stopping.</param>

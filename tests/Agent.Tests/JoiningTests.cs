@@ -72,18 +72,17 @@ public sealed class JoiningTests
     }
 
     [Fact]
-    public async Task A_revoked_token_kills_the_trainer_and_ends_the_agent()
+    public async Task A_code_for_a_home_that_has_joined_is_not_used_and_the_agent_says_so()
     {
         await using var pool = await Pool.StartAsync();
-        var agent = pool.Agent();
-        var attempt = pool.Coordinator.Place(Pool.Spec());
-        await pool.UntilAsync(() => attempt.LastStep > 0, "training");
-        using var trainer = await pool.TrainerAsync();
+        var first = pool.Agent();
+        await pool.UntilAsync(() => !pool.Coordinator.Syncs.IsEmpty, "the agent reports");
+        first.Terminate();
+        await first.ExitCodeAsync();
 
-        pool.Coordinator.TokenRevoked = true;
+        using var second = new AgentProcess(pool.Home, "--coordinator", pool.Coordinator.Address, "--join", "wrong", "--trainer", AgentProcess.FakeTrainer);
 
-        Assert.Equal(3, await agent.ExitCodeAsync());
-        Assert.Contains("refuses this worker's token", agent.Output, StringComparison.Ordinal);
-        await pool.UntilAsync(() => trainer.HasExited, "the trainer is gone");
+        await pool.UntilAsync(() => second.Output.Contains($"{pool.Home} has joined already, as studio: the join code is not used.", StringComparison.Ordinal), "the agent says so");
+        Assert.Single(pool.Coordinator.Joins);
     }
 }

@@ -74,7 +74,7 @@ public sealed class JoiningTests(PostgresServer postgres) : IAsyncLifetime
         using var after = await worker.PostAsync("/api/worker/sync", new SyncRequest { AgentVersion = "test", Devices = Devices });
 
         Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.Forbidden), (lists.StatusCode, admin.StatusCode));
-        Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.Unauthorized), (removed.StatusCode, after.StatusCode));
+        Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.Gone), (removed.StatusCode, after.StatusCode));
     }
 
     private async Task<JoinCodeView> CodeAsync()

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { IconPlugConnectedX } from "@tabler/icons-react";
+import { IconAlertTriangle, IconPlugConnectedX } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { clockSeconds, duration } from "../model/format";
 import { StateGlyph } from "./StateGlyph";
@@ -22,6 +22,19 @@ export function LostBanner({ seenAt }: { seenAt: number }) {
 /** Why an action cannot be pressed now; empty when it can. */
 export function offWords(connection: string): string {
   return connection === "lost" ? "The coordinator is not reachable" : "";
+}
+
+/** Something that went wrong and is over. */
+export function Noted({ title, words }: { title: string; words: string }) {
+  return (
+    <div className="notice warn">
+      <IconAlertTriangle size={16} stroke={1.6} color="var(--warn)" aria-hidden />
+      <div>
+        <b className="strong">{title}</b>
+        <p className="soft">{words}</p>
+      </div>
+    </div>
+  );
 }
 
 export function Problem({ title, words, onRetry }: { title: string; words: string; onRetry?: () => void }) {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { WorkerView } from "../api/types";
-import { cardsOf, poolWords } from "./pool";
+import { cardsOf, noted, poolWords } from "./pool";
 
 const worker = (name: string, online: boolean, runs: (string | null)[], draining = false) => ({
   id: name, name, online, draining, agent_version: "1", joined_at: "", seen_at: "",
@@ -17,4 +17,10 @@ it("tells what each device is doing", () => {
 it("says it in a sentence", () => {
   expect(poolWords([worker("studio", true, ["r", null])])).toBe("1 machine, 2 devices: 1 training, 1 free");
   expect(poolWords([])).toBe("0 machines, 0 devices");
+});
+
+it("keeps what went wrong with a worker for half a day", () => {
+  const at = (name: string, hour: number) => ({ ...worker(name, true, []), note: "Was out of reach.", noted_at: `2026-01-02T${String(hour).padStart(2, "0")}:00:00Z` });
+  const names = noted([at("attic", 1), worker("cellar", true, []), at("studio", 9), at("shed", 20)], Date.parse("2026-01-02T20:30:00Z")).map((w) => w.name);
+  expect(names).toEqual(["shed", "studio"]);
 });

@@ -34,3 +34,11 @@ export function poolWords(workers: readonly WorkerView[]): string {
   const parts = [busy > 0 ? `${busy} training` : "", free > 0 ? `${free} free` : "", away > 0 ? `${away} not reachable` : ""].filter((p) => p !== "");
   return `${many(machines, "machine")}, ${many(cards, "device")}${parts.length > 0 ? `: ${parts.join(", ")}` : ""}`;
 }
+
+const NOTED_FOR = 12 * 3600 * 1000;
+
+/** Workers that something went wrong with not long ago, the latest first. */
+export function noted(workers: readonly WorkerView[], now: number): WorkerView[] {
+  const at = (worker: WorkerView) => Date.parse(worker.noted_at ?? "");
+  return workers.filter((worker) => worker.note && now - at(worker) < NOTED_FOR).sort((a, b) => at(b) - at(a));
+}

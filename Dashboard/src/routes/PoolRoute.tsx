@@ -12,8 +12,9 @@ import type { WorkerView } from "../api/types";
 import { ConfirmRemove } from "../components/ConfirmRemove";
 import { DeviceCard } from "../components/DeviceCard";
 import { JoinDialog } from "../components/JoinDialog";
-import { Problem } from "../components/Notices";
-import { cardsOf, poolWords } from "../model/pool";
+import { Noted, Problem } from "../components/Notices";
+import { clock } from "../model/format";
+import { cardsOf, noted, poolWords } from "../model/pool";
 import { useNow } from "./time";
 
 /** `/pool`: machines and their devices; `?join=1` opens the dialog. */
@@ -58,6 +59,7 @@ export function PoolRoute() {
       {workers.error && <Problem title="The pool did not arrive" words={workers.error.message} onRetry={() => void workers.refetch()} />}
       {action.error && <Problem title="That was not done" words={action.error.message} />}
       {all.filter((worker) => worker.problem).map((worker) => <Problem key={worker.id} title={`${worker.name} takes no runs`} words={worker.problem ?? ""} />)}
+      {noted(all, now).map((worker) => <Noted key={worker.id} title={`${worker.name}, ${clock(Date.parse(worker.noted_at!), now)}`} words={worker.note!} />)}
       {workers.data && cards.length === 0 && (
         <div className="panel nothing">
           <b className="strong" style={{ fontSize: 14 }}>No machine is in the pool</b>

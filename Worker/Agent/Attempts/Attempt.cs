@@ -301,7 +301,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
                 await services.Client.PostAsync("api/worker/checkpoints/unreadable", problem, _fence.Token);
                 return;
             }
-            catch (CoordinatorException e) when (e.IsTransient && !_killed)
+            catch (CoordinatorException e) when ((e.IsTransient || e.IsOutage) && !_killed)
             {
                 await Task.Delay(services.Timings.Retry(++failures), _fence.Token).ContinueWith(_ => { }, TaskScheduler.Default);
             }

@@ -218,7 +218,7 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
             {
                 return await work();
             }
-            catch (TransferException e) when (e is not CoordinatorException { IsFenced: true } && (e.IsTransient || IsRefusal(e)))
+            catch (TransferException e) when (e is not CoordinatorException { IsFenced: true } && (e.IsTransient || e.IsOutage || IsRefusal(e)))
             {
                 (failures, answers, arrived) = _sender.Arrived > arrived ? (0, 0, _sender.Arrived) : (failures, answers, arrived);
                 answers += e.IsOutage ? 0 : 1;

@@ -63,7 +63,7 @@ public sealed class GenerationOutput(Guid id, AttemptServices services)
                 await services.Client.PostAsync($"api/worker/generations/{id}", batch, cancel);
                 return true;
             }
-            catch (CoordinatorException e) when (e.IsTransient)
+            catch (CoordinatorException e) when (e.IsTransient || e.IsOutage)
             {
                 await Task.Delay(services.Timings.Retry(++failures), cancel);
             }

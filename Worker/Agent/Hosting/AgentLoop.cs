@@ -17,11 +17,13 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
     private readonly Outage _outage = new(services);
     private readonly GenerationDesk _desk = new(services, devices, trainer);
     private volatile TaskCompletionSource _news = NewSignal();
+    private readonly Guid _session = Guid.NewGuid();
+    private long _reports;
     private long _seenSerial;
     private bool _leaving;
 
     /// <summary>Runs until told to leave and all is reported, or the time for that is over.</summary>
-    /// <exception cref="RefusedException">The coordinator no longer knows this worker's token. Its trainers are dead by then.</exception>
+    /// <exception cref="RefusedException">The worker was removed, or another agent has taken it over. Its trainers are dead by then.</exception>
     public async Task RunAsync(CancellationToken leave)
     {
         _desk.Ended = TrimCache;
@@ -74,10 +76,10 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         {
             // News to tell, or time to go.
         }
-        catch (CoordinatorException e) when (e.IsUnauthorized)
+        catch (CoordinatorException e) when (e.IsFenced)
         {
             await EndAllAsync();
-            throw new RefusedException($"{services.Client.Address} refuses this worker's token: {e.Message}. To join again, remove {services.Home.Root} and start with a new --join code.");
+            throw new RefusedException(e.IsRemoved ? $"{e.Message} To join again, remove {services.Home.Root} and start with a new --join code." : $"{e.Message} This one's home is {services.Home.Root}.");
         }
         catch (CoordinatorException e)
         {
@@ -99,6 +101,8 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         return new SyncRequest
         {
             AgentVersion = AgentInfo.Version,
+            Session = new AgentSession(_session, ++_reports, AgentInfo.Host),
+            CutOff = _outage.Report,
 
             // An agent that leaves offers only what is still in use, so that nothing new is placed on it.
             Devices = _leaving ? [.. devices.All.Where(d => _live.Values.Any(a => a.Attempt.DeviceIndex == d.Index))] : devices.All,

@@ -28,6 +28,9 @@ public sealed record AgentTimings
     public TimeSpan FirstRetry { get; init; } = TimeSpan.FromMilliseconds(150);
     public TimeSpan LastRetry { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Longest pause while something refuses this worker: a person must act, and no one is flooded meanwhile.</summary>
+    public TimeSpan LastRefusal { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Least time between two answers with nothing in them: a coordinator that does not hold the call is not flooded.</summary>
     public TimeSpan EmptyAnswer { get; init; } = TimeSpan.FromMilliseconds(250);
 
@@ -35,9 +38,9 @@ public sealed record AgentTimings
     public int UploadTries { get; init; } = 5;
 
     /// <summary>The pause before try <paramref name="failures"/> + 1: doubled each time, up to a third taken off at random.</summary>
-    public TimeSpan Retry(int failures)
+    public TimeSpan Retry(int failures, bool refused = false)
     {
-        var longest = Math.Min(LastRetry.TotalMilliseconds, FirstRetry.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)));
+        var longest = Math.Min((refused ? LastRefusal : LastRetry).TotalMilliseconds, FirstRetry.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)));
         return TimeSpan.FromMilliseconds(longest * (1 - (Random.Shared.NextDouble() / 3)));
     }
 }

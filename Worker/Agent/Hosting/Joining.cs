@@ -21,6 +21,11 @@ public static class Joining
                 home.WriteIdentity(known);
             }
 
+            if (options.JoinCode is not null)
+            {
+                log.Info($"{home.Root} has joined already, as {known.Name}: the join code is not used. To join another pool, give it another --home.");
+            }
+
             return known;
         }
 

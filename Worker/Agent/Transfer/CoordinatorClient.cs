@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -15,6 +16,7 @@ public sealed class CoordinatorClient : IDisposable
     {
         Address = coordinator;
         _http = new HttpClient(Handler()) { BaseAddress = coordinator, Timeout = Timeout.InfiniteTimeSpan };
+        _http.DefaultRequestHeaders.Add(ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
         if (token is not null)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
@@ -76,6 +78,7 @@ public sealed class CoordinatorClient : IDisposable
             content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
             using var response = await _http.PostAsync(path, content, limit.Token);
             var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
+            Check(response);
             return response.IsSuccessStatusCode ? body : throw new CoordinatorException(response.StatusCode, Describe(response.StatusCode, body));
         }
         catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
@@ -89,6 +92,23 @@ public sealed class CoordinatorClient : IDisposable
         catch (IOException e)
         {
             throw new CoordinatorException(null, $"{Address} broke the connection: {e.Message}", e);
+        }
+    }
+
+    // Any page, of a proxy or a hotel's network, is an outage, and an epoch ends only in a coordinator's own words.
+    private void Check(HttpResponseMessage response)
+    {
+        string? type = response.Content.Headers.ContentType?.MediaType;
+        bool ends = response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.Gone;
+        if (type is not (null or "application/json" or "application/problem+json") || (ends && type is not "application/problem+json"))
+        {
+            throw new CoordinatorException(null, $"{Address} answered {(int)response.StatusCode} with {type ?? "nothing"}, as no coordinator does");
+        }
+
+        string? said = response.Headers.TryGetValues(ProtocolVersion.Header, out var values) ? values.First() : null;
+        if (ProtocolVersion.Parse(said) is { } version && ProtocolVersion.Mismatch(ProtocolVersion.Current, version) is { } mismatch)
+        {
+            throw new CoordinatorException(HttpStatusCode.UpgradeRequired, mismatch);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
@@ -48,8 +49,11 @@ internal sealed class FakeCoordinator : IAsyncDisposable
     /// <summary>Points and log lines are taken, but the answer that says so is lost.</summary>
     public volatile bool LoseAnswers;
 
-    /// <summary>The worker's token was revoked.</summary>
-    public volatile bool TokenRevoked;
+    /// <summary>What every call of a worker is answered instead, by the coordinator or by what stands before it; null = by what this is.</summary>
+    public volatile Func<IResult>? Instead;
+
+    /// <summary>The protocol's version that its answers carry; null = they carry none.</summary>
+    public volatile string? Version = ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>What the store answers to uploads, when not 200.</summary>
     public volatile int UploadStatus = StatusCodes.Status200OK;
@@ -169,17 +173,30 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
+    private static IResult Fenced() => Results.Problem("The epoch is over.", statusCode: StatusCodes.Status409Conflict);
+
     private void Map()
     {
         _app.Use(async (context, next) =>
         {
+            if (Version is { } version)
+            {
+                context.Response.Headers[ProtocolVersion.Header] = version;
+            }
+
             if (Away)
             {
                 context.Abort();
             }
             else if (context.Request.Path.StartsWithSegments("/api/worker")
                 && !context.Request.Path.StartsWithSegments("/api/worker/join")
-                && (TokenRevoked || context.Request.Headers.Authorization != "Bearer " + Token))
+                && Instead is { } instead)
+            {
+                await instead().ExecuteAsync(context);
+            }
+            else if (context.Request.Path.StartsWithSegments("/api/worker")
+                && !context.Request.Path.StartsWithSegments("/api/worker/join")
+                && context.Request.Headers.Authorization != "Bearer " + Token)
             {
                 await Results.Problem("the token is not known", statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
             }
@@ -208,7 +225,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         _app.MapPost("/api/worker/checkpoints/failed", (CheckpointProblem r) => Write(r.Lease, a => a.Failed.Add(r)));
         _app.MapPost("/api/worker/checkpoints/unreadable", (CheckpointProblem r) => Write(r.Lease, a => a.Unreadable.Add(r)));
         _app.MapPost("/api/worker/prepared", (PreparedCommit r) => Write(r.Lease, a => a.Prepared.Add(r)));
-        _app.MapPost("/api/worker/generations/{id:guid}", (Guid id, GenerationBatch batch) => Generations.TryGetValue(id, out var asked) && asked.Take(batch) ? Results.NoContent() : Results.Conflict());
+        _app.MapPost("/api/worker/generations/{id:guid}", (Guid id, GenerationBatch batch) => Generations.TryGetValue(id, out var asked) && asked.Take(batch) ? Results.NoContent() : Fenced());
         _app.MapGet("/blobs/{sha256}", (string sha256, string sig) => _blobs.TryGetValue(sha256, out byte[]? bytes) && sig == "abc"
             ? Results.Bytes(bytes, enableRangeProcessing: true)
             : Results.NotFound());
@@ -306,7 +323,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
         if (!Attempts.TryGetValue(lease.AttemptId, out var attempt) || attempt.Lease != lease)
         {
             Violations.Enqueue($"a write under the unknown lease {lease}");
-            return Results.Conflict();
+            return Fenced();
         }
 
         if (attempt.Fenced)

@@ -161,6 +161,18 @@ public sealed class FakeWorker : IAsyncDisposable
 
     public Task<HttpResponseMessage> PostAsync<T>(string path, T body) => _http.PostAsJsonAsync(path, body, Json.Wire);
 
+    /// <summary>As the other, with a header; a null value = without it.</summary>
+    public async Task<HttpResponseMessage> PostAsync<T>(string path, T body, (string Name, string? Value) header)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body, options: Json.Wire) };
+        if (header.Value is not null)
+        {
+            request.Headers.Add(header.Name, header.Value);
+        }
+
+        return await _http.SendAsync(request);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await FallSilentAsync();

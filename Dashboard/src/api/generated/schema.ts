@@ -1693,6 +1693,24 @@ export interface paths {
                         "application/json": components["schemas"]["SyncResponse"];
                     };
                 };
+                /** @description Conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+                /** @description Precondition Failed */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
             };
         };
         delete?: never;
@@ -2143,6 +2161,21 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One start of an agent. A worker has one at a time: a later one ends the earlier, which is answered 409 from then on. */
+        AgentSession: {
+            /**
+             * Format: uuid
+             * @description Drawn at the start.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Number of this report in the session, from 1; one that comes later than a higher one is answered 412 and changes nothing.
+             */
+            report: number;
+            /** @description Name of the machine, for people. */
+            host: string;
+        };
         /** @description One placement of a run on a device of this worker. */
         Assignment: {
             lease: components["schemas"]["Lease"];
@@ -2389,6 +2422,12 @@ export interface components {
             role: string;
             /** Format: int32 */
             days_valid?: null | number;
+        };
+        /** @description How long the coordinator was out of an agent's reach, and what it met instead; its trainers went on. */
+        CutOff: {
+            /** Format: double */
+            seconds: number | ("NaN" | "Infinity" | "-Infinity");
+            reason: string;
         };
         DataSpec: {
             /** @description Name of a dataset that the coordinator knows; a file path when the trainer runs alone. */
@@ -3312,6 +3351,8 @@ export interface components {
          */
         SyncRequest: {
             agent_version: string;
+            session?: null | components["schemas"]["AgentSession"];
+            cut_off?: null | components["schemas"]["CutOff"];
             devices: components["schemas"]["DeviceInfo"][];
             readings?: components["schemas"]["DeviceReading"][];
             /** @description All live attempts of this worker; a live attempt that is missing here is lost. */
@@ -3478,6 +3519,13 @@ export interface components {
             draining: boolean;
             /** @description Why its device list is set aside and it takes no runs; null when all is well. */
             problem?: null | string;
+            /** @description What last went wrong between the worker and the pool and is over; null when nothing did. */
+            note?: null | string;
+            /**
+             * Format: date-time
+             * @description When string? WorkerView.Note was made.
+             */
+            noted_at?: null | string;
             devices: components["schemas"]["DeviceView"][];
         };
     };
