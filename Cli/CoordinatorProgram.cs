@@ -13,14 +13,22 @@ internal static class CoordinatorProgram
     public static Command Forward(string name, string description, string[] words)
     {
         var command = new Command(name, description) { TreatUnmatchedTokensAsErrors = false };
-        command.SetAction((parsed, _) => RunAsync([.. words, .. parsed.UnmatchedTokens]));
+        command.SetAction((parsed, _) => RunAsync([.. words, .. parsed.UnmatchedTokens], new Dictionary<string, string>()));
         return command;
     }
 
-    // A signal reaches the child by itself.
-    private static async Task<int> RunAsync(IEnumerable<string> arguments)
+    /// <summary>Runs it to its end; a signal reaches it by itself.</summary>
+    /// <param name="arguments">Its own.</param>
+    /// <param name="environment">Settings beside those of this process.</param>
+    public static async Task<int> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Repository.Coordinator, .. arguments]))!;
+        var start = new ProcessStartInfo("dotnet", [Repository.Coordinator, .. arguments]);
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
         await process.WaitForExitAsync(CancellationToken.None);
         return process.ExitCode;
     }

@@ -18,6 +18,8 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     PoolCommands.Tokens(),
     BlobCommands.Create(),
     JobsCommand.Create(),
+    BackupCommands.Backup(),
+    BackupCommands.Restore(),
     ClusterCommand.Create(),
     TrainCommand.Create(),
     TrainerProgram.Forward("prepare", "Tokenise a dataset once."),

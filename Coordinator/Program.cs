@@ -1,4 +1,5 @@
 using Hearth.Coordinator;
+using Hearth.Coordinator.Backups;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
@@ -18,6 +19,11 @@ if (args is ["bench", "decide", .. var options])
     return DecideBench.Run(options, Console.Out);
 }
 
+if (args is ["backup" or "restore", ..])
+{
+    return await BackupCommands.RunAsync(args);
+}
+
 var builder = WebApplication.CreateBuilder(args);
 builder.AddHttpRules();
 builder.AddDatabase();
@@ -32,6 +38,7 @@ builder.AddRuns();
 builder.AddWorkers();
 builder.AddGenerations();
 builder.AddScheduler();
+builder.AddBackups();
 builder.AddJobs();
 builder.AddDescription();
 

@@ -99,8 +99,7 @@ internal sealed class LocalPool : IAsyncDisposable
 
     private async Task<string> StartPostgresAsync(CancellationToken stop)
     {
-        var place = PostgresPlace.Of(_folder.PostgresPath, Environment.UserName == "root", OthersPass);
-        var cluster = new PostgresCluster(place);
+        var cluster = PostgresCluster.In(_folder.Root);
         if (cluster.Home != _folder.PostgresPath)
         {
             _say($"The database is in {cluster.Home}, since its account cannot enter {_folder.Root}.");
@@ -171,7 +170,9 @@ internal sealed class LocalPool : IAsyncDisposable
     private async Task<bool> FindWorkerAsync(CancellationToken stop)
     {
         var workers = await Api.GetAsync<IReadOnlyList<WorkerView>>("workers", stop);
-        if (workers.FirstOrDefault(w => w.Name == _options.WorkerName && w.Online) is not { } found)
+
+        // By id: where the name was taken, as by this machine's worker of before a restore, it was given another.
+        if (workers.FirstOrDefault(w => w.Id == _folder.WorkerId && w.Online) is not { } found)
         {
             return false;
         }
@@ -193,6 +194,4 @@ internal sealed class LocalPool : IAsyncDisposable
             await Task.Delay(50, stop);
         }
     }
-
-    private static bool OthersPass(string folder) => File.GetUnixFileMode(folder).HasFlag(UnixFileMode.OtherExecute);
 }

@@ -5,6 +5,9 @@ namespace Hearth.Cli.Pool;
 /// <summary>Who holds a data folder: what a refused second <c>up</c> names.</summary>
 internal sealed record PoolHolder(ProcessMark Process, int Port);
 
+/// <summary>What the agent keeps of itself, as far as it matters here.</summary>
+internal sealed record JoinedWorker(Guid WorkerId);
+
 /// <summary>
 /// The data folder of a pool on one machine, held exclusively by one <c>up</c>: <c>up.json</c> who, <c>processes.json</c> its
 /// children, <c>admin.token</c>, <c>postgres/</c>, <c>store/</c>, <c>agent/</c>, <c>logs/</c>.
@@ -27,9 +30,9 @@ internal sealed class PoolFolder : IDisposable
             // The database's account must get through to its part; the files themselves are readable to their owner alone.
             File.SetUnixFileMode(Root, OwnerAndPassing);
             Directory.CreateDirectory(LogsPath, OwnerOnly);
-            _lock = new FileStream(Path.Combine(Root, "up.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _lock = new FileStream(LockPath(Root), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException) when (File.Exists(Path.Combine(Root, "up.lock")))
+        catch (IOException) when (File.Exists(LockPath(Root)))
         {
             throw new CliException(Refusal(Root, ReadHolder(Root)));
         }
@@ -54,21 +57,46 @@ internal sealed class PoolFolder : IDisposable
 
     public string LogsPath => Path.Combine(Root, "logs");
 
-    public string PostgresPath => Path.Combine(Root, "postgres");
+    public string PostgresPath => PostgresPathOf(Root);
 
-    public string StorePath => Path.Combine(Root, "store");
+    public string StorePath => StorePathOf(Root);
 
     public string AgentPath => Path.Combine(Root, "agent");
+
+    /// <summary>The worker that this machine's agent is in the pool; null before it has joined.</summary>
+    public Guid? WorkerId => Read<JoinedWorker>(Path.Combine(AgentPath, "worker.json"))?.WorkerId;
 
     public string TokenPath => TokenPathOf(Root);
 
     public static string DefaultPath { get; } = Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "hearth");
 
+    public static string PostgresPathOf(string root) => Path.Combine(root, "postgres");
+
+    public static string StorePathOf(string root) => Path.Combine(root, "store");
+
     public static string TokenPathOf(string root) => Path.Combine(root, "admin.token");
 
     /// <summary>Who holds the folder, as it was last written; null when nobody does.</summary>
     public static PoolHolder? ReadHolder(string root) => Read<PoolHolder>(HolderPath(root));
+
+    /// <summary>Whether an <c>up</c> holds the folder now.</summary>
+    public static bool IsHeld(string root)
+    {
+        try
+        {
+            using var probe = new FileStream(LockPath(root), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
 
     public static string Refusal(string root, PoolHolder? holder) => holder is null
         ? $"{root} is in use by another ./hearth up. Stop that one, or give this one a folder of its own with --data."
@@ -106,6 +134,8 @@ internal sealed class PoolFolder : IDisposable
     }
 
     private static Dictionary<string, ProcessMark> ReadChildren(string root) => Read<Dictionary<string, ProcessMark>>(Path.Combine(root, "processes.json")) ?? [];
+
+    private static string LockPath(string root) => Path.Combine(root, "up.lock");
 
     private static string HolderPath(string root) => Path.Combine(root, "up.json");
 

@@ -12,6 +12,13 @@ internal sealed class PostgresCluster(PostgresPlace place)
 
     public string Home => place.Home;
 
+    /// <summary>Whether it was made before.</summary>
+    public bool Exists => Directory.Exists(place.Data);
+
+    /// <summary>The cluster of a pool's folder, whether it was made or not.</summary>
+    public static PostgresCluster In(string root) => new(PostgresPlace.Of(
+        PoolFolder.PostgresPathOf(root), Environment.UserName == "root", folder => File.GetUnixFileMode(folder).HasFlag(UnixFileMode.OtherExecute)));
+
     /// <summary>Makes the cluster where there is none and starts its server.</summary>
     /// <exception cref="CliException">PostgreSQL is missing or does not start; says what to do.</exception>
     public async Task<ChildProcess> StartAsync(PoolFolder folder, Action<string> say, CancellationToken stop)

@@ -33,6 +33,12 @@ public static class BlobsApi
             .RequireAuthorization(Policies.Admin).ProducesProblem(StatusCodes.Status503ServiceUnavailable).WithSummary("Sweeps the object store: quarantines what nothing uses, deletes what nothing used for a day more.");
     }
 
+    /// <summary>The store as a folder; null where it is in a bucket or container.</summary>
+    internal static string? FolderOf(IConfiguration settings, CoordinatorOptions options) =>
+        AzureOptions.Read(settings) is null && S3Options.Read(settings) is null ? FolderOf(options) : null;
+
+    private static string FolderOf(CoordinatorOptions options) => Path.Combine(options.DataPath, "store");
+
     private static void AddStore(WebApplicationBuilder builder)
     {
         if (AzureOptions.Read(builder.Configuration) is { } azure)
@@ -48,7 +54,7 @@ public static class BlobsApi
             builder.Services.AddSingleton(services => new AddressSigner(
                 AddressSigner.LoadKey(services.GetRequiredService<CoordinatorOptions>().DataPath), services.GetRequiredService<TimeProvider>()));
             builder.Services.AddSingleton<IObjectStore>(services => new LocalObjectStore(
-                Path.Combine(services.GetRequiredService<CoordinatorOptions>().DataPath, "store"), services.GetRequiredService<AddressSigner>()));
+                FolderOf(services.GetRequiredService<CoordinatorOptions>()), services.GetRequiredService<AddressSigner>()));
         }
     }
 }

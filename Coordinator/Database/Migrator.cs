@@ -10,6 +10,9 @@ public static class Migrator
     // Any constant will do, as long as all coordinators take the same lock.
     private const long Lock = 0x4865617274684D;
 
+    /// <summary>Every step that this program knows, in their order.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Scripts().Select(s => s.Name)];
+
     /// <returns>Names of the migrations applied now.</returns>
     public static async Task<IReadOnlyList<string>> RunAsync(NpgsqlDataSource database, CancellationToken stop = default)
     {

@@ -77,7 +77,8 @@ public static class SecurityExtensions
         await tokens.CreateFirstAdminAsync(secret => WriteTokenAsync(path, secret), app.Lifetime.ApplicationStopping);
     }
 
-    private static async Task WriteTokenAsync(string path, string secret)
+    /// <summary>Writes a token into a new file that its owner alone can read.</summary>
+    internal static async Task WriteTokenAsync(string path, string secret)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
