@@ -13,6 +13,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     UpCommand.Create(),
     JoinCommand.Create(),
     RunsCommand.Create(),
+    SchedulesCommand.Create(),
     PoolCommands.Datasets(),
     PoolCommands.Workers(),
     PoolCommands.Tokens(),

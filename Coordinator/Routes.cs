@@ -9,6 +9,7 @@ using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Schedules;
 using Hearth.Coordinator.Workers;
 
 namespace Hearth.Coordinator;
@@ -33,6 +34,7 @@ internal static class Routes
         api.MapWorkers();
         api.MapBlobs();
         api.MapJobs();
+        api.MapSchedules();
 
         var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
         worker.CheckProtocol();

@@ -141,7 +141,8 @@ internal static class RunsCommand
         }
     }
 
-    private static JsonElement ReadSpec(FileInfo file)
+    /// <exception cref="CliException">The file is missing, or no YAML.</exception>
+    internal static JsonElement ReadSpec(FileInfo file)
     {
         if (!file.Exists)
         {

@@ -45,6 +45,8 @@ export type ModelsResponse = Omit<Schemas["ModelsResponse"], "families" | "prese
 export type Me = Schemas["MeView"];
 export type CreateToken = Schemas["CreateToken"];
 export type Token = Schemas["TokenView"];
+export type JobView = Finite<Schemas["JobView"]>;
+export type ScheduleView = Omit<Schemas["ScheduleView"], "spec"> & { spec: Spec };
 
 export type CheckpointChoice = Schemas["CheckpointChoice"];
 export type ChatTurn = Schemas["ChatTurn"];

@@ -19,6 +19,7 @@ export const routes: RouteObject[] = [
       { path: "runs/:id/:tab", lazy: async () => ({ Component: (await import("./RunRoute")).RunRoute }) },
       { path: "pool", lazy: async () => ({ Component: (await import("./PoolRoute")).PoolRoute }) },
       { path: "playground", lazy: async () => ({ Component: (await import("./PlaygroundRoute")).PlaygroundRoute }) },
+      { path: "schedules", lazy: async () => ({ Component: (await import("./SchedulesRoute")).SchedulesRoute }) },
       { path: "settings/tokens", lazy: async () => ({ Component: (await import("./TokensRoute")).TokensRoute }) },
       { path: "*", element: <Navigate to="/runs" replace /> },
     ],

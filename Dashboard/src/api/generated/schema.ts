@@ -1413,6 +1413,226 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Schedules by name, with what came of each one's last time. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Makes a schedule; its run is checked as a submission is. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SaveSchedule"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One schedule. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    schedule: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
+        /** Puts another schedule in the place of one. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    schedule: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SaveSchedule"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Deletes a schedule. Runs that it submitted stay. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    schedule: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a schedule on, from now. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    schedule: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a schedule off. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    schedule: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScheduleView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generations/{id}": {
         parameters: {
             query?: never;
@@ -3249,6 +3469,56 @@ export interface components {
             at: string;
             prompt: string;
             text: string;
+        };
+        /** @description POST /api/v1/schedules, PUT /api/v1/schedules/{schedule}. */
+        SaveSchedule: {
+            /** @description How people call it; one of its kind. */
+            name: string;
+            /** @description Checked as a submission is. */
+            spec: components["schemas"]["JsonElement"];
+            /** @description Five fields. */
+            cron: string;
+            /** @description IANA name; UTC when left out. */
+            zone?: null | string;
+            /** @description True when left out. */
+            skip_while_running?: null | boolean;
+            /** @description True when left out. */
+            enabled?: null | boolean;
+        };
+        /** @description GET /api/v1/schedules: a run that is submitted by the clock. */
+        ScheduleView: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description The run's spec as it was given; read anew at each fire. */
+            spec: components["schemas"]["JsonElement"];
+            /** @description Five fields: minute, hour, day, month, weekday. */
+            cron: string;
+            /** @description IANA name of the time zone that the fields are read in. */
+            zone: string;
+            /** @description No fire while a run of an earlier one has not ended. */
+            skip_while_running: boolean;
+            enabled: boolean;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Null while it is switched off.
+             */
+            next_at?: null | string;
+            /**
+             * Format: date-time
+             * @description The last time that it was due and dealt with.
+             */
+            last_fire_at?: null | string;
+            /** @description What came of that, in one sentence. */
+            last_result?: null | string;
+            /**
+             * Format: uuid
+             * @description The run that was submitted then, if one was.
+             */
+            last_run_id?: null | string;
         };
         /** @description POST /api/v1/session: the token to sign in with. */
         SignIn: {

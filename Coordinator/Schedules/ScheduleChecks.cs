@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Hearth.Api;
+using Hearth.Coordinator.Runs;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Schedules;
+
+/// <summary>What a schedule must be to be kept: its own fields, and its run as a submission of this moment.</summary>
+public sealed class ScheduleChecks(RunSubmission submission)
+{
+    private const int LongestName = 64;
+    private const string Fields = "five fields: minute, hour, day of month, month, day of week, such as 30 2 * * 1-5";
+
+    /// <returns>Every error; none when it may be kept.</returns>
+    public async Task<IReadOnlyList<FieldError>> CheckAsync(SaveSchedule schedule, CancellationToken stop)
+    {
+        var errors = Own(schedule);
+        if (schedule.Spec.ValueKind != JsonValueKind.Object)
+        {
+            errors.Add(Wrong("spec", "", "the run's spec, as POST /api/v1/runs takes it"));
+            return errors;
+        }
+
+        return [.. errors, .. (await submission.CheckAsync(schedule.Spec, stop)).Errors];
+    }
+
+    /// <summary>Errors of the fields beside the spec. Pure.</summary>
+    internal static List<FieldError> Own(SaveSchedule schedule)
+    {
+        var errors = new List<FieldError>();
+        if (schedule.Name is null || schedule.Name.Trim().Length is 0 or > LongestName || Guid.TryParse(schedule.Name, out _))
+        {
+            errors.Add(Wrong("name", schedule.Name ?? "", $"1 to {LongestName} characters that are no id"));
+        }
+
+        if (string.IsNullOrWhiteSpace(schedule.Cron))
+        {
+            errors.Add(Wrong("cron", "", Fields));
+        }
+        else if (!ScheduleClock.TryParse(schedule.Cron, out _, out string problem))
+        {
+            errors.Add(new FieldError("cron", schedule.Cron, Fields, $"cron is {schedule.Cron}: {problem}. Allowed: {Fields}."));
+        }
+
+        string zone = schedule.Zone ?? "UTC";
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        {
+            errors.Add(Wrong("zone", zone, "an IANA name such as Europe/Vienna, or UTC"));
+        }
+
+        return errors;
+    }
+
+    private static FieldError Wrong(string field, string value, string allowed) =>
+        new(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}.");
+}
