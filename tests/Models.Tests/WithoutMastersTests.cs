@@ -107,8 +107,8 @@ public sealed class WithoutMastersTests : IDisposable
     public void The_forecast_of_a_large_model_counts_two_bytes_a_weight_and_two_a_gradient()
     {
         var plan = Small.Plan(null, "1b");
-        var wide = MemoryForecast.Of(plan, 1, 2048, "bf16", Spec);
-        var narrow = MemoryForecast.Of(plan.Under(Train, Spec), 1, 2048, "bf16", Spec);
+        var wide = MemoryForecast.Of(plan, 1, 2048, "bf16", Spec, accumulates: true);
+        var narrow = MemoryForecast.Of(plan.Under(Train, Spec), 1, 2048, "bf16", Spec, accumulates: true);
 
         Assert.Equal(wide.Optimizer, narrow.Optimizer);
         Assert.InRange(narrow.Weights / (double)wide.Weights, 0.5, 0.53);
