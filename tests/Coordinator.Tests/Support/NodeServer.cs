@@ -8,6 +8,9 @@ namespace Hearth.Tests.Support;
 /// <summary>A server out of the npm packages in <c>tests/Coordinator.Tests/stores</c>, which are installed at first use.</summary>
 internal sealed class NodeServer : IAsyncDisposable
 {
+    // One install for all servers: two of npm's in one folder take each other's files away.
+    private static readonly Lazy<Task> Packages = new(InstallAsync);
+
     private readonly Process _process;
 
     private NodeServer(Process process) => _process = process;
@@ -17,15 +20,8 @@ internal sealed class NodeServer : IAsyncDisposable
     /// <param name="arguments">Its own.</param>
     internal static async Task<NodeServer> StartAsync(string script, int port, params string[] arguments)
     {
-        string folder = Path.Combine(Root(), "tests", "Coordinator.Tests", "stores");
-        if (!File.Exists(Path.Combine(folder, "node_modules", script)))
-        {
-            using var install = Start("npm", folder, "ci", "--no-audit", "--no-fund");
-            await install.WaitForExitAsync();
-            Assert.True(install.ExitCode == 0, $"npm ci in {folder} gave {install.ExitCode}");
-        }
-
-        var server = new NodeServer(Start("node", folder, [Path.Combine("node_modules", script), .. arguments]));
+        await Packages.Value;
+        var server = new NodeServer(Start("node", Folder(), [Path.Combine("node_modules", script), .. arguments]));
         using var http = new HttpClient();
         await Eventually.TrueAsync(() => AnswersAsync(http, port), $"{script} answers", seconds: 120);
         return server;
@@ -43,6 +39,18 @@ internal sealed class NodeServer : IAsyncDisposable
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync();
         _process.Dispose();
+    }
+
+    private static async Task InstallAsync()
+    {
+        // npm writes this mark last, so that an install which was cut off is done again.
+        var mark = new FileInfo(Path.Combine(Folder(), "node_modules", ".package-lock.json"));
+        if (!mark.Exists || mark.LastWriteTimeUtc < File.GetLastWriteTimeUtc(Path.Combine(Folder(), "package-lock.json")))
+        {
+            using var install = Start("npm", Folder(), "ci", "--no-audit", "--no-fund");
+            await install.WaitForExitAsync();
+            Assert.True(install.ExitCode == 0, $"npm ci in {Folder()} gave {install.ExitCode}");
+        }
     }
 
     private static async Task<bool> AnswersAsync(HttpClient http, int port)
@@ -65,6 +73,8 @@ internal sealed class NodeServer : IAsyncDisposable
         process.BeginOutputReadLine();
         return process;
     }
+
+    private static string Folder() => Path.Combine(Root(), "tests", "Coordinator.Tests", "stores");
 
     private static string Root()
     {
