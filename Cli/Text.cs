@@ -16,6 +16,15 @@ internal static class Text
         _ => Gigabytes(bytes),
     };
 
+    /// <summary>What an attempt was forecast to hold of its device's memory, and what it held at most.</summary>
+    public static string Memory(long? forecast, long? peak) => (forecast, peak) switch
+    {
+        (null, null) => "–",
+        ({ } expected, null) => $"forecast {Gigabytes(expected)}",
+        (null, { } most) => $"at most {Gigabytes(most)}",
+        ({ } expected, { } most) => $"forecast {Gigabytes(expected)}, at most {Gigabytes(most)}",
+    };
+
     public static string Count(long value) => Words.Number(value);
 
     public static string Loss(double? loss) => loss is { } value ? value.ToString("0.0000", CultureInfo.InvariantCulture) : "–";

@@ -177,8 +177,8 @@ internal static class RunsCommand
 
         output.Line("");
         output.Table(
-            ["attempt", "state", "device", "steps", "message"],
-            run.Attempts.Select(a => new[] { Text.Count(a.Number), Text.Word(a.State), a.Device, $"{Text.Count(a.FirstStep)} to {Text.Count(a.LastStep)}", a.Message ?? "" }));
+            ["attempt", "state", "device", "steps", "memory", "message"],
+            run.Attempts.Select(a => new[] { Text.Count(a.Number), Text.Word(a.State), a.Device, $"{Text.Count(a.FirstStep)} to {Text.Count(a.LastStep)}", Text.Memory(a.ForecastBytes, a.PeakBytes), a.Message ?? "" }));
         foreach (var note in run.Notes)
         {
             output.Line($"{note.At.ToLocalTime():HH:mm:ss}  {note.Text}");

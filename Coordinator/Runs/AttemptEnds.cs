@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -16,6 +17,7 @@ namespace Hearth.Coordinator.Runs;
 /// <param name="Resumed">Whether it began from a checkpoint.</param>
 /// <param name="KeptStep">Step of the run's newest good checkpoint; null = it has none.</param>
 /// <param name="Device">For messages, <c>worker/index</c>.</param>
+/// <param name="ForecastBytes">What the attempt was forecast to hold of its device's memory; null = not known.</param>
 public sealed record EndedAttempt(
     RunState State,
     int Losses,
@@ -27,7 +29,8 @@ public sealed record EndedAttempt(
     long FirstStep,
     bool Resumed,
     long? KeptStep,
-    string Device)
+    string Device,
+    long? ForecastBytes = null)
 {
     /// <summary>Where the next attempt begins, the end of a sentence.</summary>
     public string GoesOn => KeptStep is { } step ? $"it goes on from step {Words.Number(step)}" : "it starts again";
@@ -51,16 +54,20 @@ public sealed record EndDecision(
     string? Note);
 
 /// <summary>
-/// The rules of what an attempt's end means for its run. Lost machines and preemption cost nothing; the run's own failures are
-/// tried again <c>run.max_restarts</c> times. Pure.
+/// The rules of what an attempt's end means for its run. Lost machines and preemption cost nothing, unless attempt after attempt is lost and none
+/// leaves a newer checkpoint: such a run may be what its machines die of. The run's own failures are tried again <c>run.max_restarts</c> times. Pure.
 /// </summary>
 public static class AttemptEnds
 {
-    private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(60);
+    /// <summary>Losses in a row, without a newer checkpoint between them, after which a run is failed.</summary>
+    public const int MostLosses = 12;
+
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(10);
 
     public static EndDecision Decide(EndedAttempt run, AttemptEnd end)
     {
-        bool progress = end.Step > run.FirstStep;
+        // Steps that no checkpoint holds are trained again: an attempt that left none is as if it had not been.
+        bool progress = run.KeptStep > run.FirstStep;
         var kept = new EndDecision(run.State, progress ? 0 : run.Losses, run.Errors, TimeSpan.Zero, null, null, null, null);
         if (run.State.IsTerminal())
         {
@@ -77,7 +84,7 @@ public static class AttemptEnds
         };
     }
 
-    /// <summary>0 s after the first loss, then 2, 4, 8 … at most 60 s, until an attempt makes a step.</summary>
+    /// <summary>0 s after the first loss, then 2, 4, 8 … at most ten minutes, until an attempt leaves a newer checkpoint.</summary>
     public static TimeSpan BackOff(int losses) =>
         losses <= 1 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, Math.Min(losses - 1, 16))));
 
@@ -97,6 +104,12 @@ public static class AttemptEnds
     {
         int losses = kept.Losses + 1;
         string why = Sentence(end.Message ?? $"{run.Device} was lost");
+        if (losses >= MostLosses && run.State != RunState.Pausing)
+        {
+            string reason = $"{MostLosses} attempts in a row were lost without a checkpoint after step {Words.Number(run.FirstStep)}. The last, on {run.Device}: {why}";
+            return kept with { Next = RunState.Failed, Losses = losses, Reason = reason, NoteKind = "failed", Note = reason };
+        }
+
         return kept with
         {
             Next = Requeued(run),
@@ -113,9 +126,8 @@ public static class AttemptEnds
         switch (end.FailureCode)
         {
             case FailureCodes.BadInput:
-            case FailureCodes.OutOfMemory when SmallerSteps.After(run.BatchRows, run.MicroBatch, run.Recomputes) is null:
-                return kept with { Next = RunState.Failed, Errors = run.Errors + 1, Reason = message, NoteKind = "failed", Note = message };
-            case FailureCodes.OutOfMemory when SmallerSteps.After(run.BatchRows, run.MicroBatch, run.Recomputes) is { } smaller:
+                return Ended(run, kept, message);
+            case FailureCodes.OutOfMemory or FailureCodes.HostOutOfMemory when SmallerSteps.After(run.BatchRows, run.MicroBatch, run.Recomputes) is { } smaller:
                 return kept with
                 {
                     Next = Requeued(run),
@@ -123,6 +135,11 @@ public static class AttemptEnds
                     NoteKind = "out_of_memory",
                     Note = $"{run.Device} ran out of memory at {Rows(run.MicroBatch)}; {smaller}",
                 };
+            case FailureCodes.OutOfMemory:
+                return Ended(run, kept, message);
+            case FailureCodes.HostOutOfMemory:
+                // A trainer that fails by itself says what would fit; one that was killed could not.
+                return Ended(run, kept, $"{Sentence(message)} {run.Device} had one row at a time (train.micro_batch: 1) with train.recompute: block, the least that there is{Least(run)}. A smaller model.size or data.seq_len, or a device with more memory, would fit.");
             case FailureCodes.CorruptCheckpoint when run.Resumed:
                 return kept with
                 {
@@ -137,6 +154,12 @@ public static class AttemptEnds
             ? kept with { Next = RunState.Failed, Errors = errors, Reason = message, NoteKind = "failed", Note = message }
             : kept with { Next = Requeued(run), Errors = errors, BackOff = BackOff(errors), NoteKind = "retry", Note = $"{message} Tried again ({errors} of {run.MaxRestarts})." };
     }
+
+    private static EndDecision Ended(EndedAttempt run, EndDecision kept, string reason) =>
+        kept with { Next = RunState.Failed, Errors = run.Errors + 1, Reason = reason, NoteKind = "failed", Note = reason };
+
+    private static string Least(EndedAttempt run) =>
+        run.ForecastBytes is { } bytes ? string.Create(CultureInfo.InvariantCulture, $": {bytes / (double)(1L << 30):0.0} GB by forecast") : "";
 
     private static string Sentence(string text) => text.TrimEnd() is var trimmed && trimmed.EndsWith('.') ? trimmed : $"{trimmed}.";
 

@@ -2,6 +2,7 @@ using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Npgsql;
@@ -12,7 +13,7 @@ namespace Hearth.Coordinator.Runs;
 public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes, long Step);
 
 /// <summary>The attempt of a locked run that is not over.</summary>
-public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known);
+public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known, long? ForecastBytes);
 
 /// <summary>Begins changes of runs.</summary>
 public sealed class RunChanges(NpgsqlDataSource database, Wakes wakes)
@@ -71,7 +72,7 @@ public sealed class RunChange : IAsyncDisposable
                 var attempt = await session.FindAsync<LockedAttempt>(
                     """
                     select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
-                        a.stop_requested, a.first_heartbeat_at is not null as known
+                        a.stop_requested, a.first_heartbeat_at is not null as known, a.forecast_bytes
                     from attempts a join workers w on w.id = a.worker_id where a.run_id = @Id and a.ended_at is null
                     """,
                     new { row.Id });
@@ -113,21 +114,21 @@ public sealed class RunChange : IAsyncDisposable
     /// A new attempt on a device, under a new epoch. What it begins with is chosen here, once, and stored with it: the newest checkpoint
     /// that is good. False when the device is taken or takes no runs any more.
     /// </summary>
-    public async Task<bool> PlaceAsync(Guid worker, int device, int microBatch, TimeSpan lease)
+    public async Task<bool> PlaceAsync(Place place, TimeSpan lease)
     {
         await MoveAsync(RunState.Starting);
         int placed = await _session.ExecuteAsync(
             $"""
             with resume as ({NewestGood}),
             run as (update runs set epoch = epoch + 1, step = coalesce((select step from resume), 0), tokens_per_second = null where id = @Id returning epoch)
-            insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, checkpoint_id, first_step, last_step, lease_ends_at, term)
-            select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @device, @microBatch, 'assigned', (select id from resume),
+            insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, forecast_bytes, state, checkpoint_id, first_step, last_step, lease_ends_at, term)
+            select @attempt, @Id, (select coalesce(max(number), 0) + 1 from attempts where run_id = @Id), run.epoch, w.id, @DeviceIndex, @MicroBatch, @ForecastBytes, 'assigned', (select id from resume),
                 coalesce((select step from resume), 0), coalesce((select step from resume), 0), now() + make_interval(secs => @seconds), @term
-            from run, workers w where w.id = @worker and not w.removed and not w.draining
+            from run, workers w where w.id = @WorkerId and not w.removed and not w.draining
             on conflict do nothing
             """,
-            new { Run.Id, attempt = Guid.CreateVersion7(), worker, device, microBatch, seconds = lease.TotalSeconds, term = _origin.Term?.Number });
-        _told.Add(worker);
+            new { Run.Id, attempt = Guid.CreateVersion7(), place.WorkerId, place.DeviceIndex, place.MicroBatch, place.ForecastBytes, seconds = lease.TotalSeconds, term = _origin.Term?.Number });
+        _told.Add(place.WorkerId);
         return placed == 1;
     }
 
@@ -188,10 +189,11 @@ public sealed class RunChange : IAsyncDisposable
         long step = Math.Max(end.Step, Math.Max(attempt.LastStep, Run.Step));
         int ended = await _session.ExecuteAsync(
             """
-            update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @message
+            update attempts set state = @state, ended_at = now(), last_step = @step, trace = coalesce(@Trace, trace), failure_code = @FailureCode, message = @message,
+                peak_bytes = @PeakMemoryBytes
             where id = @Id and epoch = @Epoch and ended_at is null and (not @expired or lease_ends_at < now())
             """,
-            new { attempt.Id, attempt.Epoch, state = Name(end.Outcome), step, end.Trace, end.FailureCode, message = end.Message, expired });
+            new { attempt.Id, attempt.Epoch, state = Name(end.Outcome), step, end.Trace, end.FailureCode, message = end.Message, end.PeakMemoryBytes, expired });
         if (ended == 0)
         {
             return false;
@@ -204,9 +206,14 @@ public sealed class RunChange : IAsyncDisposable
             await _session.ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
         }
 
+        if (end is { Outcome: AttemptState.Succeeded, PeakMemoryBytes: > 0 and var peak })
+        {
+            await MemoryPeaks.AddAsync(_session, Run, attempt, peak);
+        }
+
         var kept = await _session.FindAsync<(Guid Id, long Step)?>(NewestGood, new { Run.Id });
         var facts = new EndedAttempt(
-            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device);
+            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device, attempt.ForecastBytes);
         await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
         Attempt = null;
         return true;

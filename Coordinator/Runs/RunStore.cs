@@ -99,7 +99,7 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         var attempts = await session.QueryAsync<AttemptRow>(
             """
             select t.id, t.number, t.state, t.epoch, w.name || '/' || t.device_index as device, coalesce(d.value ->> 'model', '') as device_model, t.assigned_at,
-                t.first_heartbeat_at, t.first_step_at, t.ended_at, t.first_step, t.last_step, t.trace, t.message
+                t.first_heartbeat_at, t.first_step_at, t.ended_at, t.first_step, t.last_step, t.forecast_bytes, t.peak_bytes, t.trace, t.message
             from attempts t join workers w on w.id = t.worker_id
             left join lateral (select value from jsonb_array_elements(w.devices) where (value ->> 'index')::int = t.device_index limit 1) d on true
             where t.run_id = @Id order by t.number
@@ -144,6 +144,8 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         public DateTimeOffset? EndedAt { get; init; }
         public long FirstStep { get; init; }
         public long LastStep { get; init; }
+        public long? ForecastBytes { get; init; }
+        public long? PeakBytes { get; init; }
         public string? Trace { get; init; }
         public string? Message { get; init; }
 
@@ -161,6 +163,8 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             EndedAt = EndedAt,
             FirstStep = FirstStep,
             LastStep = LastStep,
+            ForecastBytes = ForecastBytes,
+            PeakBytes = PeakBytes,
             Trace = Trace,
             Message = Message,
         };

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Models;
 using Hearth.Runs;
+using Npgsql;
 
 namespace Hearth.Coordinator.Runs;
 
@@ -11,7 +13,7 @@ namespace Hearth.Coordinator.Runs;
 public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits);
 
 /// <summary>Every check of a submitted run: the spec alone, the dataset, and whether any device of the pool could ever hold one row.</summary>
-public sealed class RunSubmission(RunInputs inputs, PoolDevices pool)
+public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, PoolDevices pool)
 {
     public async Task<Checked> CheckAsync(JsonElement json, CancellationToken stop)
     {
@@ -23,7 +25,7 @@ public sealed class RunSubmission(RunInputs inputs, PoolDevices pool)
 
         var devices = await pool.ReadAsync(stop);
         var forecast = new RunForecast(plan, spec);
-        var fits = Fits(spec, forecast, devices);
+        var fits = Fits(spec, forecast, devices, await PeaksAsync(spec, stop));
         var errors = new List<FieldError>();
         if (await inputs.CheckAsync(spec, stop) is { } missing)
         {
@@ -39,11 +41,11 @@ public sealed class RunSubmission(RunInputs inputs, PoolDevices pool)
     }
 
     /// <summary>How the run would stand on each device of the pool.</summary>
-    internal static IReadOnlyList<DeviceFit> Fits(RunSpec spec, RunForecast forecast, IReadOnlyList<PoolDevice> devices) =>
+    internal static IReadOnlyList<DeviceFit> Fits(RunSpec spec, RunForecast forecast, IReadOnlyList<PoolDevice> devices, ReportedPeaks peaks) =>
     [
         .. devices.Select(d =>
         {
-            var fit = forecast.On(d.MemoryBytes, d.Kind);
+            var fit = forecast.On(d.MemoryBytes, d.Kind, peaks.On(d.Class));
             string reason = !DeviceSelector.Allows(spec.Run.Devices, d) ? $"Left out: run.devices is {spec.Run.Devices}."
                 : !fit.Fits ? fit.Reason
                 : !d.Online ? "Would fit; not reachable now."
@@ -80,5 +82,12 @@ public sealed class RunSubmission(RunInputs inputs, PoolDevices pool)
             spec.Model.Size,
             $"what {largest.Name} with its {room} GB can hold",
             $"{plan.Title} fits no device that it may use. {largest.Name}: {forecast.On(largest.MemoryBytes, largest.Kind).Reason}");
+    }
+
+    private async Task<ReportedPeaks> PeaksAsync(RunSpec spec, CancellationToken stop)
+    {
+        string kind = ForecastKind.OfPeaks(spec);
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return (await MemoryPeaks.ReadAsync(session, [kind])).GetValueOrDefault(kind, ReportedPeaks.None);
     }
 }

@@ -105,6 +105,7 @@ public static class ReportRules
             errors.Add(Refuse($"{field}.outcome", end.Outcome.ToString().ToLowerInvariant(), "succeeded, failed, stopped, lost"));
         }
 
+        Number($"{field}.peak_memory_bytes", end.PeakMemoryBytes ?? 0, 0, DeviceListRules.MostBytes, errors);
         Text($"{field}.trace", end.Trace ?? "", LongestTrace, errors);
         Text($"{field}.failure_code", end.FailureCode ?? "", LongestName, errors);
     }

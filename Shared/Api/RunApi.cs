@@ -91,6 +91,12 @@ public sealed record AttemptView
     public DateTimeOffset? EndedAt { get; init; }
     public required long FirstStep { get; init; }
     public required long LastStep { get; init; }
+
+    /// <summary>What it was forecast to hold of its device's memory at most, as its trainer reports it; null for one of an older version.</summary>
+    public long? ForecastBytes { get; init; }
+
+    /// <summary>What it held at most; null while it trains, and where its trainer could not say.</summary>
+    public long? PeakBytes { get; init; }
     public string? Trace { get; init; }
     public string? Message { get; init; }
 }

@@ -105,24 +105,28 @@ public sealed record CheckpointFailedEvent(long Step, string Reason) : TrainerEv
 
 public sealed record LogEvent(LogLevel Level, string Text) : TrainerEvent;
 
+/// <summary>The last that an attempt's trainer says.</summary>
+public abstract record LastEvent : TrainerEvent
+{
+    /// <summary>The most of its device's memory that the attempt held; null = not known.</summary>
+    public long? PeakMemoryBytes { get; init; }
+}
+
 /// <summary>All steps done, last checkpoint written.</summary>
-public sealed record DoneEvent(long Step, string Trace, double? FinalLoss, double? ValidationLoss) : TrainerEvent
+public sealed record DoneEvent(long Step, string Trace, double? FinalLoss, double? ValidationLoss) : LastEvent
 {
     /// <summary>Steps of the run that were skipped.</summary>
     public long Skipped { get; init; }
 
     /// <summary>From the attempt's first step, or its resume, to here.</summary>
     public double Seconds { get; init; }
-
-    /// <summary>The most of its device's memory that the attempt held; null = not known.</summary>
-    public long? PeakMemoryBytes { get; init; }
 }
 
 /// <summary>Obeyed <c>stop</c>: the checkpoint of <see cref="Step"/> is on disk, or there was none to write.</summary>
-public sealed record StoppedEvent(long Step, string Trace) : TrainerEvent;
+public sealed record StoppedEvent(long Step, string Trace) : LastEvent;
 
 /// <param name="Code">See <see cref="FailureCodes"/>.</param>
-public sealed record FailedEvent(string Code, string Message, long Step) : TrainerEvent;
+public sealed record FailedEvent(string Code, string Message, long Step) : LastEvent;
 
 public enum LogLevel
 {
@@ -136,6 +140,9 @@ public enum LogLevel
 public static class FailureCodes
 {
     public const string OutOfMemory = "out_of_memory";
+
+    /// <summary>Memory of the host ran out under a trainer on its processor, which its kernel killed before it could say so.</summary>
+    public const string HostOutOfMemory = "host_out_of_memory";
     public const string NotFinite = "not_finite";
     public const string BadInput = "bad_input";
     public const string CorruptCheckpoint = "corrupt_checkpoint";

@@ -66,7 +66,11 @@ public sealed record AttemptReport(Lease Lease, AttemptState State, string? What
 /// <param name="Trace">Trace hash at that step, 16 hex digits.</param>
 /// <param name="FailureCode">See <see cref="FailureCodes"/>; null unless failed.</param>
 /// <param name="Message">For people; null when there is nothing to say.</param>
-public sealed record AttemptEnd(Lease Lease, AttemptState Outcome, long Step, string? Trace, string? FailureCode, string? Message);
+public sealed record AttemptEnd(Lease Lease, AttemptState Outcome, long Step, string? Trace, string? FailureCode, string? Message)
+{
+    /// <summary>The most of its device's memory that its trainer held; null = not known.</summary>
+    public long? PeakMemoryBytes { get; init; }
+}
 
 public sealed record SyncResponse
 {

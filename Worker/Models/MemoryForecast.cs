@@ -81,6 +81,9 @@ public sealed record MemoryForecast(long Weights, long Gradients, long Optimizer
     /// <summary>What it takes of a card for that.</summary>
     public long Reserved => Tensors + Work;
 
+    /// <summary>Of <see cref="Total"/>, what a reported peak leaves out: a card's peak is what its allocator held, a CPU's that of the whole process.</summary>
+    public static long BesidePeak(DeviceKind device) => device is DeviceKind.Cpu ? 0 : RuntimeBytes;
+
     /// <param name="plan">The model.</param>
     /// <param name="rows">Rows of one micro-batch.</param>
     /// <param name="seqLen">Tokens per row.</param>

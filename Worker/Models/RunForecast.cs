@@ -18,7 +18,10 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
     private readonly Lazy<RunForecast?> _recomputing = new(() => spec.Train.Recompute == "none" ? new RunForecast(plan, spec.Recomputing()) : null);
 
     /// <summary>The largest micro-batch that divides the batch and fits a device of so many bytes, or why none does.</summary>
-    public FitResult On(long deviceBytes, DeviceKind kind)
+    /// <param name="deviceBytes">All of the device's memory.</param>
+    /// <param name="kind">Of the device.</param>
+    /// <param name="measured">What such runs held on that model of device; null = nothing is known. It may take a run to fewer rows, it never turns one away.</param>
+    public FitResult On(long deviceBytes, DeviceKind kind, Calibration? measured = null)
     {
         var needs = kind is DeviceKind.Cpu ? _onCpu : _onCard;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)
@@ -27,8 +30,10 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
         }
 
         long usable = (long)(deviceBytes * UsableShare);
-        foreach (var (rows, bytes) in needs.ByRows)
+        foreach (var (rows, forecast) in needs.ByRows)
         {
+            long corrected = measured?.Of(rows, needs.Of) ?? forecast;
+            long bytes = rows == needs.ByRows[^1].Rows ? Math.Min(corrected, forecast) : corrected;
             if (bytes <= usable)
             {
                 return new FitResult(true, rows, spec.Train.BatchTokens / spec.Data.SeqLen / rows, bytes, "");
@@ -80,6 +85,8 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
         public IReadOnlyList<(int Rows, long Bytes)> ByRows => _byRows.Value;
 
         public long OneRow => _oneRow.Value;
+
+        public long Of(int rows) => ByRows.FirstOrDefault(r => r.Rows == rows) is { Rows: > 0, Bytes: var bytes } ? bytes : Bytes(plan, spec, rows, device);
 
         private static long Bytes(ModelPlan plan, RunSpec spec, int rows, DeviceKind device) => MemoryForecast.Of(plan, spec, rows, device).Total;
     }

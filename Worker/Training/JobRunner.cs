@@ -58,8 +58,21 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
                 Smaller = SmallerSteps.After(memory.Fit.BatchRows, memory.Rows, memory.Fit.Spec.Train.Recompute == "block");
             }
 
-            sink.Emit(new FailedEvent(code, message, _step));
+            sink.Emit(new FailedEvent(code, message, _step) { PeakMemoryBytes = _memory is null ? null : PeakOf(TorchSharp.torch.device(job.Device)) });
             return exit;
+        }
+    }
+
+    private static long? PeakOf(TorchSharp.torch.Device device)
+    {
+        try
+        {
+            return DeviceFacts.PeakBytes(device);
+        }
+        catch (Exception)
+        {
+            // A card that has failed may not answer: why it failed is told all the same.
+            return null;
         }
     }
 
@@ -107,6 +120,8 @@ public sealed class JobRunner(IEventSink sink, TrainerControl control, TimeProvi
                 sink.Emit(new LogEvent(LogLevel.Warning, notice));
             }
 
+            // What tokenising, building and loading held is not what training holds.
+            DeviceMemory.RestartPeak(session.Device);
             var trainer = new Trainer(session, checkpoints, sink, control, clock);
             return trainer.Run(state) ? ExitCodes.Done : ExitCodes.Stopped;
         }

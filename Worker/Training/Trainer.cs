@@ -235,7 +235,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
         sink.Emit(new LogEvent(LogLevel.Info, $"Stopping after step {state.Step}: {control.StopReason}."));
         SaveNow(state);
         var last = checkpoints.Last;
-        sink.Emit(new StoppedEvent(last?.Step ?? 0, last?.Trace ?? TraceHash.Empty.ToString()));
+        sink.Emit(new StoppedEvent(last?.Step ?? 0, last?.Trace ?? TraceHash.Empty.ToString()) { PeakMemoryBytes = DeviceFacts.PeakBytes(session.Device) });
         return false;
     }
 

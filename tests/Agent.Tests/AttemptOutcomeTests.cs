@@ -21,6 +21,12 @@ public sealed class AttemptOutcomeTests
         { "killed on request after a word", Facts(137, new StoppedEvent(50, "aa")) with { Killed = true }, AttemptState.Stopped, null, "without a checkpoint" },
         { "killed since it did not stop", Facts(137) with { GraceOver = true }, AttemptState.Lost, null, "did not stop in time" },
         { "SIGKILL from outside", Facts(137), AttemptState.Lost, null, "signal 9" },
+        { "SIGKILL by the kernel of a full host", Facts(137) with { HostWasFull = true, OnCpu = true }, AttemptState.Failed, FailureCodes.HostOutOfMemory, "The host ran out of memory" },
+        { "SIGKILL by the kernel of a full host, on a card", Facts(137) with { HostWasFull = true }, AttemptState.Lost, null, "host of the card ran out of memory" },
+        { "killed since it did not stop, on a full host", Facts(137) with { GraceOver = true, HostWasFull = true, OnCpu = true }, AttemptState.Lost, null, "did not stop in time" },
+        { "killed on request, on a full host", Facts(137) with { Killed = true, HostWasFull = true, OnCpu = true }, AttemptState.Stopped, null, "ended at once on request" },
+        { "done, on a full host", Facts(0, new DoneEvent(50, "aa", 1, 1)) with { HostWasFull = true, OnCpu = true }, AttemptState.Succeeded, null, null },
+        { "segmentation fault on a full host", Facts(139) with { HostWasFull = true, OnCpu = true }, AttemptState.Failed, FailureCodes.Crashed, "signal 11" },
         { "SIGTERM from outside", Facts(143), AttemptState.Lost, null, "signal 15" },
         { "segmentation fault", Facts(139) with { ErrorTail = "at foo" }, AttemptState.Failed, FailureCodes.Crashed, "signal 11): at foo" },
         { "abort", Facts(134), AttemptState.Failed, FailureCodes.Crashed, "signal 6" },
@@ -50,5 +56,14 @@ public sealed class AttemptOutcomeTests
         Assert.Equal(9, AttemptOutcome.Of(Lease, Facts(1, new FailedEvent("x", "y", 9))).Step);
     }
 
-    private static ExitFacts Facts(int exit, TrainerEvent? word = null) => new() { ExitCode = exit, LastWord = word, Step = 7, Trace = "07" };
+    [Fact]
+    public void Whatever_the_last_word_its_peak_is_passed_on()
+    {
+        LastEvent[] words = [new DoneEvent(50, "aa", 1, 1), new StoppedEvent(50, "aa"), new FailedEvent("x", "y", 9)];
+
+        Assert.All(words, word => Assert.Equal(5, AttemptOutcome.Of(Lease, Facts(0, word with { PeakMemoryBytes = 5 })).PeakMemoryBytes));
+        Assert.Null(AttemptOutcome.Of(Lease, Facts(137)).PeakMemoryBytes);
+    }
+
+    private static ExitFacts Facts(int exit, LastEvent? word = null) => new() { ExitCode = exit, LastWord = word, Step = 7, Trace = "07" };
 }

@@ -46,6 +46,25 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_run_held_is_told_and_the_next_of_its_kind_is_placed_by_it()
+    {
+        await using var worker = await FakeWorker.JoinAsync(_service, "studio", gigabytes: 0.9);
+        var run = await _service.SubmitAsync(Pool.Spec());
+        worker.End(await worker.AttemptAsync(), AttemptState.Succeeded, 100, peak: 1200L << 20);
+        var view = Assert.Single((await _service.WaitAsync(run, RunState.Succeeded)).Attempts);
+
+        await _service.SubmitAsync(Pool.Spec("alike"));
+        var alike = await worker.AttemptAsync();
+        worker.End(alike, AttemptState.Stopped, 100, peak: 1L << 20);
+        var again = await worker.AttemptAsync();
+
+        Assert.Equal(1200L << 20, view.PeakBytes);
+        Assert.InRange(view.ForecastBytes ?? 0, 1L << 20, 828L << 20);
+        Assert.True(alike.Assignment.MicroBatch < 16, $"{alike.Assignment.MicroBatch} rows after a peak above the card");
+        Assert.Equal(alike.Assignment.MicroBatch, again.Assignment.MicroBatch);
+    }
+
+    [Fact]
     public async Task A_silent_worker_loses_its_run_to_another_under_a_new_epoch_and_its_late_report_is_revoked()
     {
         var first = await FakeWorker.JoinAsync(_service, "attic");

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Models;
 using Hearth.Runs;
@@ -13,17 +14,17 @@ public sealed record KindOfNeeds(Guid Run, int? MicroBatchLimit, bool Recompute)
 
 /// <summary>
 /// Needs of queued runs, kept from cycle to cycle: a spec is read once, and a forecast is made once for all runs that are alike to it
-/// (model, rows, precision, optimizer …), whatever they are called and whatever they read.
+/// (model, rows, precision, optimizer …), whatever they are called and whatever they read. Peaks are read in each cycle.
 /// </summary>
 public sealed class NeedsCatalog
 {
     private readonly Lock _gate = new();
-    private Dictionary<KindOfNeeds, (string Kind, RunNeeds Needs)> _runs = [];
+    private Dictionary<KindOfNeeds, Kind> _runs = [];
 
     /// <summary>Needs of the given runs, in their order; those of others are forgotten.</summary>
     internal async Task<IReadOnlyList<RunNeeds>> OfAsync(DbSession session, IReadOnlyList<KindOfNeeds> queue)
     {
-        Dictionary<KindOfNeeds, (string Kind, RunNeeds Needs)> known;
+        Dictionary<KindOfNeeds, Kind> known;
         lock (_gate)
         {
             known = _runs;
@@ -45,7 +46,10 @@ public sealed class NeedsCatalog
             }
         }
 
-        return [.. found.Select(f => f.Needs)];
+        var kinds = found.ToHashSet();
+        var peaks = await MemoryPeaks.ReadAsync(session, [.. kinds.Select(k => k.Peaks).OfType<string>().Distinct()]);
+        var needs = kinds.ToDictionary(k => k, k => k.By(peaks));
+        return [.. found.Select(k => needs[k])];
     }
 
     /// <summary>What a spec takes. A run of an older or newer version waits with its reason; it must not stop the queue.</summary>
@@ -62,29 +66,10 @@ public sealed class NeedsCatalog
         return needs;
     }
 
-    /// <summary>The parts of a spec that its forecast reads, as text: equal texts need the same. What names or times a run is left out.</summary>
-    internal static string KindOf(RunSpec spec, int? microBatchLimit)
+    private static Dictionary<KindOfNeeds, Kind> Learn(Dictionary<KindOfNeeds, Kind> known, IEnumerable<(KindOfNeeds Run, string Spec)> specs)
     {
-        var kind = spec with
-        {
-            Name = "",
-            Task = "",
-            Data = spec.Data with { Dataset = "", ValidationFraction = 0 },
-            Train = spec.Train with { Steps = 0, Seed = 0 },
-            Optimizer = spec.Optimizer with { Lr = 0, MatrixLr = 0, EmbedLr = 0, VectorLr = 0, WarmupSteps = 0, WeightDecay = 0 },
-            Eval = new EvalSpec(),
-            Sample = new SampleSpec(),
-            Checkpoint = new CheckpointSpec(),
-            Run = new PlacementSpec(),
-        };
-        return $"{microBatchLimit} {JsonSerializer.Serialize(kind, Json.Wire)}";
-    }
-
-    private static Dictionary<KindOfNeeds, (string Kind, RunNeeds Needs)> Learn(
-        Dictionary<KindOfNeeds, (string Kind, RunNeeds Needs)> known, IEnumerable<(KindOfNeeds Run, string Spec)> specs)
-    {
-        var learned = new Dictionary<KindOfNeeds, (string Kind, RunNeeds Needs)>(known);
-        var kinds = known.Values.DistinctBy(k => k.Kind).ToDictionary(k => k.Kind, StringComparer.Ordinal);
+        var learned = new Dictionary<KindOfNeeds, Kind>(known);
+        var kinds = known.Values.Distinct().ToDictionary(k => k.Text, StringComparer.Ordinal);
         foreach (var (run, text) in specs)
         {
             learned[run] = Learn(kinds, run, text);
@@ -93,16 +78,16 @@ public sealed class NeedsCatalog
         return learned;
     }
 
-    private static (string Kind, RunNeeds Needs) Learn(Dictionary<string, (string Kind, RunNeeds Needs)> kinds, KindOfNeeds run, string text)
+    private static Kind Learn(Dictionary<string, Kind> kinds, KindOfNeeds run, string text)
     {
         try
         {
             var given = JsonSerializer.Deserialize<RunSpec>(text, Json.Wire)!;
             var spec = run.Recompute ? given.Recomputing() : given;
-            string kind = KindOf(spec, run.MicroBatchLimit);
+            string kind = ForecastKind.Of(spec, run.MicroBatchLimit);
             if (!kinds.TryGetValue(kind, out var known))
             {
-                kinds.Add(kind, known = (kind, Forecast(spec, run.MicroBatchLimit)));
+                kinds.Add(kind, known = new Kind(kind, ForecastKind.OfPeaks(spec), Forecast(spec, run.MicroBatchLimit)));
             }
 
             return known;
@@ -110,7 +95,25 @@ public sealed class NeedsCatalog
         catch (Exception e)
         {
             // Whatever is wrong with one row is that run's own: the others are placed all the same.
-            return ($"unreadable {run.Run}", new Unbuildable($"This version cannot read its spec: {e.Message}"));
+            return new Kind($"unreadable {run.Run}", null, new Unbuildable($"This version cannot read its spec: {e.Message}"));
         }
+    }
+
+    /// <summary>Runs that need the same.</summary>
+    /// <param name="text">Names it (<see cref="ForecastKind.Of"/>).</param>
+    /// <param name="peaks">Names its peaks; null = there are none.</param>
+    /// <param name="forecast">What they need by forecast.</param>
+    private sealed class Kind(string text, string? peaks, RunNeeds forecast)
+    {
+        // What was asked of a device is known as long as the peaks stay the same: one object until then.
+        private volatile RunNeeds _needs = forecast;
+
+        internal string Text => text;
+
+        internal string? Peaks => peaks;
+
+        /// <summary>What they need by what such runs have held.</summary>
+        internal RunNeeds By(IReadOnlyDictionary<string, ReportedPeaks> reported) =>
+            peaks is not null && _needs is ModelNeeds model ? _needs = model.By(reported.GetValueOrDefault(peaks, ReportedPeaks.None)) : _needs;
     }
 }

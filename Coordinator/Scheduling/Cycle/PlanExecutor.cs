@@ -42,7 +42,7 @@ public sealed class PlanExecutor(RunChanges changes, CoordinatorOptions options,
             return false;
         }
 
-        if (!await change.PlaceAsync(place.WorkerId, place.DeviceIndex, place.MicroBatch, options.Lease))
+        if (!await change.PlaceAsync(place, options.Lease))
         {
             return false;
         }

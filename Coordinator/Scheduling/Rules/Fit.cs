@@ -8,7 +8,7 @@ namespace Hearth.Coordinator.Scheduling.Rules;
 /// </summary>
 internal static class Fit
 {
-    internal static (Slot Slot, int MicroBatch)? Best(RunKind kind)
+    internal static (Slot Slot, Need Need)? Best(RunKind kind)
     {
         (Slot Slot, Fitting At)? best = null;
         foreach (var fitting in kind.WithFree())
@@ -25,7 +25,7 @@ internal static class Fit
             }
         }
 
-        return best is { } choice ? (choice.Slot, choice.At.Need.MicroBatch) : null;
+        return best is { } choice ? (choice.Slot, choice.At.Need) : null;
     }
 
     /// <summary>Below 0 when a run goes to <paramref name="a"/> first, 0 when it does not care.</summary>

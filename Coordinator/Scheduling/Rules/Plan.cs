@@ -6,7 +6,8 @@ public sealed record Plan(IReadOnlyList<Command> Commands, IReadOnlyList<Waiting
 /// <summary>What to do, as data; the cycle applies it against the versions it was decided on.</summary>
 public abstract record Command;
 
-public sealed record Place(Guid RunId, long Version, Guid WorkerId, int DeviceIndex, int MicroBatch) : Command;
+/// <param name="ForecastBytes">What it is to hold of the device at most, as its trainer will report it.</param>
+public sealed record Place(Guid RunId, long Version, Guid WorkerId, int DeviceIndex, int MicroBatch, long ForecastBytes) : Command;
 
 /// <summary>Ask an attempt to checkpoint and go, for a run of higher priority.</summary>
 public sealed record Preempt(Guid AttemptId, Guid RunId, long Epoch, Guid ForRun) : Command;

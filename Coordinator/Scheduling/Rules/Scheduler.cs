@@ -29,7 +29,7 @@ public static class Scheduler
             else if (Fit.Best(kind) is { } place)
             {
                 place.Slot.Take(run);
-                commands.Add(new Place(run.Id, run.Version, place.Slot.Device.WorkerId, place.Slot.Device.Index, place.MicroBatch));
+                commands.Add(new Place(run.Id, run.Version, place.Slot.Device.WorkerId, place.Slot.Device.Index, place.Need.MicroBatch, place.Need.PeakOn(place.Slot.Device.Kind)));
             }
 
             // 5. or have a run of lower priority give its own away.

@@ -35,14 +35,15 @@ public sealed record QueuedRun(
 
 /// <summary>What decides whether a run fits: devices of one class are equal to it.</summary>
 /// <param name="MemoryBytes">VRAM, or the RAM that training may use on a CPU.</param>
-public readonly record struct DeviceClass(DeviceKind Kind, long MemoryBytes);
+/// <param name="Model">By which reported peaks correct forecasts.</param>
+public readonly record struct DeviceClass(DeviceKind Kind, long MemoryBytes, string Model);
 
 /// <summary>A device as the scheduler sees it; its name is <c>worker/index</c>.</summary>
 public sealed record PoolDevice(Guid WorkerId, string WorkerName, int Index, DeviceKind Kind, string Model, long MemoryBytes, bool Online, bool Draining)
 {
     public string Name => $"{WorkerName}/{Index}";
 
-    public DeviceClass Class => new(Kind, MemoryBytes);
+    public DeviceClass Class => new(Kind, MemoryBytes, Model);
 
     /// <summary>It takes new runs: it is there, and its worker is not being drained.</summary>
     public bool Takes => Online && !Draining;

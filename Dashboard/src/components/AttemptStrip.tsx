@@ -7,19 +7,21 @@ import { StateGlyph } from "./StateGlyph";
 interface Props {
   readonly strip: Strip;
   readonly notes: readonly RunNote[];
+  /** Memory of the newest attempt, in words; may be empty. */
+  readonly memory: string;
   /** Newest notes shown before "all". */
   readonly most: number;
 }
 
 /** One block per attempt on a line of time, gaps hatched, checkpoints above, and what happened in words. */
-export function AttemptStrip({ strip, notes, most }: Props) {
+export function AttemptStrip({ strip, notes, memory, most }: Props) {
   const place = (at: number) => ((at - strip.from) / (strip.to - strip.from)) * 100;
   const newest = [...notes].sort((a, b) => b.id - a.id).slice(0, most);
   const nowAt = place(strip.now);
   return (
     <section className="panel strip" aria-label="Attempts">
       <div className="strip-head">
-        <h2>Attempts</h2><span className="small dim">{strip.summary}</span>
+        <h2>Attempts</h2><span className="small dim">{strip.summary}</span>{memory !== "" && <span className="small dim">Memory: {memory}</span>}
         <span className="strip-key" aria-hidden><span><i className="strip-mark kept key" />checkpoint</span><span><i className="strip-mark key" />since removed</span></span>
       </div>
       <div className="strip-lane">

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AttemptView, CheckpointView, RunSummary } from "../api/types";
-import { layStrip, shortModel, timeTicks } from "./attempts";
+import { layStrip, memoryWords, shortModel, timeTicks } from "./attempts";
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 20, minute)).toISOString();
 const now = Date.parse(at(50));
@@ -28,6 +28,12 @@ describe("the strip", () => {
     expect(layStrip(run, [attempt(1, 0, null)], [checkpoint], now)!.marks[0]!.kept).toBe(false);
   });
   it("is absent before the first attempt", () => expect(layStrip(run, [], [], now)).toBeNull());
+});
+
+it("says what was forecast beside what was used, of the newest attempt that knows", () => {
+  expect(memoryWords([attempt(1, 0, 1)])).toBe("");
+  expect(memoryWords([attempt(1, 0, null, { forecast_bytes: 9.9 * 2 ** 30 })])).toBe("forecast 9.9\u00a0GB");
+  expect(memoryWords([attempt(2, 0, 1, { forecast_bytes: 9.9 * 2 ** 30, peak_bytes: 10.2 * 2 ** 30 }), attempt(1, 0, 1, { peak_bytes: 1 })])).toBe("forecast 9.9\u00a0GB, used at most 10.2\u00a0GB");
 });
 
 it("shortens card names and picks round ticks", () => {

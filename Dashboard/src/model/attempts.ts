@@ -1,5 +1,5 @@
 import type { AttemptView, CheckpointView, RunSummary } from "../api/types";
-import { clock, count, duration, NB, plural } from "./format";
+import { clock, count, duration, gigabytes, NB, plural } from "./format";
 import { isOver } from "./runs";
 
 /** A part of the strip between two moments, milliseconds since 1970. */
@@ -65,6 +65,18 @@ export function layStrip(run: RunSummary, attempts: readonly AttemptView[], chec
   const marks = checkpoints.map((c) => ({ at: Date.parse(c.created_at), step: c.step, kept: c.status === "kept", status: c.status }));
   const summary = `${plural(ordered.length, "attempt")}, ${duration(trained / 1000)} on a card` + (waited > 1000 ? `, ${duration(waited / 1000)} waiting for one` : "");
   return { from, to, now, live: !over, blocks, marks, ticks: timeTicks(from, to, now), summary };
+}
+
+/** What the newest attempt that says so was forecast to hold of its card, and what it held: "forecast 9.9 GB, used at most 10 GB". */
+export function memoryWords(attempts: readonly AttemptView[]): string {
+  const newest = [...attempts].sort((a, b) => b.number - a.number).find((a) => isBytes(a.forecast_bytes) || isBytes(a.peak_bytes));
+  const forecast = isBytes(newest?.forecast_bytes) ? [`forecast ${gigabytes(newest.forecast_bytes)}${NB}GB`] : [];
+  const used = isBytes(newest?.peak_bytes) ? [`used at most ${gigabytes(newest.peak_bytes)}${NB}GB`] : [];
+  return [...forecast, ...used].join(", ");
+}
+
+function isBytes(value: number | null | undefined): value is number {
+  return value !== null && value !== undefined;
 }
 
 /** "NVIDIA GeForce RTX 3090" → "RTX 3090". */

@@ -21,6 +21,15 @@ describe("charts of a run", () => {
     expect(loss!.lines[0]!.values).toEqual([5, 4, undefined, 3]);
     expect(loss!.lines[1]!.values).toEqual([undefined, undefined, 4, undefined]);
   });
+  it("lays validation of the raw weights beside that of the averaged", () => {
+    const charts = buildCharts([series("loss", [1, 2], [5, 4]), series("validation_loss", [2], [4]), series("validation_raw", [2], [4.5])], "step", 0, []);
+    expect(charts.map((c) => c.id)).toEqual(["loss", "lr", "speed"]);
+    expect(charts[0]!.lines.map((l) => [l.label, l.values.at(-1)])).toEqual([["train", 4], ["validation", 4], ["without average", 4.5]]);
+  });
+  it("counts skipped steps where there were any", () => {
+    const skipped = buildCharts([series("skipped_steps", [3, 9], [1, 2])], "step", 0.9, []).at(-1)!;
+    expect([skipped.title, skipped.zero, skipped.lines[0]!.values]).toEqual(["Skipped steps", true, [1, 2]]);
+  });
   it("never smooths validation", () => {
     const [loss] = buildCharts([series("validation_loss", [1, 2], [4, 2])], "step", 0.9, []);
     expect(loss!.lines[0]!.values).toEqual([4, 2]);

@@ -50,7 +50,8 @@ const three = (value: number) => value.toFixed(3);
 const RULES: readonly PanelRule[] = [
   { id: "loss", title: "Loss", unit: "nats/token", clip: true, format: three, lines: [
     { key: "loss", label: "train", smooth: true, color: 1 },
-    { key: "validation_loss", label: "validation", dots: true, color: 2 }] },
+    { key: "validation_loss", label: "validation", dots: true, color: 2 },
+    { key: "validation_raw", label: "without average", dots: true, color: 5 }] },
   { id: "lr", title: "Learning rate", unit: "", format: plain, lines: [{ key: "lr", label: "peak", color: 6 }] },
   { id: "speed", title: "Speed", unit: "tok/s", format: short, lines: [{ key: "tokens_per_second", label: "speed", smooth: true, color: 3 }] },
   { id: "memory", title: "Memory", unit: "GB", zero: true, scale: 2 ** -30, format: (v) => v.toFixed(v < 10 ? 2 : 1), lines: [{ key: "memory_bytes", label: "used", color: 9 }] },
@@ -59,6 +60,7 @@ const RULES: readonly PanelRule[] = [
   { id: "utilization", title: "Utilisation", unit: "%", zero: true, format: plain, lines: [{ key: "utilization_percent", label: "busy", color: 8 }] },
   { id: "grad_norm", title: "Gradient norm", unit: "before clipping", clip: true, format: plain, lines: [{ key: "grad_norm", label: "norm", smooth: true, color: 4 }] },
   { id: "step_seconds", title: "Step time", unit: "s", format: plain, lines: [{ key: "step_seconds", label: "step", smooth: true, color: 10 }] },
+  { id: "skipped", title: "Skipped steps", unit: "not finite, in all", zero: true, format: plain, lines: [{ key: "skipped_steps", label: "skipped", dots: true, color: 7 }] },
   { id: "checkpoint_pause", title: "Checkpoint pause", unit: "ms", zero: true, scale: 1000, format: plain, lines: [{ key: "checkpoint_pause_seconds", label: "paused", dots: true, color: 2 }] },
 ];
 /** Series that say what another one says already. */

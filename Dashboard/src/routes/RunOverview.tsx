@@ -7,7 +7,7 @@ import { Chart } from "../components/Chart";
 import { ChartTable } from "../components/ChartLegend";
 import { Facts } from "../components/Facts";
 import { Problem } from "../components/Notices";
-import { layStrip } from "../model/attempts";
+import { layStrip, memoryWords } from "../model/attempts";
 import { buildCharts, marksOf } from "../model/charts";
 import type { ChartModel } from "../model/charts";
 import { count } from "../model/format";
@@ -42,7 +42,7 @@ export function RunOverview({ run, now, phone }: { run: RunDetail; now: number; 
       <Facts run={run} now={now} />
       {summary.state === "failed" && summary.reason && <div style={{ marginBottom: 10 }}><Problem title={`Failed at step ${count(summary.step)}`} words={summary.reason} /></div>}
       {(summary.state === "queued" || summary.state === "paused") && summary.reason && <p className="panel" style={{ padding: "9px 14px", marginBottom: 10 }}>{summary.reason}</p>}
-      {strip && <AttemptStrip strip={strip} notes={run.notes} most={phone ? 2 : 3} />}
+      {strip && <AttemptStrip strip={strip} notes={run.notes} memory={memoryWords(run.attempts)} most={phone ? 2 : 3} />}
       {phone && <ChartToolsOfUrl />}
       {metrics.status === "error" && <div style={{ marginBottom: 10 }}><Problem title="The points did not arrive" words={`${metrics.error} Trying again in 8 s.`} onRetry={metrics.retry} /></div>}
       <div className="charts">

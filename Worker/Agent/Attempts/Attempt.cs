@@ -205,6 +205,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
     /// <returns>Null when a stop came before the trainer began.</returns>
     private async Task<ExitFacts?> TrainAsync(string work, AttemptOutput output)
     {
+        long? killedBefore = services.OomKills.Read();
         using var trainer = StartTrainer(work, output);
         if (trainer is null)
         {
@@ -224,6 +225,8 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
             LastWord = _progress.LastWord,
             Killed = _killed,
             GraceOver = _graceOver,
+            HostWasFull = services.OomKills.Read() > killedBefore,
+            OnCpu = device.Kind == DeviceKind.Cpu,
             Step = _progress.Step,
             Trace = _progress.Trace,
             ErrorTail = _errors.ToString(),

@@ -10,13 +10,19 @@ public sealed record ExitFacts
     public required int ExitCode { get; init; }
 
     /// <summary>The last of <c>done</c>, <c>stopped</c> and <c>failed</c>, if any.</summary>
-    public TrainerEvent? LastWord { get; init; }
+    public LastEvent? LastWord { get; init; }
 
     /// <summary>The coordinator asked for the end at once.</summary>
     public bool Killed { get; init; }
 
     /// <summary>It did not stop in time and was killed.</summary>
     public bool GraceOver { get; init; }
+
+    /// <summary>While it ran, the host's kernel killed processes since memory had run out.</summary>
+    public bool HostWasFull { get; init; }
+
+    /// <summary>It trained in the host's memory.</summary>
+    public bool OnCpu { get; init; }
     public long Step { get; init; }
     public string? Trace { get; init; }
 
@@ -34,10 +40,14 @@ public static class AttemptOutcome
     private const int Stopped = 10;
     private const int OutOfMemory = 20;
 
+    private const int SigKill = 9;
+
     /// <summary>Signals that a process brings upon itself: illegal instruction, abort, bus error, arithmetic, segmentation fault.</summary>
     private static readonly int[] OwnFaults = [4, 6, 7, 8, 11];
 
-    public static AttemptEnd Of(Lease lease, ExitFacts facts)
+    public static AttemptEnd Of(Lease lease, ExitFacts facts) => Judge(lease, facts) with { PeakMemoryBytes = facts.LastWord?.PeakMemoryBytes };
+
+    private static AttemptEnd Judge(Lease lease, ExitFacts facts)
     {
         AttemptEnd End(AttemptState outcome, string? code, string? message) => new(lease, outcome, facts.Step, facts.Trace, code, message);
         if (facts.Killed)
@@ -67,6 +77,10 @@ public static class AttemptOutcome
         return signal switch
         {
             > 0 when OwnFaults.Contains(signal) => End(AttemptState.Failed, FailureCodes.Crashed, WithTail($"the trainer crashed (signal {signal})", facts)),
+            SigKill when facts.HostWasFull && facts.OnCpu => End(AttemptState.Failed, FailureCodes.HostOutOfMemory, $"The host ran out of memory, and its kernel killed the trainer (signal {SigKill})."),
+
+            // What a card's trainer holds of the host does not follow from its rows: fewer of them would not help.
+            SigKill when facts.HostWasFull => End(AttemptState.Lost, null, $"The host of the card ran out of memory, and its kernel killed the trainer (signal {SigKill})."),
             > 0 => End(AttemptState.Lost, null, $"The trainer was killed (signal {signal})."),
             _ => OfExitCode(facts, End),
         };

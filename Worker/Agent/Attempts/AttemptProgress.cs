@@ -12,7 +12,7 @@ public sealed class AttemptProgress
     private double? _fraction;
     private long _step;
     private string? _trace;
-    private TrainerEvent? _lastWord;
+    private LastEvent? _lastWord;
     private bool _tellsMemory;
     private bool _stepped;
 
@@ -23,7 +23,7 @@ public sealed class AttemptProgress
     public bool HasStepped => Locked(() => _stepped);
 
     /// <summary>The last of done, stopped and failed.</summary>
-    public TrainerEvent? LastWord => Locked(() => _lastWord);
+    public LastEvent? LastWord => Locked(() => _lastWord);
 
     /// <summary>True once the trainer reported its own memory, which then counts instead of the card's.</summary>
     public bool TellsMemory => Locked(() => _tellsMemory);
@@ -50,8 +50,8 @@ public sealed class AttemptProgress
             case SkippedEvent e:
                 (_step, _trace) = (e.Step, e.Trace);
                 break;
-            case DoneEvent or StoppedEvent or FailedEvent:
-                _lastWord = happened;
+            case LastEvent e:
+                _lastWord = e;
                 break;
         }
 

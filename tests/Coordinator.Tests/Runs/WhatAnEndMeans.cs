@@ -33,17 +33,40 @@ public sealed class WhatAnEndMeans
     }
 
     [Theory]
-    [InlineData(0, 100, 1, 0)]
-    [InlineData(1, 100, 2, 2)]
-    [InlineData(2, 100, 3, 4)]
-    [InlineData(9, 100, 10, 60)]
-    [InlineData(9, 101, 1, 0)]
-    public void Losses_back_off_until_there_is_progress(int before, long step, int after, double seconds)
+    [InlineData(0, 100L, 1, 0)]
+    [InlineData(1, 100L, 2, 2)]
+    [InlineData(2, 100L, 3, 4)]
+    [InlineData(8, 100L, 9, 256)]
+    [InlineData(10, 100L, 11, 600)]
+    [InlineData(10, null, 11, 600)]
+    [InlineData(10, 101L, 1, 0)]
+    public void Losses_back_off_until_an_attempt_leaves_a_newer_checkpoint(int before, long? kept, int after, double seconds)
     {
-        var decision = Decide(Training with { Losses = before }, AttemptState.Lost, null, step);
+        var decision = Decide(Training with { Losses = before, KeptStep = kept }, AttemptState.Lost, null, step: 150);
 
-        Assert.Equal((after, TimeSpan.FromSeconds(seconds)), (decision.Losses, decision.BackOff));
+        Assert.Equal((after, TimeSpan.FromSeconds(seconds), RunState.Queued), (decision.Losses, decision.BackOff, decision.Next));
         Assert.Equal(0, decision.Errors);
+    }
+
+    [Fact]
+    public void Lost_again_and_again_without_a_newer_checkpoint_a_run_fails_in_the_end()
+    {
+        var run = Training;
+        int attempts = 0;
+        EndDecision decision;
+        do
+        {
+            decision = Decide(run, AttemptState.Lost, null, step: 150);
+            run = run with { Losses = decision.Losses };
+        }
+        while (decision.Next == RunState.Queued && ++attempts < 100);
+
+        Assert.Equal((RunState.Failed, AttemptEnds.MostLosses), (decision.Next, decision.Losses));
+        Assert.Equal("12 attempts in a row were lost without a checkpoint after step 100. The last, on studio/0: Why.", decision.Reason);
+        Assert.Equal(RunState.Paused, Decide(run with { State = RunState.Pausing }, AttemptState.Lost, null).Next);
+        Assert.Equal((RunState.Queued, 1), Pick(Decide(run with { KeptStep = 101 }, AttemptState.Lost, null)));
+
+        static (RunState, int) Pick(EndDecision d) => (d.Next, d.Losses);
     }
 
     [Theory]
@@ -81,6 +104,20 @@ public sealed class WhatAnEndMeans
             "studio/0 ran out of memory at one row; it goes on with one row at a time and recomputed blocks (train.recompute: block). Batch and data order stay.",
             recomputed.Note);
         Assert.Equal((RunState.Failed, null, "Why."), (ended.Next, ended.Smaller, ended.Reason));
+    }
+
+    [Fact]
+    public void A_trainer_killed_for_its_hosts_memory_goes_the_same_way_and_ends_with_what_would_fit()
+    {
+        var halved = Decide(Training, AttemptState.Failed, FailureCodes.HostOutOfMemory);
+        var ended = Decide(Training with { MicroBatch = 1, Recomputes = true, ForecastBytes = 9L << 30 }, AttemptState.Failed, FailureCodes.HostOutOfMemory);
+
+        Assert.Equal((RunState.Queued, new SmallerSteps(8, false), 0, 0), (halved.Next, halved.Smaller, halved.Losses, halved.Errors));
+        Assert.Equal((RunState.Failed, null), (ended.Next, ended.Smaller));
+        Assert.Equal(
+            "Why. studio/0 had one row at a time (train.micro_batch: 1) with train.recompute: block, the least that there is: 9.0 GB by forecast. "
+            + "A smaller model.size or data.seq_len, or a device with more memory, would fit.",
+            ended.Reason);
     }
 
     [Fact]

@@ -42,7 +42,7 @@ internal static class NaiveScheduler
             else if (best is not null)
             {
                 holders[best] = run.Name;
-                commands.Add(new Place(run.Id, run.Version, best.WorkerId, best.Index, run.Needs.On(best.Class).MicroBatch));
+                commands.Add(new Place(run.Id, run.Version, best.WorkerId, best.Index, run.Needs.On(best.Class).MicroBatch, Peak(run, best)));
             }
             else if (victim.Device is { } device)
             {
@@ -63,6 +63,8 @@ internal static class NaiveScheduler
 
         return new Plan(commands, [.. waiting.Select(w => new Waiting(w.Run, w.Reason ?? Why(w.Run, devices, holders)))]);
     }
+
+    private static long Peak(QueuedRun run, PoolDevice device) => Math.Max(0, run.Needs.On(device.Class).Bytes - (device.Kind == DeviceKind.Cpu ? 0 : 300L << 20));
 
     private static bool On(LiveAttempt attempt, PoolDevice device) => (attempt.WorkerId, attempt.DeviceIndex) == (device.WorkerId, device.Index);
 

@@ -38,20 +38,20 @@ public sealed class NeedsByKind
 
     [Theory]
     [MemberData(nameof(SameKind))]
-    public void What_names_and_times_a_run_does_not_make_it_another_kind(RunSpec other) => Assert.Equal(NeedsCatalog.KindOf(Spec, null), NeedsCatalog.KindOf(other, null));
+    public void What_names_and_times_a_run_does_not_make_it_another_kind(RunSpec other) => Assert.Equal(ForecastKind.Of(Spec, null), ForecastKind.Of(other, null));
 
     [Theory]
     [MemberData(nameof(OtherKind))]
     public void What_changes_the_memory_or_the_rows_does(RunSpec other)
     {
-        Assert.NotEqual(NeedsCatalog.KindOf(Spec, null), NeedsCatalog.KindOf(other, null));
-        Assert.NotEqual(NeedsCatalog.KindOf(Spec, null), NeedsCatalog.KindOf(Spec, 4));
+        Assert.NotEqual(ForecastKind.Of(Spec, null), ForecastKind.Of(other, null));
+        Assert.NotEqual(ForecastKind.Of(Spec, null), ForecastKind.Of(Spec, 4));
     }
 
     [Fact]
     public void After_running_out_of_memory_no_more_rows_are_taken_than_the_limit()
     {
-        var card = new DeviceClass(DeviceKind.Cuda, 80L << 30);
+        var card = new DeviceClass(DeviceKind.Cuda, 80L << 30, "card");
         var given = Spec with { Train = Spec.Train with { MicroBatch = 8 } };
 
         Assert.Equal((16, 4), (NeedsCatalog.Forecast(Spec, null).On(card).MicroBatch, NeedsCatalog.Forecast(Spec, 4).On(card).MicroBatch));
@@ -59,10 +59,17 @@ public sealed class NeedsByKind
     }
 
     [Fact]
+    public void Peaks_of_a_kind_are_kept_whatever_its_rows_were()
+    {
+        Assert.Equal(ForecastKind.OfPeaks(Spec), ForecastKind.OfPeaks(Spec with { Name = "b", Train = Spec.Train with { MicroBatch = 2 } }));
+        Assert.NotEqual(ForecastKind.OfPeaks(Spec), ForecastKind.OfPeaks(Spec.Recomputing()));
+    }
+
+    [Fact]
     public void A_model_that_cannot_be_built_here_waits_with_the_reason()
     {
         var needs = Assert.IsType<Unbuildable>(NeedsCatalog.Forecast(Spec with { Model = Spec.Model with { Size = "9t" } }, null));
 
-        Assert.Contains("has no size 9t", needs.On(new DeviceClass(DeviceKind.Cuda, 80L << 30)).Reason, StringComparison.Ordinal);
+        Assert.Contains("has no size 9t", needs.On(new DeviceClass(DeviceKind.Cuda, 80L << 30, "card")).Reason, StringComparison.Ordinal);
     }
 }

@@ -103,12 +103,12 @@ public sealed class FakeWorker : IAsyncDisposable
         return Attempts.Values.Single(a => a.State == state);
     }
 
-    public void End(FakeAttempt attempt, AttemptState outcome, long step, string? code = null, string? message = null, string? trace = null)
+    public void End(FakeAttempt attempt, AttemptState outcome, long step, string? code = null, string? message = null, string? trace = null, long? peak = null)
     {
         lock (_gate)
         {
             Attempts.TryRemove(attempt.Assignment.Lease.AttemptId, out _);
-            _ended.Add(new AttemptEnd(attempt.Assignment.Lease, outcome, step, trace, code, message));
+            _ended.Add(new AttemptEnd(attempt.Assignment.Lease, outcome, step, trace, code, message) { PeakMemoryBytes = peak });
         }
     }
 

@@ -52,6 +52,7 @@ public sealed class CheckingReports(PostgresServer postgres)
         { "ended", Good with { Ended = [.. Enumerable.Repeat(Ended, 257)] } },
         { "ended[0].outcome", Good with { Ended = [Ended with { Outcome = AttemptState.Running }] } },
         { "ended[0].trace", Good with { Ended = [Ended with { Trace = new string('f', 65) }] } },
+        { "ended[0].peak_memory_bytes", Good with { Ended = [Ended with { PeakMemoryBytes = -1 }] } },
         { "ended[1]", Good with { Ended = [Ended, Ended] } },
         { "generations", Good with { Generations = null! } },
         { "host_free_bytes", Good with { HostFreeBytes = -1 } },

@@ -2453,6 +2453,11 @@ export interface components {
             failure_code?: null | string;
             /** @description For people; null when there is nothing to say. */
             message?: null | string;
+            /**
+             * Format: int64
+             * @description The most of its device's memory that its trainer held; null = not known.
+             */
+            peak_memory_bytes?: null | number;
         };
         AttemptReport: {
             /** @description Which attempt. */
@@ -2499,6 +2504,16 @@ export interface components {
             first_step: number;
             /** Format: int64 */
             last_step: number;
+            /**
+             * Format: int64
+             * @description What it was forecast to hold of its device's memory at most, as its trainer reports it; null for one of an older version.
+             */
+            forecast_bytes?: null | number;
+            /**
+             * Format: int64
+             * @description What it held at most; null while it trains, and where its trainer could not say.
+             */
+            peak_bytes?: null | number;
             trace?: null | string;
             message?: null | string;
         };
