@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hearth.Agent.Tests.Support;
 using Hearth.Protocol;
 using Hearth.Runs;

@@ -45,3 +45,15 @@ export function useLogs(run: string, signal: string): LogsState {
 
   return state;
 }
+
+/** Lines of a run's log in which a text occurs, oldest first, at most a hundred; read again when `signal` changes. Empty until they came. */
+export function useLogSearch(run: string, text: string, signal: string): readonly LogEntry[] {
+  const [found, setFound] = useState<{ run: string; lines: readonly LogEntry[] }>({ run: "", lines: [] });
+  useEffect(() => {
+    const abort = new AbortController();
+    request<LogsResponse>(`/runs/${run}/logs${query({ q: text, limit: 100 })}`, { signal: abort.signal })
+      .then((answer) => setFound({ run, lines: answer.lines }), () => undefined); // Notes are an extra: the log tab says what is wrong.
+    return () => abort.abort();
+  }, [run, text, signal]);
+  return found.run === run ? found.lines : [];
+}

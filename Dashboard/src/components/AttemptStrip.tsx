@@ -6,6 +6,7 @@ import { StateGlyph } from "./StateGlyph";
 
 interface Props {
   readonly strip: Strip;
+  /** In order of time. */
   readonly notes: readonly RunNote[];
   /** Memory of the newest attempt, in words; may be empty. */
   readonly memory: string;
@@ -16,7 +17,7 @@ interface Props {
 /** One block per attempt on a line of time, gaps hatched, checkpoints above, and what happened in words. */
 export function AttemptStrip({ strip, notes, memory, most }: Props) {
   const place = (at: number) => ((at - strip.from) / (strip.to - strip.from)) * 100;
-  const newest = [...notes].sort((a, b) => b.id - a.id).slice(0, most);
+  const newest = [...notes].reverse().slice(0, most);
   const nowAt = place(strip.now);
   return (
     <section className="panel strip" aria-label="Attempts">

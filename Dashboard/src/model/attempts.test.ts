@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { AttemptView, CheckpointView, RunSummary } from "../api/types";
-import { layStrip, memoryWords, shortModel, timeTicks } from "./attempts";
+import type { AttemptView, CheckpointView, LogEntry, RunNote, RunSummary } from "../api/types";
+import { layStrip, memoryWords, shortModel, timeTicks, withResumes } from "./attempts";
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 22, 20, minute)).toISOString();
 const now = Date.parse(at(50));
@@ -28,6 +28,12 @@ describe("the strip", () => {
     expect(layStrip(run, [attempt(1, 0, null)], [checkpoint], now)!.marks[0]!.kept).toBe(false);
   });
   it("is absent before the first attempt", () => expect(layStrip(run, [], [], now)).toBeNull());
+});
+
+it("tells among the notes where a resumed run leaves the bits of an unbroken one", () => {
+  const notes = [{ id: 1, at: at(1), kind: "started", text: "Trains on a.", step: 0 }, { id: 2, at: at(9), kind: "started", text: "Goes on.", step: 5 }] as RunNote[];
+  const lines = [{ id: 7, at: at(8), text: "The checkpoint's threads was 1 and is 2: from here on not bit-equal." }, { id: 8, at: at(8), text: "reads The checkpoint's" }] as LogEntry[];
+  expect(withResumes(notes, lines).map((n) => [n.id, n.kind])).toEqual([[1, "started"], [-7, "resumed"], [2, "started"]]);
 });
 
 it("says what was forecast beside what was used, of the newest attempt that knows", () => {

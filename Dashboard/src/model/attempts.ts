@@ -1,4 +1,4 @@
-import type { AttemptView, CheckpointView, RunSummary } from "../api/types";
+import type { AttemptView, CheckpointView, LogEntry, RunNote, RunSummary } from "../api/types";
 import { clock, count, duration, gigabytes, NB, plural } from "./format";
 import { isOver } from "./runs";
 
@@ -65,6 +65,15 @@ export function layStrip(run: RunSummary, attempts: readonly AttemptView[], chec
   const marks = checkpoints.map((c) => ({ at: Date.parse(c.created_at), step: c.step, kept: c.status === "kept", status: c.status }));
   const summary = `${plural(ordered.length, "attempt")}, ${duration(trained / 1000)} on a card` + (waited > 1000 ? `, ${duration(waited / 1000)} waiting for one` : "");
   return { from, to, now, live: !over, blocks, marks, ticks: timeTicks(from, to, now), summary };
+}
+
+/** Part of what a trainer's log says where a resumed run leaves the bits of an unbroken one. */
+export const RESUME_WORDS = "The checkpoint's ";
+
+/** A run's notes and what its log says of resumes, by time; ids of log lines are made to differ from those of notes. */
+export function withResumes(notes: readonly RunNote[], lines: readonly LogEntry[]): RunNote[] {
+  const resumes = lines.filter((line) => line.text.startsWith(RESUME_WORDS)).map((line): RunNote => ({ id: -line.id, at: line.at, kind: "resumed", text: line.text, step: null }));
+  return [...notes, ...resumes].sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || a.id - b.id);
 }
 
 /** What the newest attempt that says so was forecast to hold of its card, and what it held: "forecast 9.9 GB, used at most 10 GB". */

@@ -1,5 +1,6 @@
 import { useCallback, useMemo, useState } from "react";
 import { useLive } from "../api/live";
+import { useLogSearch } from "../api/logs";
 import { useMetrics } from "../api/metrics";
 import type { RunDetail } from "../api/types";
 import { AttemptStrip } from "../components/AttemptStrip";
@@ -7,7 +8,7 @@ import { Chart } from "../components/Chart";
 import { ChartTable } from "../components/ChartLegend";
 import { Facts } from "../components/Facts";
 import { Problem } from "../components/Notices";
-import { layStrip, memoryWords } from "../model/attempts";
+import { layStrip, memoryWords, RESUME_WORDS, withResumes } from "../model/attempts";
 import { buildCharts, marksOf } from "../model/charts";
 import type { ChartModel } from "../model/charts";
 import { count } from "../model/format";
@@ -26,6 +27,7 @@ export function RunOverview({ run, now, phone }: { run: RunDetail; now: number; 
   const [table, setTable] = useState(false);
   const over = isOver(summary.state);
   const metrics = useMetrics(summary.id, summary.step, `${run.attempts.length} ${over} ${returns}`);
+  const resumes = useLogSearch(summary.id, RESUME_WORDS, `${run.attempts.length} ${summary.state}`);
   const marks = useMemo(() => marksOf(run.attempts, run.checkpoints, axis, summary.step), [run.attempts, run.checkpoints, axis, summary.step]);
   const charts = useMemo(() => buildCharts(metrics.series, axis, smoothing, marks.gaps), [metrics.series, axis, smoothing, marks.gaps]);
   const onZoom = useCallback((span: readonly [number, number] | null) => set({ x0: span === null ? null : String(round(span[0])), x1: span === null ? null : String(round(span[1])) }), [set]);
@@ -42,7 +44,7 @@ export function RunOverview({ run, now, phone }: { run: RunDetail; now: number; 
       <Facts run={run} now={now} />
       {summary.state === "failed" && summary.reason && <div style={{ marginBottom: 10 }}><Problem title={`Failed at step ${count(summary.step)}`} words={summary.reason} /></div>}
       {(summary.state === "queued" || summary.state === "paused") && summary.reason && <p className="panel" style={{ padding: "9px 14px", marginBottom: 10 }}>{summary.reason}</p>}
-      {strip && <AttemptStrip strip={strip} notes={run.notes} memory={memoryWords(run.attempts)} most={phone ? 2 : 3} />}
+      {strip && <AttemptStrip strip={strip} notes={withResumes(run.notes, resumes)} memory={memoryWords(run.attempts)} most={phone ? 2 : 3} />}
       {phone && <ChartToolsOfUrl />}
       {metrics.status === "error" && <div style={{ marginBottom: 10 }}><Problem title="The points did not arrive" words={`${metrics.error} Trying again in 8 s.`} onRetry={metrics.retry} /></div>}
       <div className="charts">
