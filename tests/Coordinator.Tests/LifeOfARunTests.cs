@@ -171,7 +171,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
 
         Assert.Equal(RunState.Cancelled, await _service.ActAsync(run, "cancel"));
         await Eventually.TrueAsync(() => Task.FromResult(attempt.Commands.Any(c => c.Kind == AttemptCommandKind.Kill)), "the kill arrives");
-        Assert.Equal("Fits only studio/0. first holds studio/0.", (await _service.DetailAsync(next.Id)).Summary.Reason);
+        await Eventually.GetAsync(() => _service.DetailAsync(next.Id), d => d.Summary.Reason == "Fits only studio/0. first holds studio/0.", "the other waits for the device");
 
         worker.End(attempt, AttemptState.Stopped, 3);
         await _service.WaitAsync(next, RunState.Running);
