@@ -16,6 +16,9 @@ public static class ClusterExtensions
         var options = ClusterSettings.Read(builder.Configuration);
         builder.Services.AddSingleton(options);
         builder.Logging.AddFilter("Orleans", LogLevel.Warning);
+
+        // Orleans places each grain through it, and it tells of each.
+        builder.Logging.AddFilter("Polly", LogLevel.Warning);
         builder.UseOrleans(silo =>
         {
             if (options.Name is { } name)

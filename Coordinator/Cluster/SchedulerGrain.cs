@@ -31,6 +31,7 @@ public sealed class SchedulerGrain(
     SchedulerTerms terms,
     ILocalSiloDetails silo,
     CoordinatorOptions options,
+    IHostApplicationLifetime life,
     TimeProvider time,
     ILogger<SchedulerGrain> log) : Grain, ISchedulerGrain
 {
@@ -39,18 +40,34 @@ public sealed class SchedulerGrain(
     private readonly LossWatch _losses = new(time, options.Lease);
     private SchedulerTerm _term = new(0, Alone: true);
     private IGrainTimer? _timer;
+    private CancellationTokenRegistration _handOver;
     private bool _runs;
     private bool _again;
 
-    /// <exception cref="InvalidOperationException">The other coordinators have declared this one dead.</exception>
+    /// <exception cref="InvalidOperationException">This coordinator is about to end, or the others have declared it dead.</exception>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        if (life.ApplicationStopping.IsCancellationRequested)
+        {
+            throw new InvalidOperationException("This coordinator is about to end, so it takes no term of the scheduler.");
+        }
+
         var address = silo.SiloAddress;
         var place = new SiloPlace(address.Endpoint.Address.ToString(), address.Endpoint.Port, address.Generation);
         _term = await terms.TakeAsync(place, cancellationToken)
             ?? throw new InvalidOperationException("The other coordinators have declared this one dead, so it takes no term of the scheduler.");
         log.TermBegan(_term.Number);
+
+        // A coordinator that is told to stop first ends its requests and jobs, and its silo last. The scheduler goes at once.
+        var context = GrainContext;
+        _handOver = life.ApplicationStopping.Register(() => context.Deactivate(new DeactivationReason(DeactivationReasonCode.ShuttingDown, "The coordinator was told to stop.")));
         _timer = this.RegisterGrainTimer(CycleAsync, new GrainTimerCreationOptions(TimeSpan.Zero, _tick) { KeepAlive = true });
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _handOver.Unregister();
+        return Task.CompletedTask;
     }
 
     public Task TouchAsync() => Task.CompletedTask;

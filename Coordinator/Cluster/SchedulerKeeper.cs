@@ -16,14 +16,17 @@ internal sealed class SchedulerKeeper(IGrainFactory grains, IHostApplicationLife
     {
         using var open = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStarted, stoppingToken);
         await Task.Delay(Timeout.InfiniteTimeSpan, open.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        while (!stoppingToken.IsCancellationRequested)
+
+        // Not until this service's own turn to stop comes: a touch of a coordinator that ends would bring the scheduler back to it.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStopping, stoppingToken);
+        while (!stop.IsCancellationRequested)
         {
             var pause = Every;
             try
             {
-                await grains.GetGrain<ISchedulerGrain>(0).TouchAsync().WaitAsync(Patience, clock, stoppingToken);
+                await grains.GetGrain<ISchedulerGrain>(0).TouchAsync().WaitAsync(Patience, clock, stop.Token);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
             }
@@ -34,7 +37,7 @@ internal sealed class SchedulerKeeper(IGrainFactory grains, IHostApplicationLife
                 pause = Again;
             }
 
-            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause, clock, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

@@ -21,7 +21,7 @@ public sealed class RunForecast(ModelPlan plan, RunSpec spec)
     /// <param name="deviceBytes">All of the device's memory.</param>
     /// <param name="kind">Of the device.</param>
     /// <param name="measured">What such runs held on that model of device; null = nothing is known. It may take a run to fewer rows, it never turns one away.</param>
-    public FitResult On(long deviceBytes, DeviceKind kind, Calibration? measured = null)
+    public FitResult On(long deviceBytes, DeviceKind kind, ForecastCorrection? measured = null)
     {
         var needs = kind is DeviceKind.Cpu ? _onCpu : _onCard;
         if (spec.Train.Precision == "fp64" && kind is DeviceKind.Cuda or DeviceKind.Rocm)

@@ -19,10 +19,10 @@ public sealed class ReportedPeaks : IEquatable<ReportedPeaks>
     public static ReportedPeaks None { get; } = new([]);
 
     /// <summary>What corrects the forecast on a class of devices; null where nothing was reported from its model.</summary>
-    public Calibration? On(DeviceClass device)
+    public ForecastCorrection? On(DeviceClass device)
     {
         MeasuredPeak[] here = [.. _all.Where(p => p.Model == device.Model).Select(p => new MeasuredPeak(p.Rows, p.Bytes))];
-        return here.Length == 0 ? null : new Calibration(here, device.Kind);
+        return here.Length == 0 ? null : new ForecastCorrection(here, device.Kind);
     }
 
     public bool Equals(ReportedPeaks? other) => other is not null && _all.SequenceEqual(other._all);

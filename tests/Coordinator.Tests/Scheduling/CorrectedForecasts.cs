@@ -38,8 +38,8 @@ public sealed class CorrectedForecasts
     [MemberData(nameof(Corrections))]
     public void Measured_rows_count_as_measured_and_others_by_the_nearest_both_within_bounds(int rows, (int Rows, long Bytes)[] measured, long bytes)
     {
-        var onCpu = new Calibration([.. measured.Select(m => new MeasuredPeak(m.Rows, m.Bytes))], DeviceKind.Cpu);
-        var onCard = new Calibration([.. measured.Select(m => new MeasuredPeak(m.Rows, m.Bytes - Beside))], DeviceKind.Cuda);
+        var onCpu = new ForecastCorrection([.. measured.Select(m => new MeasuredPeak(m.Rows, m.Bytes))], DeviceKind.Cpu);
+        var onCard = new ForecastCorrection([.. measured.Select(m => new MeasuredPeak(m.Rows, m.Bytes - Beside))], DeviceKind.Cuda);
 
         Assert.Equal(bytes, onCpu.Of(rows, r => r * 1_000_000_000L), 10.0);
         Assert.Equal(bytes, onCard.Of(rows, r => r * 1_000_000_000L), 10.0);

@@ -12,7 +12,7 @@ public readonly record struct MeasuredPeak(int Rows, long Bytes);
 /// </summary>
 /// <param name="peaks">One for each number of rows; any order.</param>
 /// <param name="device">Kind of the device.</param>
-public sealed class Calibration(IReadOnlyList<MeasuredPeak> peaks, DeviceKind device)
+public sealed class ForecastCorrection(IReadOnlyList<MeasuredPeak> peaks, DeviceKind device)
 {
     /// <summary>Bounds of a measured peak, as shares of the forecast.</summary>
     public const double LeastMeasured = 0.5, MostMeasured = 2;
