@@ -50,7 +50,11 @@ app.UseDefaultFiles();
 app.UseStaticFiles();
 app.UseSecurity();
 
-await app.MigrateAsync();
+if (!await app.MigrateAsync())
+{
+    return 1;
+}
+
 await app.CheckStoreAsync();
 await app.EnsureAdminTokenAsync();
 await app.PrepareJobsAsync();

@@ -45,7 +45,7 @@ internal static class PoolBackup
             // Held open while another program reads the same snapshot.
             await session.ExecuteAsync("set local idle_in_transaction_session_timeout = 0");
             var (pool, now) = await session.SingleAsync<(Guid, DateTime)>("select id, now() from pool");
-            var head = new BackupHead(BackupHead.CurrentFormat, pool, new DateTimeOffset(now, TimeSpan.Zero), await session.QueryAsync<string>("select name from migrations order by name"));
+            var head = new BackupHead(BackupHead.CurrentFormat, pool, new DateTimeOffset(now, TimeSpan.Zero), await Migrator.AppliedAsync(session));
             var blobs = await session.QueryAsync<FileRefBytes>(Referred);
             string dump = Path.Combine(temporary.FullName, BackupEntries.Dump);
             await PostgresTools.DumpAsync(options.Database, await session.SingleAsync<string>("select pg_export_snapshot()"), dump, stop);

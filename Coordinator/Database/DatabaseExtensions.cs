@@ -27,7 +27,20 @@ public static class DatabaseExtensions
         return settings;
     }
 
-    public static Task MigrateAsync(this WebApplication app) => Migrator.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
+    /// <returns>False where the database is not one to work on; why has been said.</returns>
+    public static async Task<bool> MigrateAsync(this WebApplication app)
+    {
+        try
+        {
+            await Migrator.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
+            return true;
+        }
+        catch (SchemaRefusedException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return false;
+        }
+    }
 
     /// <summary><c>/healthz</c>: the process answers. <c>/readyz</c>: the database answers too, else 503.</summary>
     public static void MapHealth(this WebApplication app)

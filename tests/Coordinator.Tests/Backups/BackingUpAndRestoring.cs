@@ -74,7 +74,7 @@ public sealed class BackingUpAndRestoring(PostgresServer postgres, DataService d
         await using (var database = NpgsqlDataSource.Create(newer.Database))
         {
             await Migrator.RunAsync(database);
-            await using var later = database.CreateCommand("insert into migrations (name) values ('999_later')");
+            await using var later = database.CreateCommand("insert into changelog (type, version, description, name, checksum, installed_by, success) values (0, '999', 'later', 'V999_later.sql', '', '', true)");
             await later.ExecuteNonQueryAsync();
         }
 
