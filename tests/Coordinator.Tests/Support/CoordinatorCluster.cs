@@ -8,10 +8,18 @@ public sealed class CoordinatorCluster : IAsyncDisposable
 {
     private readonly List<CoordinatorProcess> _members = [];
     private readonly Dictionary<int, CoordinatorProcess> _bySilo = [];
+    private readonly string _connection;
+    private readonly (string Name, string Value)[] _settings;
+    private volatile IReadOnlyList<CoordinatorProcess> _live = [];
 
-    private CoordinatorCluster(NpgsqlDataSource database) => Database = database;
+    private CoordinatorCluster(string connection, (string Name, string Value)[] settings) =>
+        (_connection, _settings, Database) = (connection, settings, NpgsqlDataSource.Create(connection));
 
+    /// <summary>All that were ever started, in that order.</summary>
     public IReadOnlyList<CoordinatorProcess> Members => _members;
+
+    /// <summary>Those that were not seen to have ended.</summary>
+    public IReadOnlyList<CoordinatorProcess> Live => _live;
 
     public NpgsqlDataSource Database { get; }
 
@@ -20,12 +28,12 @@ public sealed class CoordinatorCluster : IAsyncDisposable
     /// <param name="settings">Environment of each.</param>
     public static async Task<CoordinatorCluster> StartAsync(string database, int count, params (string Name, string Value)[] settings)
     {
-        var cluster = new CoordinatorCluster(NpgsqlDataSource.Create(database));
+        var cluster = new CoordinatorCluster(database, settings);
         try
         {
             for (int i = 0; i < count; i++)
             {
-                await cluster.AddAsync(database, settings);
+                await cluster.AddAsync();
             }
 
             await Eventually.TrueAsync(
@@ -77,13 +85,24 @@ public sealed class CoordinatorCluster : IAsyncDisposable
         await Database.DisposeAsync();
     }
 
-    private async Task AddAsync(string database, (string Name, string Value)[] settings)
+    /// <summary>One more.</summary>
+    public async Task AddAsync()
     {
         int silo = CoordinatorProcess.FreePort();
         string? token = _members.Count == 0 ? null : _members[0].AdminToken;
         var member = await CoordinatorProcess.StartAsync(
-            database, token, [("HEARTH_CLUSTER", "test"), ("HEARTH_CLUSTER_ADDRESS", $"127.0.0.1:{silo}"), .. settings]);
+            _connection, token, [("HEARTH_CLUSTER", "test"), ("HEARTH_CLUSTER_ADDRESS", $"127.0.0.1:{silo}"), .. _settings]);
         _members.Add(member);
         _bySilo.Add(silo, member);
+        _live = [.. _members.Where(m => !m.HasExited)];
+    }
+
+    /// <summary>Starts new ones for those that have ended, by a signal or because the others had declared them dead.</summary>
+    public async Task RefillAsync(int count)
+    {
+        for (_live = [.. _members.Where(m => !m.HasExited)]; _live.Count < count;)
+        {
+            await AddAsync();
+        }
     }
 }
