@@ -1,10 +1,14 @@
 using Hearth.Api;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Metrics.Storage;
 using Npgsql;
 
 namespace Hearth.Coordinator.Metrics;
 
-/// <summary>Reads series: points where few were asked for, else roll-ups, so that a million points cost as much as a thousand.</summary>
+/// <summary>
+/// Reads series out of their chunks and of the tail that waits beside them: points where few were asked for, else the coarsest buckets that
+/// suffice, so that a chart of a million points reads as much as one of a thousand. Three statements for any number of keys.
+/// </summary>
 public sealed class MetricReader(NpgsqlDataSource database)
 {
     /// <param name="runId">The run.</param>
@@ -16,70 +20,34 @@ public sealed class MetricReader(NpgsqlDataSource database)
     public async Task<MetricsResponse> ReadAsync(Guid runId, IReadOnlyList<string>? keys, long from, long to, int points, CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        var known = (await session.QueryAsync<Series>(
-            "select key, first_step, last_step from metric_series where run_id = @runId and (@keys::text[] is null or key = any(@keys)) order by key",
-            new { runId, keys = keys?.ToArray() })).ToList();
-        var series = new List<MetricSeries>();
-        foreach (var found in known)
-        {
-            var (size, buckets) = await BucketsAsync(session, runId, found, from, to, points);
-            series.Add(Columnar(found.Key, size, buckets));
-        }
-
-        return new MetricsResponse(series);
+        var views = await ViewsAsync(session, runId, keys?.ToArray(), new StepRange(from, to), points);
+        return new MetricsResponse([.. views.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => Columnar(v.Key, v.Value.Size, v.Value.Buckets()))]);
     }
 
     /// <summary>Means of a whole series in at most so many buckets; empty when there is none.</summary>
-    internal static async Task<float[]> MeansAsync(DbSession session, Guid runId, string key, int points)
-    {
-        var found = await session.FindAsync<Series>(
-            "select key, first_step, last_step from metric_series where run_id = @runId and key = @key", new { runId, key });
-        return found is null ? [] : [.. (await BucketsAsync(session, runId, found, 0, long.MaxValue, points)).Buckets.Select(b => b.Mean)];
-    }
-
-    /// <summary>Points that count, ascending, from the first step to the last.</summary>
-    internal static async Task<IReadOnlyList<Point>> PointsAsync(
-        DbSession session, Guid runId, string key, long from, long to)
-    {
-        var chunks = await session.QueryAsync<Chunk>(
-            """
-            select steps, times, vals from metric_chunks
-            where run_id = @runId and key = @key and last_step >= @from and first_step <= @to order by attempt, sequence, part
-            """,
-            new { runId, key, from, to });
-        return Bucketing.Merge(chunks.SelectMany(c => Columns.Decode(c.Steps, c.Times, c.Vals)).Where(p => p.Step >= from && p.Step <= to));
-    }
+    internal static async Task<float[]> MeansAsync(DbSession session, Guid runId, string key, int points) =>
+        (await ViewsAsync(session, runId, [key], Everything, points)).TryGetValue(key, out var view) ? [.. view.Buckets().Select(b => b.Mean)] : [];
 
     /// <summary>A whole series as (step, value); for series with a point per evaluation, not per step.</summary>
-    internal static async Task<IReadOnlyList<(long Step, double Value)>> PointsAsync(
-        DbSession session, Guid runId, string key) =>
-        [.. (await PointsAsync(session, runId, key, 0, long.MaxValue)).Select(p => (p.Step, (double)p.Value))];
+    internal static async Task<IReadOnlyList<(long Step, double Value)>> PointsAsync(DbSession session, Guid runId, string key) =>
+        (await ViewsAsync(session, runId, [key], Everything, int.MaxValue)).TryGetValue(key, out var view)
+            ? [.. view.Buckets().Select(b => (b.FirstStep, (double)b.Mean))]
+            : [];
 
-    private static async Task<(long Size, IReadOnlyList<Bucket> Buckets)> BucketsAsync(
-        DbSession session, Guid runId, Series series, long from, long to, int points)
+    private static StepRange Everything => new(0, long.MaxValue);
+
+    private static async Task<IReadOnlyDictionary<string, SeriesView>> ViewsAsync(DbSession session, Guid runId, string[]? keys, StepRange asked, int points)
     {
-        long low = Math.Max(from, series.FirstStep), high = Math.Min(to, series.LastStep);
-        if (low > high)
-        {
-            return (1, []);
-        }
-
-        long size = Bucketing.Choose(low, high, points);
-        low = low / size * size;
-        high = (((high / size) + 1) * size) - 1;
-        return (size, Bucketing.LevelFor(size) is { } level
-            ? Bucketing.Fold(await RollupsAsync(session, runId, series.Key, level, low / level, high / level), size)
-            : Bucketing.Of(await PointsAsync(session, runId, series.Key, low, high), size));
+        var tail = (await ChunkTables.TailAsync(session, runId, keys)).ToLookup(c => c.Key, StringComparer.Ordinal);
+        var stored = await ChunkTables.SeriesAsync(session, runId, keys);
+        var views = tail.Select(t => t.Key).Union(stored.Keys, StringComparer.Ordinal).ToDictionary(
+            key => key,
+            key => SeriesView.Of(stored.TryGetValue(key, out var steps) ? steps : null, [.. tail[key].SelectMany(c => c.Points())], asked, points),
+            StringComparer.Ordinal);
+        var trees = views.ToDictionary(v => v.Key, v => v.Value.Tree, StringComparer.Ordinal);
+        await ChunkTables.LoadAsync(session, runId, trees, views.SelectMany(v => v.Value.Needs().Select(n => (v.Key, n))));
+        return views;
     }
-
-    private static Task<IReadOnlyList<Bucket>> RollupsAsync(
-        DbSession session, Guid runId, string key, int level, long from, long to) =>
-        session.QueryAsync<Bucket>(
-            """
-            select bucket as index, first_step, first_time, points, total, low, high from metric_rollups
-            where run_id = @runId and key = @key and level = @level and bucket between @from and @to order by bucket
-            """,
-            new { runId, key, level, from, to });
 
     private static MetricSeries Columnar(string key, long size, IReadOnlyList<Bucket> buckets) => new(
         key,
@@ -89,8 +57,4 @@ public sealed class MetricReader(NpgsqlDataSource database)
         [.. buckets.Select(b => b.Mean)],
         [.. buckets.Select(b => b.Low)],
         [.. buckets.Select(b => b.High)]);
-
-    private sealed record Series(string Key, long FirstStep, long LastStep);
-
-    private sealed record Chunk(byte[] Steps, byte[] Times, byte[] Vals);
 }

@@ -1,4 +1,5 @@
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Metrics.Storage;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Npgsql;
@@ -6,132 +7,118 @@ using Npgsql;
 namespace Hearth.Coordinator.Metrics;
 
 /// <summary>
-/// Takes in metric batches: a row per chunk of columns, then the roll-ups of the buckets that the chunks touch, out of the points that
-/// now count. Rolling up anew instead of adding makes repeated steps after a resume no special case.
+/// Takes in metric batches: one statement asks what the attempt may write, one writes a row for the whole batch. What stands in that row
+/// is put into chunks later (<see cref="MetricCompaction"/>).
 /// </summary>
-public sealed class MetricStore(NpgsqlDataSource database)
+public sealed class MetricStore(NpgsqlDataSource database, MetricCompaction compaction)
 {
-    /// <summary>Stores a batch once. False = fenced.</summary>
-    public async Task<bool> AddAsync(MetricsRequest request, Guid worker, CancellationToken stop)
+    // A tail is read whole for every chart of its run, so it is bounded though no job should ever run.
+    private const long MostBatches = 512;
+    private const long MostPoints = 1 << 16;
+
+    /// <summary>Stores a batch once. A stream's batches come in the order of their numbers, so that the greatest that was taken tells a repeat.</summary>
+    /// <returns>What was taken of it; null when fenced.</returns>
+    public async Task<MetricsTaken?> AddAsync(MetricsRequest request, Guid worker, CancellationToken stop)
     {
-        await using var session = await DbSession.BeginAsync(database, stop);
-        var taken = await InsertAsync(session, request, worker);
-        if (taken.RunId is { } run && taken.IsNew)
+        Guid run;
+        CheckedBatch batch;
+        Stored? stored;
+        await using (var session = await DbSession.BeginAsync(database, stop))
         {
-            await RollUpAsync(session, run, request.Chunks);
-            await RunProgress.ApplyAsync(session, run, request.Chunks);
+            if (await PlaceAsync(session, request.Lease, worker) is not { } place)
+            {
+                return null;
+            }
+
+            run = place.RunId;
+            batch = PointRules.Check(request, new AttemptBounds(place.FirstStep, place.TotalSteps, place.Began, place.Now));
+            stored = await InsertAsync(session, request, place, batch);
+            if (stored is { Due: true })
+            {
+                await RunProgress.TellAsync(session, run);
+            }
+
+            await session.CommitAsync();
         }
 
-        await session.CommitAsync();
-        return taken.RunId is not null;
+        if (stored is null)
+        {
+            return new MetricsTaken(0, 0, []);
+        }
+
+        if (stored.Batches >= MostBatches || stored.Points >= MostPoints)
+        {
+            await compaction.CompactAsync(run, stop);
+        }
+
+        return new MetricsTaken(batch.Chunks.Sum(c => c.Steps.Count) + batch.Samples.Count, batch.Refused, batch.Reasons);
     }
 
-    private static Task<Taken> InsertAsync(DbSession session, MetricsRequest request, Guid worker)
+    /// <summary>Holds the run and its live attempt to the end of the transaction; null when fenced. Both times are the database's.</summary>
+    private static Task<Place?> PlaceAsync(DbSession session, Lease lease, Guid worker) => session.FindAsync<Place>(
+        $"""
+        with live as ({Fence.LiveRun})
+        select live.run_id, live.number, a.first_step, r.total_steps,
+            (extract(epoch from a.assigned_at) * 1000)::bigint as began, (extract(epoch from clock_timestamp()) * 1000)::bigint as now
+        from live join attempts a on a.id = live.attempt_id join runs r on r.id = live.run_id
+        """,
+        new { attempt = lease.AttemptId, epoch = lease.Epoch, worker });
+
+    /// <summary>Null when the batch was taken before.</summary>
+    private static Task<Stored?> InsertAsync(DbSession session, MetricsRequest request, Place place, CheckedBatch batch)
     {
-        var chunks = request.Chunks.Where(c => c.Steps.Count > 0).ToList();
-        return session.SingleAsync<Taken>(
+        var last = LastValues.Of(batch.Chunks);
+        return session.FindAsync<Stored>(
             $"""
-            with live as ({Fence.LiveRun}),
-            batch as (
-                insert into batches (attempt_id, stream, sequence) select attempt_id, 'metrics', @sequence from live
-                on conflict do nothing returning 1),
-            points as (
-                insert into metric_chunks (run_id, key, attempt, sequence, part, first_step, last_step, steps, vals, times)
-                select live.run_id, c.key, live.number, @sequence, c.part, c.first_step, c.last_step, c.steps, c.vals, c.times
-                from batch cross join live
-                cross join unnest(@keys, @firsts, @lasts, @steps, @vals, @times) with ordinality as c (key, first_step, last_step, steps, vals, times, part)),
-            series as (
-                insert into metric_series (run_id, key, first_step, last_step)
-                select live.run_id, c.key, min(c.first_step), max(c.last_step)
-                from batch cross join live cross join unnest(@keys, @firsts, @lasts) as c (key, first_step, last_step)
-                group by live.run_id, c.key order by c.key
-                on conflict (run_id, key) do update set
-                    first_step = least(metric_series.first_step, excluded.first_step), last_step = greatest(metric_series.last_step, excluded.last_step)),
+            with head as (
+                insert into batch_heads (attempt_id, stream, last_sequence) values (@attempt, 'metrics', @sequence)
+                on conflict (attempt_id, stream) do update set last_sequence = excluded.last_sequence where batch_heads.last_sequence < excluded.last_sequence
+                returning 1),
+            tail as (
+                insert into metric_tail (run_id, attempt, points, keys, chunks) select @run, @number, @points, @keys, @chunks from head where @points > 0),
+            waiting as (
+                insert into metric_heads (run_id, batches, points, since) select @run, 1, @points, now() from head where @points > 0
+                on conflict (run_id) do update set
+                    batches = metric_heads.batches + 1, points = metric_heads.points + excluded.points, since = coalesce(metric_heads.since, excluded.since)
+                returning batches, points),
             texts as (
                 insert into samples (run_id, attempt, step, prompt, text)
-                select live.run_id, live.number, s.step, s.prompt, s.text
-                from batch cross join live cross join unnest(@sampleSteps, @prompts, @texts) as s (step, prompt, text))
-            select (select run_id from live) as run_id, exists (select 1 from batch) as is_new
+                select @run, @number, s.step, s.prompt, s.text from head cross join unnest(@sampleSteps, @prompts, @texts) as s (step, prompt, text)),
+            progress as ({RunProgress.Advance})
+            select coalesce((select due from progress), false) as due, (select batches from waiting) as batches, (select points from waiting) as points from head
             """,
             new
             {
                 attempt = request.Lease.AttemptId,
-                epoch = request.Lease.Epoch,
-                worker,
                 sequence = request.Sequence,
-                keys = chunks.Select(c => c.Key).ToArray(),
-                firsts = chunks.Select(c => c.Steps[0]).ToArray(),
-                lasts = chunks.Select(c => c.Steps[^1]).ToArray(),
-                steps = chunks.Select(c => Columns.Encode(c.Steps)).ToArray(),
-                vals = chunks.Select(c => Columns.Encode(c.Values)).ToArray(),
-                times = chunks.Select(c => Columns.Encode(c.UnixMilliseconds)).ToArray(),
-                sampleSteps = request.Samples.Select(s => s.Step).ToArray(),
-                prompts = request.Samples.Select(s => Text.Storable(s.Prompt)).ToArray(),
-                texts = request.Samples.Select(s => Text.Storable(s.Text)).ToArray(),
+                run = place.RunId,
+                number = place.Number,
+                points = batch.Chunks.Sum(c => c.Steps.Count),
+                keys = batch.Chunks.Select(c => c.Key).ToArray(),
+                chunks = batch.Chunks.Select(c => ChunkCodec.OfPoints(Points(c, place.Number))).ToArray(),
+                sampleSteps = batch.Samples.Select(s => s.Step).ToArray(),
+                prompts = batch.Samples.Select(s => Text.Storable(s.Prompt)).ToArray(),
+                texts = batch.Samples.Select(s => Text.Storable(s.Text)).ToArray(),
+                last.Step,
+                last.Loss,
+                last.ValidationLoss,
+                last.TokensPerSecond,
+                last.Tokens,
             });
     }
 
-    private static async Task RollUpAsync(DbSession session, Guid run, IReadOnlyList<MetricChunk> chunks)
+    private static Point[] Points(MetricChunk chunk, int attempt)
     {
-        int least = Bucketing.Levels[0];
-        var touched = chunks.Where(c => c.Steps.Count > 0).GroupBy(c => c.Key, StringComparer.Ordinal)
-            .Select(g => (Key: g.Key, Low: g.Min(c => c.Steps[0]), High: g.Max(c => c.Steps[^1]))).OrderBy(g => g.Key, StringComparer.Ordinal).ToList();
-        var rows = new List<(string Key, Bucket Bucket)>();
-        foreach (var (key, low, high) in touched)
+        var points = new Point[chunk.Steps.Count];
+        for (int i = 0; i < points.Length; i++)
         {
-            var points = await MetricReader.PointsAsync(session, run, key, low / least * least, (((high / least) + 1) * least) - 1);
-            rows.AddRange(Bucketing.Of(points, least).Select(b => (key, b)));
+            points[i] = new Point(chunk.Steps[i], chunk.UnixMilliseconds[i], chunk.Values[i], attempt);
         }
 
-        await session.ExecuteAsync(
-            """
-            insert into metric_rollups (run_id, key, level, bucket, first_step, first_time, points, total, low, high)
-            select @run, b.* from unnest(@keys, @levels, @buckets, @firsts, @times, @points, @totals, @lows, @highs) as b
-            on conflict (run_id, key, level, bucket) do update set
-                first_step = excluded.first_step, first_time = excluded.first_time, points = excluded.points,
-                total = excluded.total, low = excluded.low, high = excluded.high
-            """,
-            new
-            {
-                run,
-                keys = rows.Select(r => r.Key).ToArray(),
-                levels = rows.Select(_ => least).ToArray(),
-                buckets = rows.Select(r => r.Bucket.Index).ToArray(),
-                firsts = rows.Select(r => r.Bucket.FirstStep).ToArray(),
-                times = rows.Select(r => r.Bucket.FirstTime).ToArray(),
-                points = rows.Select(r => r.Bucket.Points).ToArray(),
-                totals = rows.Select(r => r.Bucket.Total).ToArray(),
-                lows = rows.Select(r => r.Bucket.Low).ToArray(),
-                highs = rows.Select(r => r.Bucket.High).ToArray(),
-            });
-        foreach (int level in Bucketing.Levels.Skip(1))
-        {
-            await CascadeAsync(session, run, touched, level);
-        }
+        return points;
     }
 
-    // As Bucketing.Fold does it, in the database: each bucket of a level out of the four below it.
-    private static Task CascadeAsync(DbSession session, Guid run, List<(string Key, long Low, long High)> touched, int level) =>
-        session.ExecuteAsync(
-            """
-            insert into metric_rollups (run_id, key, level, bucket, first_step, first_time, points, total, low, high)
-            select r.run_id, r.key, @level, r.bucket / 4, min(r.first_step), (array_agg(r.first_time order by r.bucket))[1], sum(r.points), sum(r.total),
-                coalesce(min(r.low) filter (where r.low <> 'NaN'), 'NaN'), coalesce(max(r.high) filter (where r.high <> 'NaN'), 'NaN')
-            from unnest(@keys, @lows, @highs) as t (key, low, high)
-            join metric_rollups r on r.run_id = @run and r.key = t.key and r.level = @level / 4 and r.bucket between t.low and t.high
-            group by r.run_id, r.key, r.bucket / 4
-            on conflict (run_id, key, level, bucket) do update set
-                first_step = excluded.first_step, first_time = excluded.first_time, points = excluded.points,
-                total = excluded.total, low = excluded.low, high = excluded.high
-            """,
-            new
-            {
-                run,
-                level,
-                keys = touched.Select(t => t.Key).ToArray(),
-                lows = touched.Select(t => t.Low / level * 4).ToArray(),
-                highs = touched.Select(t => (t.High / level * 4) + 3).ToArray(),
-            });
+    private sealed record Place(Guid RunId, int Number, long FirstStep, long TotalSteps, long Began, long Now);
 
-    private sealed record Taken(Guid? RunId, bool IsNew);
+    private sealed record Stored(bool Due, long? Batches, long? Points);
 }

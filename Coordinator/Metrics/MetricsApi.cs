@@ -3,6 +3,7 @@ using System.Security.Claims;
 using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Jobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Npgsql;
@@ -19,6 +20,8 @@ public static class MetricsApi
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<MetricStore>();
+        builder.Services.AddSingleton<MetricCompaction>();
+        builder.Services.AddSingleton<IRecurringJob, CompactionJob>();
         builder.Services.AddSingleton<MetricReader>();
         builder.Services.AddSingleton<LogStore>();
     }
@@ -29,7 +32,7 @@ public static class MetricsApi
         api.MapGet("/runs/{id:guid}/samples", SamplesAsync).WithSummary("Texts that a run sampled.");
         api.MapGet("/runs/{id:guid}/logs", ReadLogsAsync).Produces<LogsResponse>().WithSummary("Log lines of a run after an id, forward.");
         worker.MapPost("/metrics", async (MetricsRequest request, ClaimsPrincipal caller, MetricStore store, CancellationToken stop) =>
-            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
+            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces<MetricsTaken>().ProducesProblem(StatusCodes.Status409Conflict)
             .WithSummary("Takes in a batch of points and samples of a live attempt, once.");
         worker.MapPost("/logs", async (LogsRequest request, ClaimsPrincipal caller, LogStore store, CancellationToken stop) =>
             Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
@@ -60,6 +63,8 @@ public static class MetricsApi
             "select distinct on (step, prompt) step, at, prompt, text from samples where run_id = @id order by step, prompt, attempt desc, id desc",
             new { id });
     }
+
+    private static IResult Answer(MetricsTaken? taken) => taken is null ? Problems.Fenced() : Results.Ok(taken);
 
     private static IResult Answer(bool live) => live ? Results.NoContent() : Problems.Fenced();
 

@@ -5,6 +5,18 @@ using Hearth.Protocol;
 
 namespace Hearth.Coordinator.Runs;
 
+/// <summary>The last values of a batch that a run's row shows; null for those that are not in it.</summary>
+internal sealed record LastValues(long? Step, double? Loss, double? ValidationLoss, double? TokensPerSecond, long? Tokens)
+{
+    internal static LastValues Of(IReadOnlyList<MetricChunk> chunks)
+    {
+        MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
+        var loss = Last("loss");
+        return new LastValues(
+            loss?.Steps[^1], loss?.Values[^1], Last("validation_loss")?.Values[^1], Last("tokens_per_second")?.Values[^1], (long?)Last("tokens")?.Values[^1]);
+    }
+}
+
 /// <summary>Keeps on the run's row what lists show of its series, so that no list has to read one.</summary>
 public static class RunProgress
 {
@@ -12,51 +24,49 @@ public static class RunProgress
     public const int SparklinePoints = 60;
 
     /// <summary>
-    /// Applies a batch that was just stored, in its transaction and as its last statements. Values that did not come in it stay.
-    /// The stream is told at most once a second per run.
+    /// Part of the statement that stores a batch, behind a <c>head</c> that has a row when the batch is new. Parameters: <c>@run</c> and those of <see cref="LastValues"/>;
+    /// values that did not come in it stay. Gives <c>due</c>: whether the stream is to be told, at most once a second and run.
     /// </summary>
-    public static async Task ApplyAsync(DbSession session, Guid runId, IReadOnlyList<MetricChunk> chunks)
+    internal const string Advance =
+        """
+        update runs r set
+            step = greatest(r.step, @Step), loss = coalesce(@Loss, r.loss), validation_loss = coalesce(@ValidationLoss, r.validation_loss),
+            tokens_per_second = coalesce(@TokensPerSecond, r.tokens_per_second), tokens = coalesce(@Tokens, r.tokens),
+            progress_told_at = case when old.due then now() else r.progress_told_at end
+        from head, (select progress_told_at is null or progress_told_at < now() - interval '1 second' as due from runs where id = @run) old
+        where r.id = @run returning old.due
+        """;
+
+    /// <summary>Draws the curve and tells the stream, as the last statements of a transaction.</summary>
+    internal static async Task TellAsync(DbSession session, Guid runId)
     {
-        MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
-        var loss = Last("loss");
-        var sparkline = loss is null ? null : await MetricReader.MeansAsync(session, runId, "loss", SparklinePoints);
-        await session.ExecuteAsync(
-            """
-            update runs set
-                step = greatest(step, @step), loss = coalesce(@loss, loss), validation_loss = coalesce(@validationLoss, validation_loss),
-                tokens_per_second = coalesce(@tokensPerSecond, tokens_per_second), tokens = coalesce(@tokens, tokens), sparkline = coalesce(@sparkline, sparkline)
-            where id = @runId
-            """,
-            new
-            {
-                runId,
-                step = loss?.Steps[^1],
-                loss = (double?)loss?.Values[^1],
-                validationLoss = (double?)Last("validation_loss")?.Values[^1],
-                tokensPerSecond = (double?)Last("tokens_per_second")?.Values[^1],
-                tokens = (long?)Last("tokens")?.Values[^1],
-                sparkline,
-            });
-        await TellAsync(session, runId);
+        await RedrawAsync(session, runId);
+        await SayAsync(session, runId);
     }
 
-    /// <summary>Records how far a run's attempt reports to be, and tells the stream.</summary>
+    /// <summary>Draws the curve beside a run anew.</summary>
+    internal static async Task RedrawAsync(DbSession session, Guid runId)
+    {
+        float[] sparkline = await MetricReader.MeansAsync(session, runId, "loss", SparklinePoints);
+        await session.ExecuteAsync("update runs set sparkline = @sparkline where id = @runId and sparkline <> @sparkline", new { runId, sparkline });
+    }
+
+    /// <summary>Records how far a run's attempt reports to be, and tells the stream unless it was told within the last second.</summary>
     internal static async Task StepAsync(DbSession session, Guid runId, long step)
     {
         await session.ExecuteAsync("update runs set step = greatest(step, @step) where id = @runId", new { runId, step });
-        await TellAsync(session, runId);
-    }
-
-    /// <summary>Tells the stream how far a run is, unless it was told within the last second.</summary>
-    private static async Task TellAsync(DbSession session, Guid runId)
-    {
         int due = await session.ExecuteAsync(
             "update runs set progress_told_at = now() where id = @runId and (progress_told_at is null or progress_told_at < now() - interval '1 second')",
             new { runId });
         if (due == 1)
         {
-            var row = await session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @runId", new { runId });
-            await EventLog.AddAsync(session, "progress", runId, row.Summary());
+            await SayAsync(session, runId);
         }
+    }
+
+    private static async Task SayAsync(DbSession session, Guid runId)
+    {
+        var row = await session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @runId", new { runId });
+        await EventLog.AddAsync(session, "progress", runId, row.Summary());
     }
 }

@@ -143,7 +143,8 @@ public sealed class CheckpointTests(DataService data) : IClassFixture<DataServic
     public async Task Surplus_checkpoints_go_and_the_best_one_stays()
     {
         using var attempt = await data.PlaceAsync(keepLast: 1);
-        (await attempt.PostAsync("metrics", new MetricsRequest(attempt.Lease, 1, [new MetricChunk("validation_loss", [10, 20, 30], [2.0f, 1.0f, 3.0f], [1, 2, 3])], []))).EnsureSuccessStatusCode();
+        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        (await attempt.PostAsync("metrics", new MetricsRequest(attempt.Lease, 1, [new MetricChunk("validation_loss", [10, 20, 30], [2.0f, 1.0f, 3.0f], [now, now, now])], []))).EnsureSuccessStatusCode();
 
         await CommitAsync(attempt, 10, ("weights", Unique("w")));
         var second = await CommitAsync(attempt, 20, ("weights", Unique("w")));

@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Hearth.Coordinator.Metrics;
+using Hearth.Coordinator.Metrics.Storage;
 using Xunit;
 
 namespace Hearth.Tests.Metrics;
@@ -17,13 +17,23 @@ public sealed class BucketingTests
     public void Buckets_are_the_finest_power_of_two_that_suffices(long from, long to, int most, long size) => Assert.Equal(size, Bucketing.Choose(from, to, most));
 
     [Theory]
-    [InlineData(1, null)]
-    [InlineData(32, null)]
-    [InlineData(64, 64)]
-    [InlineData(128, 64)]
-    [InlineData(512, 256)]
-    [InlineData(1 << 20, 65536)]
-    public void Buckets_are_folded_from_the_coarsest_level_that_divides_them(long size, int? level) => Assert.Equal(level, Bucketing.LevelFor(size));
+    [InlineData(1, 4, 0)]
+    [InlineData(64, 4, 0)]
+    [InlineData(128, 4, 1)]
+    [InlineData(1024, 4, 1)]
+    [InlineData(2048, 4, 2)]
+    [InlineData(2048, 1, 1)]
+    [InlineData(1 << 20, 4, 4)]
+    public void Buckets_are_folded_from_the_coarsest_level_that_divides_them(long size, int deepest, int level) => Assert.Equal(level, ChunkGrid.LevelFor(size, deepest));
+
+    [Theory]
+    [InlineData(0, 8191, 0)]
+    [InlineData(8191, 8192, 1)]
+    [InlineData(0, 131_071, 1)]
+    [InlineData(0, 131_072, 2)]
+    [InlineData(0, 100_000_000, 4)]
+    public void A_series_has_as_many_levels_as_it_takes_for_one_chunk_at_the_top(long first, long last, int depth) =>
+        Assert.Equal(depth, ChunkGrid.Depth(new StepRange(first, last)));
 
     [Fact]
     public void A_later_point_of_a_step_counts_and_the_order_is_by_step()
@@ -32,6 +42,10 @@ public sealed class BucketingTests
 
         Assert.Equal([new(1, 10, 1), new(2, 21, 2.5f), new(3, 31, 3.5f), new(5, 50, 5)], Bucketing.Merge(arrived));
     }
+
+    [Fact]
+    public void A_later_attempts_point_counts_whenever_the_earlier_ones_comes() =>
+        Assert.Equal([new(1, 5, 2, 2)], Bucketing.Merge([new(1, 5, 2, 2), new(1, 9, 1, 1)]));
 
     [Fact]
     public void A_value_that_is_no_number_shows_in_the_mean_and_spares_least_and_greatest()
@@ -66,14 +80,5 @@ public sealed class BucketingTests
         Assert.Equal(direct, through);
         Assert.Equal(count, direct.Sum(b => b.Points));
         Assert.All(direct, b => Assert.True(b.FirstStep / 1024 == b.Index && b.Low <= b.Mean && b.Mean <= b.High));
-    }).QuickCheckThrowOnFailure();
-
-    [Fact]
-    public void Columns_come_back_as_they_went() => Prop.ForAll<long[], float[]>((steps, values) =>
-    {
-        int count = Math.Min(steps.Length, values.Length);
-        var points = Columns.Decode(Columns.Encode(steps[..count]), Columns.Encode(steps[..count]), Columns.Encode(values[..count]));
-
-        Assert.Equal(Enumerable.Range(0, count).Select(i => new Point(steps[i], steps[i], values[i])), points);
     }).QuickCheckThrowOnFailure();
 }

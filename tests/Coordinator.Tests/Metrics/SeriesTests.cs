@@ -10,11 +10,13 @@ namespace Hearth.Tests.Metrics;
 [Collection(SharedPostgres.Name)]
 public sealed class SeriesTests(DataService data) : IClassFixture<DataService>
 {
+    private static readonly long Now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
     [Fact]
     public async Task Points_come_back_as_they_were_sent_and_NaN_by_name()
     {
         using var attempt = await data.PlaceAsync();
-        await SendAsync(attempt, 1, new MetricChunk("loss", [1, 2, 3], [3.5f, float.NaN, float.PositiveInfinity], [1001, 1002, 1003]));
+        await SendAsync(attempt, 1, new MetricChunk("loss", [1, 2, 3], [3.5f, float.NaN, float.PositiveInfinity], Times(3)));
 
         string raw = await data.Service.Http.GetStringAsync(new Uri($"/api/v1/runs/{attempt.RunId}/metrics", UriKind.Relative));
         var series = Assert.Single(JsonSerializer.Deserialize<MetricsResponse>(raw, Json.Wire)!.Series);
@@ -22,7 +24,7 @@ public sealed class SeriesTests(DataService data) : IClassFixture<DataService>
         Assert.Contains("""[3.5,"NaN","Infinity"]""", raw, StringComparison.Ordinal);
         Assert.Equal(("loss", 1), (series.Key, series.BucketSteps));
         Assert.Equal([1, 2, 3], series.Steps);
-        Assert.Equal([1001, 1002, 1003], series.UnixMilliseconds);
+        Assert.Equal(Times(3), series.UnixMilliseconds);
         Assert.Equal(series.Mean, series.Min);
         Assert.Equal(series.Mean, series.Max);
     }
@@ -32,12 +34,13 @@ public sealed class SeriesTests(DataService data) : IClassFixture<DataService>
     {
         using var attempt = await data.PlaceAsync();
         var batch = new MetricsRequest(
-            attempt.Lease, 1, [new MetricChunk("loss", [1, 2], [3, 2], [1, 2]), new MetricChunk("tokens", [1, 2], [64, 128], [1, 2]), new MetricChunk("tokens_per_second", [2], [900], [2])], [new SampleRecord(2, "The ", "The end")]);
+            attempt.Lease, 1, [new MetricChunk("loss", [1, 2], [3, 2], Times(2)), new MetricChunk("tokens", [1, 2], [64, 128], Times(2)), new MetricChunk("tokens_per_second", [2], [900], Times(1))], [new SampleRecord(2, "The ", "The end")]);
 
-        (await attempt.PostAsync("metrics", batch)).EnsureSuccessStatusCode();
-        (await attempt.PostAsync("metrics", batch)).EnsureSuccessStatusCode();
+        var first = await attempt.PostAsync<MetricsTaken>("metrics", batch);
+        var repeat = await attempt.PostAsync<MetricsTaken>("metrics", batch);
 
-        Assert.Equal(3, await data.CountAsync("metric_chunks", attempt.RunId));
+        Assert.Equal((6, 0, 0), (first.Taken, first.Refused, repeat.Taken));
+        Assert.Equal(1, await data.CountAsync("metric_tail", attempt.RunId));
         Assert.Equal("The end", Assert.Single(await attempt.GetAsync<List<SampleView>>("samples")).Text);
         Assert.Equal(
             "2 2 128 900 {3,2}",
@@ -100,6 +103,29 @@ public sealed class SeriesTests(DataService data) : IClassFixture<DataService>
     }
 
     [Fact]
+    public async Task Points_that_an_attempt_cannot_have_are_refused_one_by_one_and_told()
+    {
+        using var attempt = await data.PlaceAsync();
+        await data.ExecuteAsync($"update attempts set first_step = 1472 where id = '{attempt.Lease.AttemptId}'");
+        var batch = new MetricsRequest(
+            attempt.Lease,
+            1,
+            [
+                new MetricChunk("loss", [1, 1472, 1473, 1474, 1_000_000, 1_000_001], [1, 2, 3, 4, 5, 6], [Now, Now, 9_000_000_000_000_000_000, Now, Now, Now]),
+                new MetricChunk("lr", [1473], [1], [1]),
+            ],
+            [new SampleRecord(301, "a", "b"), new SampleRecord(1500, "c", "d")]);
+
+        var taken = await attempt.PostAsync<MetricsTaken>("metrics", batch);
+
+        Assert.Equal((4, 5), (taken.Taken, taken.Refused));
+        Assert.Equal(["loss is of step 1. Allowed in this attempt: 1,472 to 1,000,000.", "loss has the time 9000000000000000000 at step 1,473. Allowed: "], taken.Reasons.Take(2).Select(r => r[..Math.Min(r.Length, 62)]));
+        Assert.Equal([1472, 1474, 1_000_000], Assert.Single((await attempt.GetAsync<MetricsResponse>("metrics")).Series).Steps);
+        Assert.Equal(1500, Assert.Single(await attempt.GetAsync<List<SampleView>>("samples")).Step);
+        Assert.Equal(1_000_000, await data.ScalarAsync<long>("select step from runs where id = $1", attempt.RunId));
+    }
+
+    [Fact]
     public async Task Log_lines_are_numbered_once_paged_and_searched()
     {
         using var attempt = await data.PlaceAsync();
@@ -124,8 +150,10 @@ public sealed class SeriesTests(DataService data) : IClassFixture<DataService>
     private static MetricChunk Line(string key, int first, int last, float value)
     {
         long[] steps = [.. Enumerable.Range(first, last - first + 1).Select(s => (long)s)];
-        return new MetricChunk(key, steps, [.. steps.Select(_ => value)], steps);
+        return new MetricChunk(key, steps, [.. steps.Select(_ => value)], Times(steps.Length));
     }
+
+    private static long[] Times(int count) => [.. Enumerable.Range(1, count).Select(i => Now + i)];
 
     private static async Task SendAsync(PlacedAttempt attempt, long sequence, params MetricChunk[] chunks) =>
         (await attempt.PostAsync("metrics", new MetricsRequest(attempt.Lease, sequence, chunks, []))).EnsureSuccessStatusCode();

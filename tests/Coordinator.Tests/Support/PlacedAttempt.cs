@@ -38,7 +38,7 @@ public sealed class PlacedAttempt : IDisposable
             name = "a-run",
             model = new { family = "qovaryx", size = "nano", vocab_size = 300 },
             data = new { dataset, seq_len = 64, validation_fraction = 0.2 },
-            train = new { steps = 1000, batch_tokens = 1024 },
+            train = new { steps = 1_000_000, batch_tokens = 1024 },
             checkpoint = new { keep_last = keepLast },
         };
         await using var command = database.CreateCommand(

@@ -1,4 +1,4 @@
-namespace Hearth.Coordinator.Metrics;
+namespace Hearth.Coordinator.Metrics.Storage;
 
 /// <summary>
 /// What a bucket of steps holds. <see cref="Low"/> and <see cref="High"/> are over the values that are numbers and NaN when none is;
@@ -16,9 +16,6 @@ public readonly record struct Bucket(long Index, long FirstStep, long FirstTime,
 /// <summary>Folds points into buckets that are aligned to multiples of their size. Pure.</summary>
 public static class Bucketing
 {
-    /// <summary>Sizes of the buckets that are kept ready, each four times the one before.</summary>
-    public static readonly IReadOnlyList<int> Levels = [64, 256, 1024, 4096, 16384, 65536];
-
     /// <summary>Size of buckets, a power of two, with which a stretch of steps gives at most <paramref name="most"/> of them.</summary>
     public static long Choose(long from, long to, int most)
     {
@@ -31,36 +28,14 @@ public static class Bucketing
         return size;
     }
 
-    /// <summary>The coarsest level that buckets of this size can be folded from; null when they need the points.</summary>
-    public static int? LevelFor(long size) => size < Levels[0] ? null : Levels.Last(level => level <= size);
-
     /// <summary>
-    /// One point per step, ascending, out of chunks in the order of (attempt, sequence): where steps are repeated after a resume or a
-    /// roll-back, the later point counts.
+    /// One point per step, ascending. Where steps are repeated after a resume or a roll-back, the later attempt's point counts, and of one
+    /// attempt's that which came last; so it does not matter which of them were merged before.
     /// </summary>
     public static IReadOnlyList<Point> Merge(IEnumerable<Point> inOrderOfArrival)
     {
-        var merged = new List<Point>();
-        foreach (var point in inOrderOfArrival)
-        {
-            if (merged.Count == 0 || point.Step > merged[^1].Step)
-            {
-                merged.Add(point);
-                continue;
-            }
-
-            int at = merged.BinarySearch(point, ByStep);
-            if (at >= 0)
-            {
-                merged[at] = point;
-            }
-            else
-            {
-                merged.Insert(~at, point);
-            }
-        }
-
-        return merged;
+        var points = inOrderOfArrival as IReadOnlyList<Point> ?? [.. inOrderOfArrival];
+        return IsAscending(points) ? points : [.. points.OrderBy(p => p.Step).ThenBy(p => p.Attempt).GroupBy(p => p.Step, (_, same) => same.Last())];
     }
 
     /// <summary>Buckets of ascending points.</summary>
@@ -87,7 +62,18 @@ public static class Bucketing
         return folded;
     }
 
-    private static readonly Comparer<Point> ByStep = Comparer<Point>.Create((a, b) => a.Step.CompareTo(b.Step));
+    private static bool IsAscending(IReadOnlyList<Point> points)
+    {
+        for (int i = 1; i < points.Count; i++)
+        {
+            if (points[i].Step <= points[i - 1].Step)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static Bucket Join(Bucket a, Bucket b) => a with
     {
