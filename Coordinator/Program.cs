@@ -9,6 +9,7 @@ using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
+using Hearth.Coordinator.Metrics.Bench;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Schedules;
 using Hearth.Coordinator.Scheduling.Bench;
@@ -18,6 +19,11 @@ using Hearth.Coordinator.Workers;
 if (args is ["bench", "decide", .. var options])
 {
     return DecideBench.Run(options, Console.Out);
+}
+
+if (args is ["bench", "metrics", .. var sizes])
+{
+    return await MetricsBench.RunAsync(sizes);
 }
 
 if (args is ["backup" or "restore", ..])
