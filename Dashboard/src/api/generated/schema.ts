@@ -2210,12 +2210,14 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description No Content */
-                204: {
+                /** @description OK */
+                200: {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        "application/json": components["schemas"]["MetricsTaken"];
+                    };
                 };
                 /** @description Conflict */
                 409: {
@@ -3173,6 +3175,21 @@ export interface components {
         /** @description GET /api/v1/runs/{id}/metrics?keys=&amp;from=&amp;to=&amp;points=. */
         MetricsResponse: {
             series: components["schemas"]["MetricSeries"][];
+        };
+        /** @description Answer to a batch of metrics. What was refused is not to be sent again; a repeat of a batch that was taken before answers with nothing taken and nothing refused. */
+        MetricsTaken: {
+            /**
+             * Format: int32
+             * @description Points and samples that are stored now.
+             */
+            taken: number;
+            /**
+             * Format: int32
+             * @description Points and samples that this attempt cannot have.
+             */
+            refused: number;
+            /** @description Of the first few of them, a sentence each. */
+            reasons: string[];
         };
         /** @description Forecast of a run's footprint. */
         ModelCost: {
