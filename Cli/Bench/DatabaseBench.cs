@@ -18,7 +18,7 @@ internal static class DatabaseBench
 
     private static async Task<int> RunAsync(string[] words, CancellationToken stop)
     {
-        using var folder = new PoolFolder(Directory.CreateTempSubdirectory("hearth-bench-").FullName, 1);
+        var folder = new PoolFolder(Directory.CreateTempSubdirectory("hearth-bench-").FullName, 1);
         var cluster = PostgresCluster.In(folder.Root);
         try
         {
@@ -27,6 +27,8 @@ internal static class DatabaseBench
         }
         finally
         {
+            folder.Dispose();
+
             // The cluster lies elsewhere where its account cannot enter the folder.
             foreach (string left in new[] { cluster.Home, folder.Root }.Where(Directory.Exists))
             {
