@@ -18,26 +18,31 @@ public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, P
     public async Task<Checked> CheckAsync(JsonElement json, CancellationToken stop)
     {
         var run = RunChecks.Validate(json);
-        if (run.Spec is not { } spec || run.Plan is not { } plan)
+        if (run.Read.Readable is not { } readable)
         {
             return new Checked(null, run.Plan, run.Errors, []);
         }
 
-        var devices = await pool.ReadAsync(stop);
-        var forecast = new RunForecast(plan, spec);
-        var fits = Fits(spec, forecast, devices, await PeaksAsync(spec, stop));
-        var errors = new List<FieldError>();
-        if (await inputs.CheckAsync(spec, stop) is { } missing)
+        var errors = run.Errors.ToList();
+        if (run.Read.Says("data.dataset") && await inputs.CheckAsync(readable, stop) is { } missing)
         {
             errors.Add(missing);
         }
 
+        var devices = await pool.ReadAsync(stop);
+        if (run.Spec is not { } spec || run.Plan is not { } plan)
+        {
+            // What the run needs cannot be told yet, but whether there is the device that it names.
+            return new Checked(null, run.Plan, run.Read.Says("run.devices") && NoDevice(readable, devices) is { } none ? [.. errors, none] : errors, []);
+        }
+
+        var forecast = new RunForecast(plan, spec);
         if (Place(spec, plan, forecast, devices) is { } nowhere)
         {
             errors.Add(nowhere);
         }
 
-        return new Checked(errors.Count == 0 ? spec : null, plan, errors, fits);
+        return new Checked(errors.Count == 0 ? spec : null, plan, errors, Fits(spec, forecast, devices, await PeaksAsync(spec, stop)));
     }
 
     /// <summary>How the run would stand on each device of the pool.</summary>
@@ -58,16 +63,10 @@ public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, P
     /// <summary>The error of a run that no known device could ever hold. An empty pool takes every run: workers may come.</summary>
     internal static FieldError? Place(RunSpec spec, ModelPlan plan, RunForecast forecast, IReadOnlyList<PoolDevice> devices)
     {
-        if (devices.Count == 0)
-        {
-            return null;
-        }
-
         var allowed = devices.Where(d => DeviceSelector.Allows(spec.Run.Devices, d)).ToList();
         if (allowed.Count == 0)
         {
-            string names = $"any, gpu, cpu, {string.Join(", ", devices.Select(d => d.Name))}";
-            return new FieldError("run.devices", spec.Run.Devices, names, $"run.devices is {spec.Run.Devices}, and the pool has no such device. Allowed: {names}.");
+            return NoDevice(spec, devices);
         }
 
         if (allowed.Any(d => forecast.On(d.MemoryBytes, d.Kind).Fits))
@@ -89,5 +88,17 @@ public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, P
         string kind = ForecastKind.OfPeaks(spec);
         await using var session = await DbSession.OpenAsync(database, stop);
         return (await MemoryPeaks.ReadAsync(session, [kind])).GetValueOrDefault(kind, ReportedPeaks.None);
+    }
+
+    // An empty pool has every device yet to come.
+    private static FieldError? NoDevice(RunSpec spec, IReadOnlyList<PoolDevice> devices)
+    {
+        if (devices.Count == 0 || devices.Any(d => DeviceSelector.Allows(spec.Run.Devices, d)))
+        {
+            return null;
+        }
+
+        string names = $"any, gpu, cpu, {string.Join(", ", devices.Select(d => d.Name))}";
+        return new FieldError("run.devices", spec.Run.Devices, names, $"run.devices is {spec.Run.Devices}, and the pool has no such device. Allowed: {names}.");
     }
 }

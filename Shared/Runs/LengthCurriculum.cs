@@ -44,7 +44,7 @@ public sealed class LengthCurriculum(IReadOnlyList<LengthStage> stages) : IEquat
     public static LengthCurriculum? Read(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.String => Parse(value.GetString()!),
-        JsonValueKind.Number => Parse(value.GetRawText()),
+        JsonValueKind.Number => value.TryGetDouble(out double length) && length == Math.Floor(length) ? Parse(length.ToString("F0", CultureInfo.InvariantCulture)) : null,
         JsonValueKind.Array => Collect(value.EnumerateArray().Select(ReadStage)),
         _ => null,
     };

@@ -18,7 +18,7 @@ public enum FieldKind
 /// <param name="Kind">Type of the JSON value.</param>
 /// <param name="Help">One line for people.</param>
 /// <param name="Min">Least number, inclusive.</param>
-/// <param name="Max">Greatest number, inclusive.</param>
+/// <param name="Max">Greatest number, inclusive; of a text its greatest length.</param>
 /// <param name="Choices">Allowed words of a <see cref="FieldKind.Choice"/>, and both of a <see cref="FieldKind.Flag"/> as a form shows them.</param>
 /// <param name="Required">True when there is no default.</param>
 /// <param name="DefaultTenthOf">Path of a whole number, a tenth of which the default is at most; a value that is given is not bound by it.</param>
@@ -32,15 +32,26 @@ public sealed record FieldRule(
     bool Required = false,
     string? DefaultTenthOf = null)
 {
+    /// <summary>Words in a list.</summary>
+    public const int MostWords = 32;
+
+    /// <summary>Characters of a word in a list.</summary>
+    public const int LongestWord = 64;
+
+    private const int LongestText = 200;
+
+    /// <summary>Characters of a text.</summary>
+    public int Longest => double.IsInfinity(Max) ? LongestText : (int)Max;
+
     /// <summary>The accepted values in words, as error messages print them.</summary>
     public string Allowed => Kind switch
     {
         FieldKind.Choice => string.Join(", ", Choices!),
         FieldKind.Integer or FieldKind.Number => double.IsInfinity(Max) ? $"at least {Words.Number(Min)}" : $"{Words.Number(Min)} to {Words.Number(Max)}",
-        FieldKind.TextList => "a list of words",
+        FieldKind.TextList => $"a list of at most {MostWords} words of 1 to {LongestWord} characters",
         FieldKind.Flag => "true, false",
         FieldKind.Stages => "lengths with the step that each but the last ends at, such as 512:1000, 1024:3000, 4096",
-        _ => "text",
+        _ => $"text of at most {Words.Number(Longest)} characters",
     };
 }
 
@@ -53,7 +64,7 @@ public static class RunSpecFields
         new("model.family", FieldKind.Text, "Model family.", Required: true),
         new("model.size", FieldKind.Text, "One of the family's sizes.", Required: true),
         new("task", FieldKind.Choice, "What the run does.", Choices: ["pretrain"]),
-        new("data.dataset", FieldKind.Text, "A dataset of the pool.", Required: true),
+        new("data.dataset", FieldKind.Text, "A dataset of the pool.", Max: 4096, Required: true),
         new("data.seq_len", FieldKind.Integer, "Tokens per row.", 8, 1 << 20),
         new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary: bytes merged by frequency, SentencePiece with chat and category tokens, or longest byte pieces.", Choices: TokenizerKinds.All),
         new("data.doc_mask", FieldKind.Flag, "A token attends to its own document alone, where a row holds several. Qovaryx.", Choices: ["true", "false"]),
@@ -95,14 +106,14 @@ public static class RunSpecFields
         new("eval.every_steps", FieldKind.Integer, "Steps between validations; 0 is off.", 0, 100_000_000),
         new("eval.rows", FieldKind.Integer, "Validation rows per evaluation.", 1, 1 << 20),
         new("sample.every_steps", FieldKind.Integer, "Steps between samples; 0 is off.", 0, 100_000_000),
-        new("sample.prompt", FieldKind.Text, "Text that samples go on from."),
+        new("sample.prompt", FieldKind.Text, "Text that samples go on from.", Max: 1 << 16),
         new("sample.max_tokens", FieldKind.Integer, "Tokens per sample.", 1, 4096),
         new("sample.temperature", FieldKind.Number, "0 takes the likeliest token.", 0, 10),
         new("sample.top_k", FieldKind.Integer, "Keep the k likeliest tokens; 0 keeps all.", 0, 1 << 20),
         new("checkpoint.every_steps", FieldKind.Integer, "Steps between checkpoints; 0 writes the last one only.", 0, 100_000_000),
         new("checkpoint.keep_last", FieldKind.Integer, "Newest checkpoints kept.", 1, 1000),
         new("run.priority", FieldKind.Choice, "High goes before normal, normal before low.", Choices: ["low", "normal", "high"]),
-        new("run.devices", FieldKind.Text, "any, gpu, cpu, or names such as studio/0."),
+        new("run.devices", FieldKind.Text, "any, gpu, cpu, or names such as studio/0.", Max: 2000),
         new("run.max_restarts", FieldKind.Integer, "Retries after the run's own errors.", 0, 100),
         new("run.tags", FieldKind.TextList, "Words to find the run by."),
     ];

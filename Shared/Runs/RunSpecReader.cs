@@ -4,14 +4,30 @@ using System.Text.RegularExpressions;
 namespace Hearth.Runs;
 
 /// <summary>Outcome of reading a spec: the spec, or every error found in it.</summary>
-public sealed record RunSpecResult(RunSpec? Spec, IReadOnlyList<FieldError> Errors);
+public sealed record RunSpecResult(RunSpec? Spec, IReadOnlyList<FieldError> Errors)
+{
+    /// <summary>
+    /// What could be read, so that whoever knows more (the family, the pool) finds its errors in the same go: fields that are wrong or missing are at
+    /// their defaults, texts that must be given are empty. Null = the spec is no object.
+    /// </summary>
+    public RunSpec? Readable { get; init; }
+
+    /// <summary>Fields that <see cref="Readable"/> has not as they were meant.</summary>
+    public IReadOnlySet<string> Unread { get; init; } = new HashSet<string>();
+
+    /// <summary>Whether all these fields are as they were meant, so that a check of them says something.</summary>
+    public bool Says(params string[] fields) => !fields.Any(Unread.Contains);
+}
 
 /// <summary>
-/// Reads a run spec strictly: unknown keys, wrong types and values out of range are all reported, not only the first.
-/// Family, size and model overrides are left to the family (it knows its fields).
+/// Reads a run spec strictly: unknown keys, wrong types and values out of range are all reported, not only the first, and so is what
+/// fields break together, as far as they can be read. Family, size and model overrides are left to the family (it knows its fields).
 /// </summary>
 public static partial class RunSpecReader
 {
+    /// <summary>A spec with more errors than these is read no further.</summary>
+    public const int MostErrors = 100;
+
     private const string ModelSection = "model";
     private const string Warmup = "optimizer.warmup_steps";
     private static readonly Dictionary<string, FieldRule> Rules = RunSpecFields.All.ToDictionary(r => r.Path, StringComparer.Ordinal);
@@ -20,96 +36,76 @@ public static partial class RunSpecReader
 
     public static RunSpecResult Read(JsonElement root)
     {
-        var errors = new List<FieldError>();
         if (root.ValueKind != JsonValueKind.Object)
         {
-            errors.Add(new FieldError("", Show(root), "an object", "A run is an object with the keys name, model and data."));
-            return new RunSpecResult(null, errors);
+            return new RunSpecResult(null, [new FieldError("spec", FieldValues.Show(root), "an object", "A run is an object with the keys name, model and data.")]);
         }
 
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var property in root.EnumerateObject())
+        var fields = new SpecFields();
+        foreach (var property in root.EnumerateObject().TakeWhile(_ => !fields.IsFull))
         {
             if (Sections.Contains(property.Name))
             {
-                ReadSection(property, seen, errors);
+                ReadSection(property, fields);
             }
             else
             {
-                ReadField(property.Name, property.Value, seen, errors);
+                ReadField(property.Name, property.Value, fields);
             }
         }
 
-        foreach (var rule in RunSpecFields.All.Where(r => r.Required && !seen.Contains(r.Path)))
-        {
-            errors.Add(new FieldError(rule.Path, "", rule.Allowed, $"{rule.Path} is missing. {rule.Help}"));
-        }
-
-        if (errors.Count > 0)
-        {
-            return new RunSpecResult(null, errors);
-        }
-
-        var spec = WithFittingWarmup(WithLongestRow(root.Deserialize<RunSpec>(Json.Wire)!), seen);
-        CheckTogether(spec, errors);
-        return new RunSpecResult(errors.Count == 0 ? spec : null, errors);
+        fields.Complete(RunSpecFields.All);
+        var spec = WithFittingWarmup(WithLongestRow(fields.Values.Deserialize<RunSpec>(Json.Wire)!), fields);
+        var result = new RunSpecResult(spec, fields.Errors) { Readable = spec, Unread = fields.Unread };
+        CheckTogether(spec, result, fields.Errors);
+        return fields.Errors.Count == 0 ? result : result with { Spec = null };
     }
 
-    private static void ReadSection(JsonProperty section, HashSet<string> seen, List<FieldError> errors)
+    private static void ReadSection(JsonProperty section, SpecFields fields)
     {
         if (section.Value.ValueKind != JsonValueKind.Object)
         {
-            errors.Add(new FieldError(section.Name, Show(section.Value), "an object", $"{section.Name} is {Show(section.Value)}. Allowed: an object."));
+            string shown = FieldValues.Show(section.Value);
+            fields.RefuseSection(section.Name, new FieldError(section.Name, shown, "an object", $"{section.Name} is {shown}. Allowed: an object."), RunSpecFields.All);
             return;
         }
 
-        foreach (var property in section.Value.EnumerateObject())
+        foreach (var property in section.Value.EnumerateObject().TakeWhile(_ => !fields.IsFull))
         {
             string path = $"{section.Name}.{property.Name}";
             if (section.Name == ModelSection && !Rules.ContainsKey(path))
             {
+                fields.Take(path, FieldValues.Node(property.Value));
                 continue;
             }
 
-            ReadField(path, property.Value, seen, errors);
+            ReadField(path, property.Value, fields);
         }
     }
 
-    private static void ReadField(string path, JsonElement value, HashSet<string> seen, List<FieldError> errors)
+    private static void ReadField(string path, JsonElement value, SpecFields fields)
     {
+        string shown = FieldValues.Show(value);
         if (!Rules.TryGetValue(path, out var rule))
         {
             string? near = Words.Nearest(path, Rules.Keys);
             string hint = near is null ? "" : $" Nearest: {near}.";
-            errors.Add(new FieldError(path, Show(value), near ?? "", $"No field is called {path}.{hint}"));
-            return;
+            fields.Errors.Add(new FieldError(path, shown, near ?? "a field of the run's spec", $"No field is called {path}.{hint}"));
         }
-
-        if (!seen.Add(path))
+        else if (fields.Has(path))
         {
-            errors.Add(new FieldError(path, Show(value), "once", $"{path} is given twice."));
-            return;
+            fields.Refuse(path, new FieldError(path, shown, "once", $"{path} is given twice."));
         }
-
-        if (!Accepts(rule, value))
+        else if (FieldValues.Read(rule, value) is { } read)
         {
-            string shown = Show(value);
+            fields.Take(path, read);
+        }
+        else
+        {
             string message = shown.Length == 0 && rule.Kind == FieldKind.Text ? $"{path} is empty. {rule.Help}" : $"{path} is {shown}. Allowed: {rule.Allowed}.";
-            errors.Add(new FieldError(path, shown, rule.Allowed, message));
+            fields.Refuse(path, new FieldError(path, shown, rule.Allowed, message));
         }
     }
-
-    private static bool Accepts(FieldRule rule, JsonElement value) => rule.Kind switch
-    {
-        FieldKind.Text => value.ValueKind == JsonValueKind.String && (!rule.Required || value.GetString()!.Length > 0),
-        FieldKind.Choice => value.ValueKind == JsonValueKind.String && rule.Choices!.Contains(value.GetString()),
-        FieldKind.Integer => value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long whole) && whole >= rule.Min && whole <= rule.Max,
-        FieldKind.Number => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= rule.Min && number <= rule.Max,
-        FieldKind.Flag => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
-        FieldKind.Stages => LengthCurriculum.Read(value) is not null,
-        FieldKind.TextList => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String),
-        _ => false,
-    };
 
     // Whoever asks how long a row is, what it costs and what validation reads, means the longest.
     private static RunSpec WithLongestRow(RunSpec spec) => spec.Train.LengthCurriculum.Stages is [.., var last]
@@ -117,19 +113,23 @@ public static partial class RunSpecReader
         : spec;
 
     // A warm-up that nobody named fits itself to the run (FieldRule.DefaultTenthOf); a named one is taken as it is, or refused.
-    private static RunSpec WithFittingWarmup(RunSpec spec, HashSet<string> named) => named.Contains(Warmup)
+    private static RunSpec WithFittingWarmup(RunSpec spec, SpecFields named) => named.Has(Warmup)
         ? spec
         : spec with { Optimizer = spec.Optimizer with { WarmupSteps = Math.Min(spec.Optimizer.WarmupSteps, spec.Train.Steps / 10) } };
 
-    private static void CheckTogether(RunSpec spec, List<FieldError> errors)
+    private static void CheckTogether(RunSpec spec, RunSpecResult read, List<FieldError> errors)
     {
-        if (spec.Name.Length > 80 || !NamePattern().IsMatch(spec.Name))
+        if (read.Says("name") && (spec.Name.Length > 80 || !NamePattern().IsMatch(spec.Name)))
         {
             errors.Add(new FieldError("name", spec.Name, "letters, digits, dots and dashes, at most 80", $"name is {spec.Name}. Allowed: letters, digits, dots and dashes, at most 80."));
         }
 
-        LengthCurriculumRules.Check(spec.Train, errors);
-        if (spec.Train.LengthCurriculum.Stages.Count == 0 && spec.Train.BatchTokens % spec.Data.SeqLen != 0)
+        if (read.Says("train.steps", "train.batch_tokens", "train.length_curriculum"))
+        {
+            LengthCurriculumRules.Check(spec.Train, errors);
+        }
+
+        if (read.Says("data.seq_len", "train.batch_tokens", "train.length_curriculum") && spec.Train.LengthCurriculum.Stages.Count == 0 && spec.Train.BatchTokens % spec.Data.SeqLen != 0)
         {
             long down = Math.Max(1, spec.Train.BatchTokens / spec.Data.SeqLen) * (long)spec.Data.SeqLen;
             errors.Add(new FieldError(
@@ -139,20 +139,20 @@ public static partial class RunSpecReader
                 $"{Words.Number(spec.Train.BatchTokens)} tokens a step are no whole number of rows of {Words.Number(spec.Data.SeqLen)} (data.seq_len). Nearest: {Words.Number(down)}."));
         }
 
-        if (spec.Optimizer.WarmupSteps > spec.Train.Steps)
+        if (read.Says(Warmup, "train.steps") && spec.Optimizer.WarmupSteps > spec.Train.Steps)
         {
             string given = Words.Number(spec.Optimizer.WarmupSteps), steps = Words.Number(spec.Train.Steps);
             errors.Add(new FieldError(Warmup, given, $"0 to {steps}", $"A warm-up of {given} steps (optimizer.warmup_steps) is longer than the run's {steps} (train.steps). Allowed: 0 to {steps}."));
         }
 
-        if (spec.Optimizer is { Ema: > 0, SwaSnapshots: > 0 })
+        if (read.Says("optimizer.ema", "optimizer.swa_snapshots") && spec.Optimizer is { Ema: > 0, SwaSnapshots: > 0 })
         {
             string given = Words.Number(spec.Optimizer.SwaSnapshots);
             errors.Add(new FieldError("optimizer.swa_snapshots", given, "0, or optimizer.ema 0", $"optimizer.swa_snapshots is {given} and optimizer.ema {Words.Number(spec.Optimizer.Ema)}: a run keeps one average. Allowed: 0 in one of them."));
         }
 
         int rows = spec.Train.BatchTokens / spec.Data.SeqLen;
-        if (spec.Train.MicroBatch > 0 && rows > 0 && rows % spec.Train.MicroBatch != 0)
+        if (read.Says("data.seq_len", "train.batch_tokens", "train.micro_batch", "train.length_curriculum") && spec.Train.MicroBatch > 0 && rows > 0 && rows % spec.Train.MicroBatch != 0)
         {
             errors.Add(new FieldError(
                 "train.micro_batch",
@@ -162,13 +162,6 @@ public static partial class RunSpecReader
         }
     }
 
-    private static string Show(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => value.GetString()!,
-        JsonValueKind.Number when value.TryGetDouble(out double number) => Words.Number(number),
-        _ => value.GetRawText() is { Length: > 60 } text ? text[..60] + "…" : value.GetRawText(),
-    };
-
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]*\\z")]
     private static partial Regex NamePattern();
 }

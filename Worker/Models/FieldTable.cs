@@ -17,7 +17,7 @@ public static class FieldTable
         where TConfig : class
     {
         int before = errors.Count;
-        foreach (var (name, value) in overrides)
+        foreach (var (name, value) in overrides.TakeWhile(_ => errors.Count < RunSpecReader.MostErrors))
         {
             Check(fields, name, value, errors);
         }
@@ -61,7 +61,7 @@ public static class FieldTable
         if (field is null)
         {
             string? near = Words.Nearest(name, fields.Select(f => f.Name));
-            errors.Add(new FieldError($"model.{name}", shown, near ?? "", $"No field is called model.{name}.{(near is null ? "" : $" Nearest: model.{near}.")}"));
+            errors.Add(new FieldError($"model.{name}", shown, near ?? "a field of the model", $"No field is called model.{name}.{(near is null ? "" : $" Nearest: model.{near}.")}"));
         }
         else if (!field.Accepts(value))
         {

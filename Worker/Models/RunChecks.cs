@@ -5,7 +5,8 @@ using Hearth.Runs;
 namespace Hearth.Models;
 
 /// <summary>A spec that passed every check that needs no database, or all errors in it.</summary>
-public sealed record CheckedRun(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors);
+/// <param name="Read">What the spec's reader made of it: what further checks may look at though other fields are wrong.</param>
+public sealed record CheckedRun(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, RunSpecResult Read);
 
 /// <summary>Where a run would fit: micro-batch rows × accumulation on one device, or the reason why not.</summary>
 public sealed record FitResult(bool Fits, int MicroBatch, int Accumulation, long NeededBytes, string Reason)
@@ -20,54 +21,39 @@ public static class RunChecks
     public static CheckedRun Validate(JsonElement json)
     {
         var read = RunSpecReader.Read(json);
-        if (read.Spec is not { } spec)
+        if (read.Readable is not { } spec)
         {
-            return new CheckedRun(null, null, [.. read.Errors, .. ModelErrors(json)]);
+            return new CheckedRun(null, null, read.Errors, read);
         }
 
-        var errors = new List<FieldError>();
-        var plan = Families.Plan(spec.Model, errors);
+        // What the model breaks is said beside what is wrong elsewhere, so that a form shows every error at once.
+        var errors = read.Errors.ToList();
+        var plan = read.Says("model.family", "model.size") ? Families.Plan(spec.Model, errors) : null;
         if (plan is not null)
         {
-            Together(spec, plan, errors);
-            WithoutMasters(spec, plan, errors);
+            Together(spec, plan, read, errors);
+            WithoutMasters(spec, plan, read, errors);
             plan.Under(spec.Train, spec.Optimizer);
         }
 
-        return new CheckedRun(errors.Count == 0 ? spec : null, plan, errors);
+        return new CheckedRun(errors.Count == 0 ? spec : null, plan, errors, read);
     }
 
     /// <summary>The largest micro-batch that divides the batch and fits the device's memory.</summary>
     public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind) => new RunForecast(plan, spec).On(deviceBytes, kind);
 
-    // The model is checked even when another part of the spec is wrong, so that a form shows every error at once.
-    private static IReadOnlyList<FieldError> ModelErrors(JsonElement json)
+    private static void WithoutMasters(RunSpec spec, ModelPlan plan, RunSpecResult read, List<FieldError> errors)
     {
-        var errors = new List<FieldError>();
-        if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object
-            && Text(model, "family") is { Length: > 0 } && Text(model, "size") is { Length: > 0 })
-        {
-            Families.Plan(model.Deserialize<ModelSpec>(Json.Wire)!, errors);
-        }
-
-        return errors;
-    }
-
-    private static string? Text(JsonElement parent, string name) =>
-        parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static void WithoutMasters(RunSpec spec, ModelPlan plan, List<FieldError> errors)
-    {
-        string? reason = spec.Train.Master == "none" ? OptimizerKinds.MastersNeeded(spec.Optimizer, spec.Train.Precision) ?? plan.MastersNeeded : null;
+        string? reason = spec.Train.Master == "none" && read.Says("train.precision", "optimizer.name", "optimizer.embed_state") ? OptimizerKinds.MastersNeeded(spec.Optimizer, spec.Train.Precision) ?? plan.MastersNeeded : null;
         if (reason is not null)
         {
             errors.Add(new FieldError("train.master", "none", "fp32", $"train.master is none, but {reason}. Allowed: fp32."));
         }
     }
 
-    private static void Together(RunSpec spec, ModelPlan plan, List<FieldError> errors)
+    private static void Together(RunSpec spec, ModelPlan plan, RunSpecResult read, List<FieldError> errors)
     {
-        if (spec.Data.SeqLen > plan.MaxSeqLen)
+        if (read.Says("data.seq_len", "train.length_curriculum") && spec.Data.SeqLen > plan.MaxSeqLen)
         {
             string given = Words.Number(spec.Data.SeqLen), longest = Words.Number(plan.MaxSeqLen);
             var (field, subject) = spec.Train.LengthCurriculum.Stages.Count > 0
@@ -83,7 +69,7 @@ public static class RunChecks
         }
 
         int least = TokenizerKinds.LeastVocabulary(spec.Data.Tokenizer);
-        if (plan.VocabSize < least)
+        if (read.Says("data.tokenizer") && plan.VocabSize < least)
         {
             errors.Add(new FieldError(
                 "model.vocab_size",

@@ -108,6 +108,60 @@ public sealed class RunSpecReaderTests
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("1e2", 100)]
+    [InlineData("1E2", 100)]
+    [InlineData("2.5e1", 25)]
+    [InlineData("100.0", 100)]
+    [InlineData("100", 100)]
+    public void A_whole_number_is_one_however_it_is_written(string written, int steps)
+    {
+        var result = Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":{{{written}}}}}""");
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(steps, result.Spec!.Train.Steps);
+    }
+
+    [Theory]
+    [InlineData("1e-2")]
+    [InlineData("1e99")]
+    [InlineData("1.5")]
+    [InlineData("-1")]
+    public void What_is_no_whole_number_in_range_is_refused(string written) =>
+        Assert.Equal("train.steps", Assert.Single(Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"train":{"steps":{{{written}}}}}""").Errors).Field);
+
+    [Theory]
+    [InlineData(""" "train":{"steps":-1,"batch_tokens":1000} """, "train.steps train.batch_tokens")]
+    [InlineData(""" "train":{"steps":-1},"optimizer":{"warmup_steps":5000} """, "train.steps")]
+    [InlineData(""" "train":{"batch_tokens":"many","micro_batch":5} """, "train.batch_tokens")]
+    [InlineData(""" "train":{"micro_batch":5},"optimizer":{"ema":0.9,"swa_snapshots":5,"lr":"fast"} """, "optimizer.lr optimizer.swa_snapshots train.micro_batch")]
+    [InlineData(""" "train":7,"eval":{"rows":0} """, "train eval.rows")]
+    [InlineData(""" "run":{"tags":["",1]} """, "run.tags")]
+    public void One_wrong_field_hides_no_other_and_makes_none(string sections, string fields)
+    {
+        var result = Read($$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},{{sections}}}""");
+
+        Assert.Equal(fields.Split(' ').Order(StringComparer.Ordinal), result.Errors.Select(e => e.Field).Order(StringComparer.Ordinal));
+        Assert.Null(result.Spec);
+        Assert.Equal("d", result.Readable!.Data.Dataset);
+    }
+
+    [Fact]
+    public void Lists_names_and_values_are_bounded_and_what_is_told_of_them_is_short()
+    {
+        string many = string.Join(',', Enumerable.Range(0, 300_000).Select(i => $"\"key{i}\":1")), tags = string.Join(',', Enumerable.Repeat("\"t\"", 10_000));
+        string text = new('n', 1_000_000);
+
+        var keys = Read($$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},{{many}}}""");
+        var tagged = Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"run":{"tags":[{{{tags}}}]}}""");
+        var named = Read($$"""{"name":"{{text}}","{{text}}":1,"model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""");
+
+        Assert.Equal(RunSpecReader.MostErrors, keys.Errors.Count);
+        Assert.Equal("run.tags", Assert.Single(tagged.Errors).Field);
+        Assert.All(named.Errors, e => Assert.InRange(e.Message.Length, 1, 1001));
+        Assert.All(named.Errors, e => Assert.InRange(e.Value.Length + e.Field.Length, 1, 242));
+    }
+
     [Fact]
     public void All_errors_are_reported_at_once()
     {
