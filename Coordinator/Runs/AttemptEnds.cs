@@ -90,11 +90,13 @@ public static class AttemptEnds
 
     private static EndDecision Stopped(EndedAttempt run, AttemptEnd end, EndDecision kept)
     {
-        // One that was killed on request has stopped too, and left no checkpoint where it was.
-        string at = $"at step {Words.Number(end.Step)}{(end.Step > (run.KeptStep ?? 0) ? $", without a checkpoint there; {run.GoesOn}" : "")}.";
+        // One that was killed has stopped too, and left no checkpoint where it was: that is not where the run has paused.
+        bool lossless = end.Step <= (run.KeptStep ?? 0);
+        string at = lossless ? $"at step {Words.Number(end.Step)}." : $"at about step {Words.Number(end.Step)}, without a checkpoint there; {run.GoesOn}.";
         return run.State switch
         {
-            RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused {at}" },
+            RunState.Pausing when lossless => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused {at}" },
+            RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused. Its attempt ended {at}" },
             RunState.Preempting => kept with { Next = RunState.Queued, NoteKind = "preempted", Note = $"Gave {run.Device} away {at}" },
             _ => kept with { Next = RunState.Queued, NoteKind = "moved", Note = $"{run.Device} stopped it {at}" },
         };
@@ -116,7 +118,7 @@ public static class AttemptEnds
             Losses = losses,
             BackOff = BackOff(losses),
             NoteKind = "lost",
-            Note = $"{why} It was at step {Words.Number(end.Step)}; {run.GoesOn}.",
+            Note = $"{why} It was at about step {Words.Number(end.Step)}; {run.GoesOn}.",
         };
     }
 

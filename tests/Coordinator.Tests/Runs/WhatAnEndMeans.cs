@@ -130,12 +130,12 @@ public sealed class WhatAnEndMeans
     }
 
     [Theory]
-    [InlineData(AttemptState.Lost, RunState.Running, 959, 900L, "Why. It was at step 959; it goes on from step 900.")]
-    [InlineData(AttemptState.Lost, RunState.Starting, 0, null, "Why. It was at step 0; it starts again.")]
+    [InlineData(AttemptState.Lost, RunState.Running, 959, 900L, "Why. It was at about step 959; it goes on from step 900.")]
+    [InlineData(AttemptState.Lost, RunState.Starting, 0, null, "Why. It was at about step 0; it starts again.")]
     [InlineData(AttemptState.Stopped, RunState.Pausing, 959, 959L, "Paused at step 959.")]
-    [InlineData(AttemptState.Stopped, RunState.Pausing, 959, 900L, "Paused at step 959, without a checkpoint there; it goes on from step 900.")]
+    [InlineData(AttemptState.Stopped, RunState.Pausing, 959, 900L, "Paused. Its attempt ended at about step 959, without a checkpoint there; it goes on from step 900.")]
     [InlineData(AttemptState.Stopped, RunState.Preempting, 959, 959L, "Gave studio/0 away at step 959.")]
-    [InlineData(AttemptState.Stopped, RunState.Running, 959, null, "studio/0 stopped it at step 959, without a checkpoint there; it starts again.")]
+    [InlineData(AttemptState.Stopped, RunState.Running, 959, null, "studio/0 stopped it at about step 959, without a checkpoint there; it starts again.")]
     public void A_note_says_where_the_attempt_was_and_where_the_run_goes_on(AttemptState outcome, RunState state, long step, long? kept, string note) =>
         Assert.Equal(note, Decide(Training with { State = state, KeptStep = kept }, outcome, null, step).Note);
 
