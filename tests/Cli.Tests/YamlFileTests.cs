@@ -31,6 +31,16 @@ public sealed class YamlFileTests : IDisposable
     }
 
     [Fact]
+    public void Aliases_that_stand_for_billions_of_values_are_refused_by_what_is_allowed()
+    {
+        string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + string.Concat(Enumerable.Range(1, 8).Select(i => $"a{i}: &a{i} [{string.Join(',', Enumerable.Repeat($"*a{i - 1}", 9))}]\n"));
+
+        var e = Assert.Throws<InvalidDataException>(() => YamlFile.Read(_folder.File("bomb.yaml", bomb)));
+
+        Assert.Contains("more values than 10,000", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Two_documents_in_one_file_are_refused() =>
         Assert.Contains("has 2 documents. Allowed: one.", Assert.Throws<InvalidDataException>(() => YamlFile.Read(_folder.File("run.yaml", "a: 1\n---\nb: 2\n"))).Message, StringComparison.Ordinal);
 }
