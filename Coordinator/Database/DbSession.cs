@@ -65,5 +65,5 @@ public sealed class DbSession : IAsyncDisposable
         await _connection.DisposeAsync();
     }
 
-    private CommandDefinition Command(string sql, object? values) => new(sql, values, _transaction, cancellationToken: Stop);
+    private CommandDefinition Command(string sql, object? values) => new(sql, values is null ? null : new StorableParameters(values), _transaction, cancellationToken: Stop);
 }
