@@ -90,5 +90,6 @@ public sealed class SourceFiles(IReadOnlyList<string> roots)
         return resolved;
     }
 
-    private static SourceFile Source(string path, string name) => new(name, Path.GetExtension(path) == JsonLines, () => File.OpenRead(path));
+    // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
+    private static SourceFile Source(string path, string name) => new(name, Path.GetExtension(path) == JsonLines, () => new FileInfo(path).Length == 0 ? Stream.Null : File.OpenRead(path));
 }
