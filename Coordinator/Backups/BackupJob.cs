@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Runs;
@@ -5,7 +6,7 @@ using Hearth.Runs;
 namespace Hearth.Coordinator.Backups;
 
 /// <summary>The database, each night, into a folder. Blobs are listed and not copied: they are large, and the store has its own ways.</summary>
-internal sealed class BackupJob(BackupSettings settings, CoordinatorOptions options, TimeProvider clock) : IRecurringJob
+internal sealed class BackupJob(BackupSettings settings, CoordinatorOptions options, DatabaseClock clock) : IRecurringJob
 {
     public string Name => "database-backup";
 

@@ -72,15 +72,20 @@ public sealed class AddressSigner(byte[] key, TimeProvider clock)
 
         if (!File.Exists(path))
         {
-            using (var file = new FileStream(fresh, options))
-            {
-                file.Write(RandomNumberGenerator.GetBytes(32));
-                file.Flush(flushToDisk: true);
-            }
-
             try
             {
+                using (var file = new FileStream(fresh, options))
+                {
+                    file.Write(RandomNumberGenerator.GetBytes(32));
+                    file.Flush(flushToDisk: true);
+                }
+
                 File.Move(fresh, path);
+            }
+            catch (IOException e) when (LocalObjectStore.IsFull(e))
+            {
+                File.Delete(fresh);
+                throw new InvalidOperationException($"{folder} is on a disk that is full: the store's key could not be written. Free some room and start again.", e);
             }
             catch (IOException) when (File.Exists(path))
             {

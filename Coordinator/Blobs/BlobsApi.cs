@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 
@@ -52,7 +53,7 @@ public static class BlobsApi
         else
         {
             builder.Services.AddSingleton(services => new AddressSigner(
-                AddressSigner.LoadKey(services.GetRequiredService<CoordinatorOptions>().DataPath), services.GetRequiredService<TimeProvider>()));
+                AddressSigner.LoadKey(services.GetRequiredService<CoordinatorOptions>().DataPath), services.GetRequiredService<DatabaseClock>()));
             builder.Services.AddSingleton<IObjectStore>(services => new LocalObjectStore(
                 FolderOf(services.GetRequiredService<CoordinatorOptions>()), services.GetRequiredService<AddressSigner>()));
         }

@@ -26,9 +26,12 @@ public sealed class LocalObjectStore : IObjectStore
         (_root, _signer) = (root, signer);
 
         // What a killed process left behind; younger files may belong to another coordinator on this folder.
-        foreach (string left in Directory.Exists(Incoming) ? Directory.EnumerateFiles(Incoming).Where(f => File.GetLastWriteTimeUtc(f) < DateTime.UtcNow.AddDays(-1)) : [])
+        // Young by the store's own clock, which is that of the newest file there.
+        var left = Directory.Exists(Incoming) ? new DirectoryInfo(Incoming).GetFiles() : [];
+        var newest = left.Select(f => f.LastWriteTimeUtc).DefaultIfEmpty().Max();
+        foreach (var old in left.Where(f => f.LastWriteTimeUtc < newest.AddDays(-1)))
         {
-            File.Delete(left);
+            old.Delete();
         }
     }
 

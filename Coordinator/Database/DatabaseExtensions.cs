@@ -17,6 +17,8 @@ public static class DatabaseExtensions
     {
         DapperTypes.Register();
         builder.Services.AddSingleton(services => NpgsqlDataSource.Create(Settings(services.GetRequiredService<CoordinatorOptions>().Database)));
+        builder.Services.AddSingleton<DatabaseClock>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseClock>());
     }
 
     /// <summary>The connection string with what every session of a coordinator starts with. Pure.</summary>

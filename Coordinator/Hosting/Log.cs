@@ -51,6 +51,9 @@ internal static partial class Log
     [LoggerMessage(412, LogLevel.Debug, "The wait of a held sync was cut short: {Reason}")]
     internal static partial void WaitLost(this ILogger log, string reason);
 
+    [LoggerMessage(413, LogLevel.Debug, "The database's clock was not read; the last reading holds: {Reason}")]
+    internal static partial void ClockFailed(this ILogger log, string reason);
+
     [LoggerMessage(500, LogLevel.Warning, "The object store is away: {Reason}")]
     internal static partial void StoreAway(this ILogger log, string reason);
 

@@ -169,6 +169,20 @@ public sealed class StructureTests
         Assert.Empty(handed);
     }
 
+    [Fact]
+    public void Times_of_the_machines_own_clock_are_not_told_from_times_of_the_pools()
+    {
+        // Certificates and addresses of foreign stores are checked by others, by their clocks; the database's clock reads its own machine's to tell the difference.
+        string[] own = ["Coordinator/Cluster/ClusterExtensions.cs", "Coordinator/Blobs/S3ObjectStore.cs", "Coordinator/Blobs/AzureObjectStore.cs", "Coordinator/Database/DatabaseClock.cs"];
+        var sources = Tracked().Where(f => f.StartsWith("Coordinator/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !own.Contains(f));
+
+        var readers = sources.Where(f => Regex.IsMatch(File.ReadAllText(Path.Combine(Root, f)), @"\b(DateTime|DateTimeOffset)\.(Utc)?Now\b"));
+        var askers = sources.Where(f => File.ReadAllText(Path.Combine(Root, f)) is var text && text.Contains("GetUtcNow()", StringComparison.Ordinal) && !text.Contains("DatabaseClock clock", StringComparison.Ordinal));
+
+        Assert.Empty(readers);
+        Assert.Equal(["Coordinator/Blobs/AddressSigner.cs"], askers);
+    }
+
     private static string[] Tracked()
     {
         using var git = Process.Start(new ProcessStartInfo("git", ["ls-files"]) { WorkingDirectory = Root, RedirectStandardOutput = true })!;
