@@ -55,6 +55,7 @@ app.UseHttpRules();
 app.UseDefaultFiles();
 app.UseStaticFiles();
 app.UseSecurity();
+app.UseWireBodies();
 
 if (!await app.MigrateAsync())
 {

@@ -12,6 +12,8 @@ namespace Hearth.Coordinator.Checkpoints;
 /// <summary>What workers say of checkpoints: that one could not be stored, or that one cannot be used.</summary>
 public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
 {
+    private const int LongestReason = 1000;
+
     /// <summary>A checkpoint did not come to be; training goes on. A repeat leaves no second note. False = fenced.</summary>
     public async Task<bool> FailedAsync(CheckpointProblem problem, Guid worker, CancellationToken stop)
     {
@@ -56,7 +58,7 @@ public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
         return live;
     }
 
-    private static string Sentence(string reason) => reason.TrimEnd() is { Length: > 0 } text ? (text[^1] is '.' or '!' or '?' ? text : text + ".") : "no reason was given.";
+    private static string Sentence(string reason) => StoredText.Of(reason.TrimEnd(), LongestReason) is { Length: > 0 } text ? (text[^1] is '.' or '!' or '?' ? text : text + ".") : "no reason was given.";
 
     private sealed record Noted(Guid? RunId, long? NoteId, DateTimeOffset? At);
 }

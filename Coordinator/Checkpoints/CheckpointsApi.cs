@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -10,6 +11,8 @@ namespace Hearth.Coordinator.Checkpoints;
 /// <summary>Checkpoints: workers upload and commit them, people list and download them.</summary>
 public static class CheckpointsApi
 {
+    private const int LongestTrace = 64;
+    private const double MostSeconds = 1e9;
     private static readonly TimeSpan DownloadLife = TimeSpan.FromMinutes(10);
 
     public static void AddCheckpoints(this WebApplicationBuilder builder)
@@ -92,6 +95,19 @@ public static class CheckpointsApi
         {
             string step = commit.Manifest.Step.ToString(CultureInfo.InvariantCulture);
             errors.Add(new FieldError("manifest.step", step, "0 or more", $"manifest.step is {step}. Allowed: 0 or more."));
+        }
+
+        if (DeviceListRules.Name("manifest.trace", commit.Manifest.Trace, LongestTrace) is { } trace)
+        {
+            errors.Add(trace);
+        }
+
+        foreach (var (field, seconds) in new[] { ("pause_seconds", commit.PauseSeconds), ("write_seconds", commit.WriteSeconds) })
+        {
+            if (!(seconds is >= 0 and <= MostSeconds))
+            {
+                errors.Add(new FieldError(field, Words.Number(seconds), "0 or more seconds", $"{field} is {Words.Number(seconds)}. Allowed: 0 or more seconds."));
+            }
         }
 
         return errors.Count > 0

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -34,9 +35,9 @@ public static class FileChecks
                 Wrong($"{at}.sha256", file.Sha256, "64 lower-case hex digits");
             }
 
-            if (file.Bytes < 0)
+            if (file.Bytes is < 0 or > DeviceListRules.MostBytes)
             {
-                Wrong($"{at}.bytes", file.Bytes.ToString(CultureInfo.InvariantCulture), "0 or more");
+                Wrong($"{at}.bytes", Words.Number(file.Bytes), $"0 to {Words.Number(DeviceListRules.MostBytes)}");
             }
         }
 

@@ -4,6 +4,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.Features;
@@ -14,6 +15,8 @@ namespace Hearth.Coordinator.Datasets;
 public static partial class DatasetsApi
 {
     private const int MostLicenseLetters = 200;
+    private const int MostPaths = 100;
+    private const int LongestPath = 4096;
     private const string AllowedNames = "1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit";
 
     public static void AddDatasets(this WebApplicationBuilder builder)
@@ -37,9 +40,14 @@ public static partial class DatasetsApi
     private static Task<IResult> ImportAsync(ImportDataset import, ClaimsPrincipal caller, SourceFiles sources, DatasetStore store, CancellationToken stop)
     {
         var errors = Check(import.Name, import.License);
-        if (import.Paths.Count == 0)
+        if (import.Paths.Count is 0 or > MostPaths)
         {
-            errors.Add(new FieldError("paths", "", "at least one path", "paths is empty. Allowed: at least one path."));
+            string given = import.Paths.Count == 0 ? "empty" : $"a list of {Words.Number(import.Paths.Count)}";
+            errors.Add(new FieldError("paths", given, $"1 to {MostPaths} paths", $"paths is {given}. Allowed: 1 to {MostPaths} paths."));
+        }
+        else
+        {
+            errors.AddRange(import.Paths.Select((path, i) => DeviceListRules.Name($"paths[{i}]", path, LongestPath)).OfType<FieldError>());
         }
 
         return AddAsync(errors, () => new NewDataset(import.Name, import.License.Trim(), caller.CallerName(), sources.Find(import)), store, stop);
@@ -116,11 +124,16 @@ public static partial class DatasetsApi
             errors.Add(new FieldError("license", license, $"1 to {MostLicenseLetters} letters", $"license is {(license.Trim().Length == 0 ? "missing" : "too long")}. Allowed: 1 to {MostLicenseLetters} letters that say under what terms the text may be used."));
         }
 
+        if (DeviceListRules.Name("license", license, int.MaxValue) is { } unreadable)
+        {
+            errors.Add(unreadable);
+        }
+
         return errors;
     }
 
     private static IResult NotFound(Guid id) => Problems.NotFound($"There is no dataset {id}.");
 
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\z")]
     private static partial Regex NamePattern();
 }

@@ -12,6 +12,7 @@ public static class GenerationChecks
     public const int MostTokens = 8192;
     public const int LongestText = 1 << 18;
     private const int MostMessages = 200;
+    private const int LongestCategory = 64;
     private const int MostChances = 20;
     private static readonly string[] Speakers = ["system", "user", "assistant"];
 
@@ -106,6 +107,17 @@ public static class GenerationChecks
                 break;
         }
 
+        if (request.Category?.Length > LongestCategory)
+        {
+            errors.Add(Wrong("category", request.Category, $"at most {LongestCategory} characters"));
+        }
+
+        // A tokenizer may have NUL; no database does, so that the answer would be to another text.
+        if (request.Prompt?.Contains('\0', StringComparison.Ordinal) == true)
+        {
+            errors.Add(Wrong("prompt", "a text with U+0000", "text without U+0000"));
+        }
+
         if (request.Messages is null && (request.Category ?? (request.Think ? "true" : null)) is { } unread)
         {
             errors.Add(new FieldError(request.Category is null ? "think" : "category", unread, "with messages", $"{(request.Category is null ? "think" : "category")} is set without messages. Allowed: with messages."));
@@ -129,9 +141,9 @@ public static class GenerationChecks
                 errors.Add(Wrong($"messages[{i}].role", role ?? "", allowed));
             }
 
-            if (text is null || text.Length is 0 or > LongestText)
+            if (text is null || text.Length is 0 or > LongestText || text.Contains('\0', StringComparison.Ordinal))
             {
-                errors.Add(Wrong($"messages[{i}].text", text is null ? "" : $"{Words.Number(text.Length)} characters long", $"1 to {Words.Number(LongestText)} characters"));
+                errors.Add(Wrong($"messages[{i}].text", text is null ? "" : $"{Words.Number(text.Length)} characters long", $"1 to {Words.Number(LongestText)} characters, none of them U+0000"));
             }
         }
 

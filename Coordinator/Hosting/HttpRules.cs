@@ -4,7 +4,7 @@ namespace Hearth.Coordinator.Hosting;
 public static class HttpRules
 {
     // The largest JSON body is a batch of metrics or logs; uploads of files lift the limit on their own routes.
-    private const long MostBodyBytes = 16L << 20;
+    internal const long MostBodyBytes = 16L << 20;
 
     public static void AddHttpRules(this WebApplicationBuilder builder)
     {
@@ -23,6 +23,6 @@ public static class HttpRules
     public static void UseHttpRules(this WebApplication app)
     {
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
+        app.UseStatusCodePages(page => Problems.Unanswered(page.HttpContext).ExecuteAsync(page.HttpContext));
     }
 }

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Hearth.Api;
+using Hearth.Coordinator.Runs;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -54,6 +55,10 @@ public static class TokensApi
         if (request.Name is null || request.Name.Trim().Length is 0 or > LongestName)
         {
             Wrong("name", request.Name ?? "", $"1 to {LongestName} characters");
+        }
+        else if (DeviceListRules.Name("name", request.Name, LongestName) is { } unreadable)
+        {
+            errors.Add(unreadable);
         }
 
         if (!Given.Contains(request.Role))

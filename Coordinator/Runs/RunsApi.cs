@@ -15,6 +15,8 @@ public static class RunsApi
 {
     private const int MostPerPage = 500;
     private const int LongestKey = 200;
+    private const int LongestPrompt = 1 << 16;
+    private const int MostSampleTokens = 4096;
 
     public static void AddRuns(this WebApplicationBuilder builder)
     {
@@ -46,8 +48,8 @@ public static class RunsApi
             .WithSummary("Queues a paused run again.");
         writes.MapPost("/{run}/checkpoint", (RunRef run, RunActions actions, CancellationToken stop) => actions.CheckpointAsync(run, stop))
             .WithSummary("Has a running run write a checkpoint now.");
-        writes.MapPost("/{run}/sample", (RunRef run, [FromBody] SampleRequest? request, RunActions actions, CancellationToken stop) =>
-            actions.SampleAsync(run, request ?? new SampleRequest(null, null, null), stop)).WithSummary("Has a running run write a sample now.");
+        writes.MapPost("/{run}/sample", async (RunRef run, [FromBody] SampleRequest? request, RunActions actions, CancellationToken stop) =>
+            Check(request ??= new SampleRequest(null, null, null)) is { Count: > 0 } errors ? Problems.Fields(errors) : await actions.SampleAsync(run, request, stop)).WithSummary("Has a running run write a sample now.");
     }
 
     private static async Task<Results<Ok<Page<RunSummary>>, ProblemHttpResult>> ListAsync(
@@ -82,6 +84,28 @@ public static class RunsApi
         return errors.Count > 0
             ? Problems.Fields(errors)
             : TypedResults.Ok(await store.ListAsync(new RunFilter(states, Given(family), Given(q)), before, limit ?? 100, stop));
+    }
+
+    private static List<FieldError> Check(SampleRequest request)
+    {
+        var errors = new List<FieldError>();
+        void Wrong(string field, string value, string allowed) => errors.Add(new FieldError(field, value, allowed, $"{field} is {value}. Allowed: {allowed}."));
+        if (request.Prompt is { } prompt && (prompt.Length > LongestPrompt || prompt.Contains('\0', StringComparison.Ordinal)))
+        {
+            Wrong("prompt", $"{Words.Number(prompt.Length)} characters long", $"at most {Words.Number(LongestPrompt)} characters, none of them U+0000");
+        }
+
+        if (request.MaxTokens is { } tokens and not (>= 1 and <= MostSampleTokens))
+        {
+            Wrong("max_tokens", Words.Number(tokens), $"1 to {Words.Number(MostSampleTokens)}");
+        }
+
+        if (request.Temperature is { } temperature and not (>= 0 and <= 10))
+        {
+            Wrong("temperature", Words.Number(temperature), "0 to 10");
+        }
+
+        return errors;
     }
 
     private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(RunRef run, RunStore store, CancellationToken stop) =>

@@ -9,6 +9,7 @@ namespace Hearth.Coordinator.Schedules;
 public sealed class ScheduleChecks(RunSubmission submission)
 {
     private const int LongestName = 64;
+    private const int LongestCron = 200;
     private const string Fields = "five fields: minute, hour, day of month, month, day of week, such as 30 2 * * 1-5";
 
     /// <returns>Every error; none when it may be kept.</returns>
@@ -32,10 +33,14 @@ public sealed class ScheduleChecks(RunSubmission submission)
         {
             errors.Add(Wrong("name", schedule.Name ?? "", $"1 to {LongestName} characters that are no id"));
         }
-
-        if (string.IsNullOrWhiteSpace(schedule.Cron))
+        else if (DeviceListRules.Name("name", schedule.Name, LongestName) is { } unreadable)
         {
-            errors.Add(Wrong("cron", "", Fields));
+            errors.Add(unreadable);
+        }
+
+        if (string.IsNullOrWhiteSpace(schedule.Cron) || schedule.Cron.Length > LongestCron)
+        {
+            errors.Add(Wrong("cron", (schedule.Cron ?? "").Trim(), Fields));
         }
         else if (!ScheduleClock.TryParse(schedule.Cron, out _, out string problem))
         {
@@ -43,7 +48,7 @@ public sealed class ScheduleChecks(RunSubmission submission)
         }
 
         string zone = schedule.Zone ?? "UTC";
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        if (DeviceListRules.Name("zone", zone, LongestName) is not null || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
         {
             errors.Add(Wrong("zone", zone, "an IANA name such as Europe/Vienna, or UTC"));
         }
