@@ -1,4 +1,5 @@
 using Hearth.Protocol;
+using Hearth.Runs;
 
 namespace Hearth.Coordinator.Workers;
 
@@ -42,6 +43,10 @@ public static class AgentSessions
     /// <summary>What people read of it on the pool page.</summary>
     public static string Refused(string refusedHost, string host) =>
         $"A second agent with this worker's identity, on {refusedHost}, was told to stop: the one on {host} came later. Was its home copied?";
+
+    /// <summary>What people read of batches that nobody would take.</summary>
+    public static string Said(RefusedLetters refused) =>
+        $"{Words.Number(refused.Count)} {(refused.Count == 1 ? "batch" : "batches")} could not be taken in and lie in the folder refused of the worker's home. Last of {refused.Reason}";
 
     /// <summary>What people read after an outage.</summary>
     public static string Said(CutOff outage) =>

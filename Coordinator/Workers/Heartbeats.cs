@@ -75,9 +75,10 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
         }
 
         var seen = await UpdateAsync(session, worker, request);
-        if (request.CutOff is { } outage)
+        string[] notes = [.. new[] { request.CutOff is { } outage ? AgentSessions.Said(outage) : null, request.Refused is { } refused ? AgentSessions.Said(refused) : null }.OfType<string>()];
+        if (notes.Length > 0)
         {
-            await NoteAsync(session, worker, AgentSessions.Said(outage));
+            await NoteAsync(session, worker, string.Join(' ', notes));
         }
         else if (seen.Changed || seen.Due)
         {

@@ -61,6 +61,12 @@ public static class ReportRules
             }
         }
 
+        if (request.Refused is { } refused)
+        {
+            Text("refused.reason", refused.Reason, LongestReason, errors);
+            Number("refused.count", refused.Count, 1, long.MaxValue, errors);
+        }
+
         errors.AddRange(DeviceListRules.Check(request.Devices));
         Number("host_free_bytes", request.HostFreeBytes ?? 0, 0, long.MaxValue, errors);
         Number("seen_serial", request.SeenSerial, 0, long.MaxValue, errors);

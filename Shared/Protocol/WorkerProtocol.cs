@@ -24,6 +24,9 @@ public sealed record SyncRequest
 
     /// <summary>The time without an answer that ends with this report; null = there was none.</summary>
     public CutOff? CutOff { get; init; }
+
+    /// <summary>What the coordinator refused for good since the last answer; null = nothing.</summary>
+    public RefusedLetters? Refused { get; init; }
     public required IReadOnlyList<DeviceInfo> Devices { get; init; }
     public IReadOnlyList<DeviceReading> Readings { get; init; } = [];
 
@@ -52,6 +55,11 @@ public sealed record AgentSession(Guid Id, long Report, string Host);
 
 /// <summary>How long the coordinator was out of an agent's reach, and what it met instead; its trainers went on.</summary>
 public sealed record CutOff(double Seconds, string Reason);
+
+/// <summary>Batches that an agent has given up to send, since no repeat would be taken; they lie in its home.</summary>
+/// <param name="Count">How many.</param>
+/// <param name="Reason">What was said of the last one, and of which kind it is.</param>
+public sealed record RefusedLetters(long Count, string Reason);
 
 /// <param name="Lease">Which attempt.</param>
 /// <param name="State">Assigned, Starting, Running or Stopping.</param>

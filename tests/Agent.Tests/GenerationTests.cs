@@ -213,7 +213,7 @@ public sealed class GenerationTests
         using var devices = new DeviceSet(options);
         using var client = new CoordinatorClient(new Uri(coordinator.Address), "worker-token");
         using var blobs = new BlobStore(held.CachePath, new Uri(coordinator.Address), timings);
-        var desk = new GenerationDesk(new AttemptServices(client, blobs, held, options, timings, new AgentLog(TextWriter.Null)), devices, TrainerCommandLine.Find(options.TrainerPath));
+        var desk = new GenerationDesk(new AttemptServices(client, blobs, held, options, timings, new AgentLog(TextWriter.Null), new DeadLetters(held.RefusedPath, new AgentLog(TextWriter.Null))), devices, TrainerCommandLine.Find(options.TrainerPath));
         var asked = coordinator.Ask(Checkpoint, tokens: 2);
 
         desk.Obey(new SyncResponse { Serial = 1, ServerTime = DateTimeOffset.UtcNow, LeaseSeconds = 10, Generations = [asked.Assignment] });

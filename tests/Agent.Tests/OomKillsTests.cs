@@ -42,7 +42,7 @@ public sealed class OomKillsTests : IDisposable
         using var devices = new DeviceSet(options);
         using var client = new CoordinatorClient(new Uri(coordinator.Address), "worker-token");
         using var blobs = new BlobStore(home.CachePath, new Uri(coordinator.Address), timings);
-        var services = new AttemptServices(client, blobs, home, options, timings, new AgentLog(TextWriter.Null)) { OomKills = new OomKills(root) };
+        var services = new AttemptServices(client, blobs, home, options, timings, new AgentLog(TextWriter.Null), new DeadLetters(home.RefusedPath, new AgentLog(TextWriter.Null))) { OomKills = new OomKills(root) };
         var placed = coordinator.Place(Pool.Spec());
         var attempt = new Attempt(placed.Assignment, devices.All[0], TrainerCommandLine.Find(options.TrainerPath), services);
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Hearth.Agent.Tests.Support;
+using Hearth.Protocol;
 using Xunit;
 
 namespace Hearth.Agent.Tests;
@@ -74,6 +75,30 @@ public sealed class OutboxTests : IDisposable
         Assert.Equal([1, 3], Items());
     }
 
+    [Theory]
+    [InlineData(HttpStatusCode.UnprocessableEntity)]
+    [InlineData(HttpStatusCode.RequestEntityTooLarge)]
+    [InlineData(HttpStatusCode.NotFound)]
+    [InlineData(HttpStatusCode.InternalServerError)]
+    public async Task What_no_repeat_brings_in_is_set_aside_counted_and_told_and_the_rest_goes_on(HttpStatusCode status)
+    {
+        _fault = text => text.EndsWith(":1", StringComparison.Ordinal) ? new CoordinatorException(status, "no such text") : null;
+        var refused = new DeadLetters(_folder.At("refused"), new AgentLog(_log));
+        var box = Box(refused: refused);
+        var run = box.RunAsync(CancellationToken.None);
+        box.Add(1);
+        await Eventually.TrueAsync(() => refused.Report is not null, "it is set aside", _log.ToString);
+        box.Add(2);
+        box.Complete();
+        await run;
+
+        Assert.Equal([2], Items());
+        Assert.Equal(new RefusedLetters(1, "box: batch 1: no such text"), refused.Report);
+        Assert.Equal("1:1", await System.IO.File.ReadAllTextAsync(Assert.Single(Directory.EnumerateFiles(_folder.At("refused")))));
+        refused.Told(refused.Report);
+        Assert.Null(refused.Report);
+    }
+
     [Fact]
     public async Task A_fenced_epoch_ends_the_box_at_once_though_nobody_completed_it()
     {
@@ -100,7 +125,7 @@ public sealed class OutboxTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private Outbox<int> Box(string? path = null) => new(
+    private Outbox<int> Box(string? path = null, DeadLetters? refused = null) => new(
         path ?? File,
         (sequence, items) => Encoding.UTF8.GetBytes($"{sequence}:{string.Join(',', items)}"),
         (bytes, _) =>
@@ -115,7 +140,8 @@ public sealed class OutboxTests : IDisposable
             return Task.CompletedTask;
         },
         Quick,
-        new AgentLog(_log));
+        new AgentLog(_log),
+        refused ?? new DeadLetters(_folder.At("refused"), new AgentLog(_log)));
 
     private long Length() => System.IO.File.Exists(File) ? new FileInfo(File).Length : 0;
 

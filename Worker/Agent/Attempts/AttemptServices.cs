@@ -7,7 +7,8 @@ public sealed record AttemptServices(
     AgentHome Home,
     AgentOptions Options,
     AgentTimings Timings,
-    AgentLog Log)
+    AgentLog Log,
+    DeadLetters Refused)
 {
     /// <summary>The kernel's count of what it killed for memory.</summary>
     public OomKills OomKills { get; init; } = new();

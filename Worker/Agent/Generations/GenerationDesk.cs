@@ -39,7 +39,9 @@ public sealed class GenerationDesk(AttemptServices services, DeviceSet devices, 
         foreach (var assignment in answer.Generations.Where(g => _known.Add(g.Id)))
         {
             var job = new GenerationJob(assignment, services);
-            _live[assignment.Id] = (job, Task.Run(() => RunAsync(job)));
+            var run = Task.Run(() => RunAsync(job));
+            run.Watch(services.Log, $"request {assignment.Id:N}");
+            _live[assignment.Id] = (job, run);
         }
 
         if (answer.Draining)
@@ -143,7 +145,9 @@ public sealed class GenerationDesk(AttemptServices services, DeviceSet devices, 
             var before = MakePlace(key, job.Assignment.Bytes, device);
             var server = new ModelServer(key, device, trainer, services);
             server.TryAsk(job, order);
-            _servers[key] = (server, Task.Run(() => ServeAsync(server, job.Assignment.Files, before)));
+            var serve = Task.Run(() => ServeAsync(server, job.Assignment.Files, before));
+            serve.Watch(services.Log, $"checkpoint {key.CheckpointId:N}");
+            _servers[key] = (server, serve);
         }
     }
 
@@ -172,17 +176,23 @@ public sealed class GenerationDesk(AttemptServices services, DeviceSet devices, 
 
     private async Task ServeAsync(ModelServer server, IReadOnlyList<BlobRef> files, Task before)
     {
-        // Their memory is free once their processes have ended.
-        await before;
-        await server.RunAsync(files);
-        lock (_gate)
+        try
         {
-            if (_servers.TryGetValue(server.Key, out var mine) && mine.Server == server)
+            // Their memory is free once their processes have ended.
+            await before;
+            await server.RunAsync(files);
+        }
+        finally
+        {
+            lock (_gate)
             {
-                _servers.Remove(server.Key);
-            }
+                if (_servers.TryGetValue(server.Key, out var mine) && mine.Server == server)
+                {
+                    _servers.Remove(server.Key);
+                }
 
-            server.Dispose();
+                server.Dispose();
+            }
         }
     }
 

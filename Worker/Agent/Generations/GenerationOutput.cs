@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using System.Threading.Channels;
 using Hearth.Protocol;
 
@@ -56,14 +57,21 @@ public sealed class GenerationOutput(Guid id, AttemptServices services)
 
     private async Task<bool> SendAsync(GenerationBatch batch, CancellationToken cancel)
     {
-        for (int failures = 0; ;)
+        for (int failures = 0, faults = 0; ;)
         {
             try
             {
                 await services.Client.PostAsync($"api/worker/generations/{id}", batch, cancel);
                 return true;
             }
-            catch (CoordinatorException e) when (e.IsTransient || e.IsOutage)
+            catch (CoordinatorException e) when ((e.IsFinal || (e.IsFault && ++faults >= services.Timings.FaultTries)) && batch.Events is not [GenerationFailed])
+            {
+                // Nothing can follow a gap in the numbers, so the request ends in its place, in words.
+                services.Refused.Add("answer", JsonSerializer.SerializeToUtf8Bytes(batch, Json.Wire), e.Message);
+                await SendAsync(new GenerationBatch(batch.First, [new GenerationFailed(GenerationFailed.Lost, $"The coordinator did not take the answer: {e.Message}")]), cancel);
+                return false;
+            }
+            catch (CoordinatorException e) when (e.IsOutage || (e.IsTransient && faults < services.Timings.FaultTries))
             {
                 await Task.Delay(services.Timings.Retry(++failures), cancel);
             }

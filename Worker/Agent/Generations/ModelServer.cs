@@ -145,6 +145,12 @@ public sealed class ModelServer : IDisposable
         {
             failed = new GenerationFailed(GenerationFailed.Lost, "The model was let go.");
         }
+        catch (Exception e)
+        {
+            // Whatever it was, nobody is to wait for an answer that will not come.
+            _services.Log.Error($"checkpoint {_key.CheckpointId:N}: {e}");
+            failed = new GenerationFailed(GenerationFailed.Lost, $"The worker failed: {e.Message}");
+        }
 
         List<GenerationJob> left;
         lock (_gate)

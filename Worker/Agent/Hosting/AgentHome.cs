@@ -11,7 +11,7 @@ public sealed record WorkerIdentity(Uri Coordinator, Guid WorkerId, string Name,
 
 /// <summary>
 /// The agent's folder, held exclusively: <c>worker.json</c> (0600), <c>ended/</c> until acknowledged,
-/// <c>attempts/</c> and <c>serving/</c> (work files, gone at the end of each attempt and loaded model), <c>cache/</c>.
+/// <c>refused/</c> (what nobody takes, the newest of it), <c>attempts/</c> and <c>serving/</c> (work files, gone at the end of each attempt and loaded model), <c>cache/</c>.
 /// </summary>
 public sealed class AgentHome : IDisposable
 {
@@ -25,7 +25,6 @@ public sealed class AgentHome : IDisposable
         {
             Directory.CreateDirectory(path);
             _lock = new FileStream(Path.Combine(path, "agent.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            File.WriteAllText(HolderPath, JsonSerializer.Serialize(ProcessGroup.Mark(Process.GetCurrentProcess()), Json.Wire));
         }
         catch (UnauthorizedAccessException e)
         {
@@ -37,6 +36,7 @@ public sealed class AgentHome : IDisposable
             throw new UsageException($"--home {path} is in use by an agent ({holder}); stop it or give this one a folder of its own. ({e.Message})");
         }
 
+        NoteHolder();
         foreach (var folder in new[] { AttemptsPath, EndedPath, CachePath, PreparedPath, ServingPath })
         {
             Directory.CreateDirectory(folder);
@@ -46,6 +46,9 @@ public sealed class AgentHome : IDisposable
     public string Root { get; }
     public string CachePath => Path.Combine(Root, "cache", "blobs");
     public string PreparedPath => Path.Combine(Root, "cache", "prepared");
+
+    /// <summary>Batches that the coordinator refused for good.</summary>
+    public string RefusedPath => Path.Combine(Root, "refused");
 
     /// <summary>Folders of models that are kept loaded, each with its process's mark.</summary>
     public string ServingPath => Path.Combine(Root, "serving");
@@ -87,12 +90,13 @@ public sealed class AgentHome : IDisposable
                 }
             }
 
+            // First what takes room: on a full disk there may be none for the note.
+            long step = NewestStep(folder);
+            Remove(folder, log);
             if (LeaseOf(Path.GetFileName(folder)) is { } lease && !File.Exists(EndPath(lease)))
             {
-                WriteEnd(new AttemptEnd(lease, AttemptState.Lost, NewestStep(folder), null, null, "the agent was restarted"));
+                Try(() => WriteEnd(new AttemptEnd(lease, AttemptState.Lost, step, null, null, "the agent was restarted")), log);
             }
-
-            Remove(folder, log);
         }
     }
 
@@ -133,6 +137,32 @@ public sealed class AgentHome : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    // For the message to a second agent alone; a full disk is no reason not to start.
+    private void NoteHolder()
+    {
+        try
+        {
+            File.WriteAllText(HolderPath, JsonSerializer.Serialize(ProcessGroup.Mark(Process.GetCurrentProcess()), Json.Wire));
+        }
+        catch (IOException)
+        {
+            File.Delete(HolderPath);
+        }
+    }
+
+    // The coordinator finds out by itself what is not told here: the attempt is missing from the first report.
+    private static void Try(Action write, AgentLog log)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warn($"the end of an earlier attempt could not be noted: {e.Message}");
+        }
+    }
 
     private string EndPath(Lease lease) => Path.Combine(EndedPath, Name(lease) + ".json");
 

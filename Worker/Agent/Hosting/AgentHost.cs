@@ -23,7 +23,7 @@ public static class AgentHost
             using var client = new CoordinatorClient(identity.Coordinator, identity.Token);
             using var blobs = new BlobStore(home.CachePath, identity.Coordinator, timings);
             log.Info($"{identity.Name} works for {identity.Coordinator} with {string.Join(", ", devices.All.Select(d => $"{d.Index} {d.Model}"))}");
-            await new AgentLoop(new AttemptServices(client, blobs, home, options, timings, log), devices, command).RunAsync(leave.Token);
+            await new AgentLoop(new AttemptServices(client, blobs, home, options, timings, log, new DeadLetters(home.RefusedPath, log)), devices, command).RunAsync(leave.Token);
             log.Info("left");
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)

@@ -37,7 +37,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
                 services.Log.Info(_live.IsEmpty ? "leaving" : $"leaving: {_live.Count} attempts write their checkpoints first");
                 deadline.CancelAfter(services.Timings.Shutdown);
                 ForAll(a => a.Leave());
-                _ = _desk.LeaveAsync();
+                _desk.LeaveAsync().Watch(services.Log, "letting models go");
                 continue;
             }
 
@@ -65,6 +65,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         {
             var answer = await sync;
             _outage.Over();
+            services.Refused.Told(request.Refused);
             _seenSerial = answer.Serial;
             Obey(answer);
             if (answer is { Assignments.Count: 0, Commands.Count: 0, Acknowledged.Count: 0, Revoked.Count: 0, Generations.Count: 0, EndedGenerations.Count: 0 })
@@ -103,6 +104,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
             AgentVersion = AgentInfo.Version,
             Session = new AgentSession(_session, ++_reports, AgentInfo.Host),
             CutOff = _outage.Report,
+            Refused = services.Refused.Report,
 
             // An agent that leaves offers only what is still in use, so that nothing new is placed on it.
             Devices = _leaving ? [.. devices.All.Where(d => _live.Values.Any(a => a.Attempt.DeviceIndex == d.Index))] : devices.All,

@@ -37,6 +37,12 @@ public sealed record AgentTimings
     /// <summary>Tries of one upload that the store answers with an error, before the checkpoint is given up.</summary>
     public int UploadTries { get; init; } = 5;
 
+    /// <summary>Tries of one batch over which the coordinator fails, before the batch is set aside.</summary>
+    public int FaultTries { get; init; } = 30;
+
+    /// <summary>How long a run's last checkpoint waits for room in the store, its trainer gone and its device held.</summary>
+    public TimeSpan RoomWait { get; init; } = TimeSpan.FromMinutes(15);
+
     /// <summary>The pause before try <paramref name="failures"/> + 1: doubled each time, up to a third taken off at random.</summary>
     public TimeSpan Retry(int failures, bool refused = false)
     {

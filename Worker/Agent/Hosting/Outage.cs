@@ -6,7 +6,6 @@ namespace Hearth.Agent;
 /// <summary>A stretch without an answer of the coordinator: told once when it begins and once when it ends.</summary>
 public sealed class Outage(AttemptServices services)
 {
-    private const int LongestReason = 300;
     private readonly Stopwatch _since = new();
     private int _failures;
     private string _reason = "";
@@ -14,7 +13,7 @@ public sealed class Outage(AttemptServices services)
     public bool IsOn => _failures > 0;
 
     /// <summary>What there is to report of it; null when there is none.</summary>
-    public CutOff? Report => _failures > 0 ? new CutOff(_since.Elapsed.TotalSeconds, _reason.Length > LongestReason ? _reason[..LongestReason] : _reason) : null;
+    public CutOff? Report => _failures > 0 ? new CutOff(_since.Elapsed.TotalSeconds, DeadLetters.OneLine(_reason)) : null;
 
     /// <returns>How long to wait before the next try.</returns>
     public TimeSpan Pause(CoordinatorException e)

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Threading.Channels;
 
 namespace Hearth.Agent;
@@ -22,6 +21,7 @@ public sealed class Outbox<T>
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task> _send;
     private readonly AgentTimings _timings;
     private readonly AgentLog _log;
+    private readonly DeadLetters _refused;
     private int _unsent;
     private int _inMemory;
 
@@ -29,15 +29,17 @@ public sealed class Outbox<T>
     /// <param name="encode">(sequence from 1, items) to the request's JSON.</param>
     /// <param name="send">Posts one request.</param>
     /// <param name="timings">Gathering time and pauses between tries.</param>
-    /// <param name="log">Where a dropped batch is told.</param>
+    /// <param name="log">Where it is told that the disk is full.</param>
+    /// <param name="refused">Takes batches that no repeat would bring in.</param>
     public Outbox(
         string path,
         Func<long, IReadOnlyList<T>, byte[]> encode,
         Func<ReadOnlyMemory<byte>, CancellationToken, Task> send,
         AgentTimings timings,
-        AgentLog log)
+        AgentLog log,
+        DeadLetters refused)
     {
-        (_path, _encode, _send, _timings, _log) = (path, encode, send, timings, log);
+        (_path, _encode, _send, _timings, _log, _refused) = (path, encode, send, timings, log, refused);
     }
 
     private sealed record Batch(long Sequence, long Offset, int Length, byte[]? Bytes);
@@ -103,15 +105,15 @@ public sealed class Outbox<T>
                 file.Flush();
                 Enqueue(new Batch(sequence, offset, bytes.Length, null));
             }
-            catch (IOException e) when (_inMemory < MostKeptInMemory)
+            catch (Exception e) when (_inMemory < MostKeptInMemory && e is (IOException or UnauthorizedAccessException))
             {
                 _log.Warn($"{_path} cannot be written ({e.Message}); batch {sequence} is kept in memory");
                 _inMemory++;
                 Enqueue(new Batch(sequence, 0, bytes.Length, bytes));
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                _log.Error($"{_path} cannot be written ({e.Message}) and memory is full of batches too; batch {sequence} is dropped");
+                _refused.Add(Path.GetFileNameWithoutExtension(_path), bytes, $"no room on this worker's disk ({e.Message}), and memory is full of batches too");
             }
         }
     }
@@ -135,11 +137,27 @@ public sealed class Outbox<T>
             {
                 _unsent--;
                 _inMemory -= batch.Bytes is null ? 0 : 1;
-                if (_unsent == 0 && File.Exists(_path))
+                if (_unsent == 0)
                 {
-                    using var file = new FileStream(_path, FileMode.Truncate);
+                    Empty();
                 }
             }
+        }
+    }
+
+    // What stays costs room alone.
+    private void Empty()
+    {
+        try
+        {
+            if (File.Exists(_path))
+            {
+                using var file = new FileStream(_path, FileMode.Truncate);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _log.Warn($"{_path} could not be emptied: {e.Message}");
         }
     }
 
@@ -162,17 +180,16 @@ public sealed class Outbox<T>
 
     private async Task SendAsync(Batch batch, byte[] bytes, CancellationToken cancel)
     {
-        for (var failures = 0; ;)
+        for (int failures = 0, faults = 0; ;)
         {
             try
             {
                 await _send(bytes, cancel);
                 return;
             }
-            catch (CoordinatorException e) when (e.Status is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
+            catch (CoordinatorException e) when (e.IsFinal || (e.IsFault && ++faults >= _timings.FaultTries))
             {
-                // Another try would be refused too, and would hold up everything behind it.
-                _log.Error($"batch {batch.Sequence} of {Path.GetFileName(_path)} was refused and dropped: {e.Message}");
+                _refused.Add(Path.GetFileNameWithoutExtension(_path), bytes, $"batch {batch.Sequence}: {e.Message}");
                 return;
             }
             catch (CoordinatorException e) when (!e.IsFenced)

@@ -10,6 +10,15 @@ public class TransferException(HttpStatusCode? status, string message, Exception
     /// <summary>Nobody there who could say no: it is waited for as long as it takes.</summary>
     public virtual bool IsOutage => Status is null or HttpStatusCode.ServiceUnavailable;
 
+    /// <summary>What was sent is refused for what it says: another try would be refused too.</summary>
+    public bool IsFinal => (int?)Status is >= 400 and < 500 && !IsTransient && !IsOutage && Status is not (HttpStatusCode.Conflict or HttpStatusCode.Gone);
+
+    /// <summary>The other side failed over what was sent. Repeated often enough, the fault is in that.</summary>
+    public bool IsFault => Status is HttpStatusCode.InternalServerError;
+
+    /// <summary>No room on the other side's disk.</summary>
+    public bool IsFull => Status is HttpStatusCode.InsufficientStorage;
+
     /// <summary>No answer, or one that another try may change.</summary>
     public bool IsTransient => Status is null or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)Status >= 500;
 }
