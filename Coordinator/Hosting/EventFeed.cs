@@ -90,7 +90,7 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
                 _started.TrySetResult();
                 await Signal.WaitAsync(next, Look, clock, stoppingToken);
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (e is NpgsqlException or System.Net.Sockets.SocketException or IOException or TimeoutException)
             {
                 log.FeedFailed(e.Message);
                 await Task.Delay(Look, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

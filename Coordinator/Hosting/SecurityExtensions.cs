@@ -86,14 +86,26 @@ public static class SecurityExtensions
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
+        // Whole or not at all: a full disk leaves no half of a token behind, which the next start would take for another database's.
+        string fresh = $"{path}.{Guid.NewGuid():N}";
         try
         {
-            await using var file = new FileStream(path, options);
-            await file.WriteAsync(System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
-            file.Flush(flushToDisk: true);
+            await using (var file = new FileStream(fresh, options))
+            {
+                await file.WriteAsync(System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(fresh, path, overwrite: false);
+        }
+        catch (IOException e) when (Blobs.LocalObjectStore.IsFull(e))
+        {
+            File.Delete(fresh);
+            throw new InvalidOperationException($"HEARTH_ADMIN_TOKEN_FILE is {path}, and its disk is full: no token was made. Free some room and start again.", e);
         }
         catch (IOException e) when (File.Exists(path))
         {
+            File.Delete(fresh);
             throw new InvalidOperationException(
                 $"HEARTH_ADMIN_TOKEN_FILE is {path}, which exists, and this database has no admin token: the file's is another database's. Start with that database, or move the file away to have a token made for this one.", e);
         }

@@ -14,10 +14,10 @@ internal sealed record RunRow
             r.tokens, r.loss, r.validation_loss, r.tokens_per_second, r.reason, r.sparkline, r.trace, r.parameters,
             r.spec -> 'model' ->> 'size' as size, r.spec ->> 'task' as task, r.spec -> 'data' ->> 'dataset' as dataset,
             (r.spec -> 'run' -> 'tags')::text as tags, (r.spec -> 'train' ->> 'batch_tokens')::bigint as batch_tokens,
-            a.device, a.device_model, a.starting_what, a.starting_fraction
+            a.device, a.device_model, a.state as attempt_state, a.starting_what, a.starting_fraction
         from runs r
         left join lateral (
-            select w.name || '/' || t.device_index as device, d.value ->> 'model' as device_model, t.starting_what, t.starting_fraction
+            select w.name || '/' || t.device_index as device, d.value ->> 'model' as device_model, t.state, t.starting_what, t.starting_fraction
             from attempts t join workers w on w.id = t.worker_id
             left join lateral (select value from jsonb_array_elements(w.devices) where (value ->> 'index')::int = t.device_index limit 1) d on true
             where t.run_id = r.id order by t.number desc limit 1
@@ -51,6 +51,7 @@ internal sealed record RunRow
     public long Parameters { get; init; }
     public string? Device { get; init; }
     public string? DeviceModel { get; init; }
+    public string? AttemptState { get; init; }
     public string? StartingWhat { get; init; }
     public double? StartingFraction { get; init; }
 
@@ -81,7 +82,9 @@ internal sealed record RunRow
         DeviceModel = DeviceModel,
         StartingWhat = State == RunState.Starting ? StartingWhat : null,
         StartingFraction = State == RunState.Starting ? StartingFraction : null,
-        Reason = Reason,
+
+        // A trainer that is gone while its attempt lives is waited for by somebody, who says for what.
+        Reason = Reason ?? (State.IsLive() && AttemptState == "stopping" ? StartingWhat : null),
         Sparkline = Sparkline,
     };
 }

@@ -147,6 +147,9 @@ public static class FailureCodes
     public const string BadInput = "bad_input";
     public const string CorruptCheckpoint = "corrupt_checkpoint";
     public const string Crashed = "crashed";
+
+    /// <summary>No room on the worker's disk: its machine's failure, not the run's.</summary>
+    public const string DiskFull = "disk_full";
 }
 
 /// <summary>One JSON line on the trainer's standard input: <c>{"command":"stop"}</c>, <c>checkpoint</c> or <c>sample</c>.</summary>

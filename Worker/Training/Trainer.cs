@@ -19,6 +19,10 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     // A batch may be at fault; so many in a row, and the weights are.
     private const int MostSkippedInARow = 10;
 
+    // Pauses of 1 s, 2 s, 4 s … before the last checkpoint is tried again on a full disk: two minutes in all.
+    private const int LastTries = 7;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+
     private readonly RunSpec _spec = session.Spec;
     private readonly long _began = clock.GetTimestamp();
     private bool _refused;
@@ -215,9 +219,10 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     private bool Finish(TrainState state)
     {
         SaveNow(state);
+        AwaitRoom(state);
         if (checkpoints.Last?.Step != state.Step)
         {
-            throw new IOException($"All {state.Step} steps are done, but their checkpoint could not be written.");
+            throw new IOException($"All {state.Step} steps are done, but their checkpoint could not be written: {checkpoints.Failure?.Message}", checkpoints.Failure);
         }
 
         sink.Emit(new DoneEvent(state.Step, state.Trace, state.LastLoss, state.EvalLoss)
@@ -227,6 +232,21 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             PeakMemoryBytes = DeviceFacts.PeakBytes(session.Device),
         });
         return true;
+    }
+
+    // A disk that is full now may have room in a moment, and every step is at stake.
+    private void AwaitRoom(TrainState state)
+    {
+        for (int tries = 0; tries < LastTries && checkpoints.Last?.Step != state.Step && checkpoints.Failure is { } failure && Failures.IsDiskFull(failure); tries++)
+        {
+            if (tries == 0)
+            {
+                sink.Emit(new LogEvent(LogLevel.Warning, $"All {state.Step} steps are done, and there is no room for their checkpoint: {failure.Message} Trying again."));
+            }
+
+            Task.Delay(FirstPause * (1 << tries), clock, control.StopToken).Wait(control.StopToken);
+            SaveNow(state);
+        }
     }
 
     // What was accumulated of the step under way is dropped: the checkpoint is of the last complete step.

@@ -17,6 +17,7 @@ public sealed class AttemptOutcomeTests
         { "stopped, but its checkpoint is not stored", Facts(10, new StoppedEvent(50, "aa")) with { Unstored = "cut off" }, AttemptState.Lost, null, "cut off" },
         { "failed", Facts(1, new FailedEvent(FailureCodes.NotFinite, "step 9 is not finite", 8)), AttemptState.Failed, FailureCodes.NotFinite, "step 9 is not finite" },
         { "failed counts although a checkpoint is not stored", Facts(1, new FailedEvent(FailureCodes.NotFinite, "nan", 8)) with { Unstored = "x" }, AttemptState.Failed, FailureCodes.NotFinite, "nan" },
+        { "no room on its disk", Facts(1, new FailedEvent(FailureCodes.DiskFull, "No space left on device", 7)), AttemptState.Lost, null, "this worker's disk is full" },
         { "killed on request", Facts(137) with { Killed = true }, AttemptState.Stopped, null, "ended at once on request" },
         { "killed on request after a word", Facts(137, new StoppedEvent(50, "aa")) with { Killed = true }, AttemptState.Stopped, null, "without a checkpoint" },
         { "killed since it did not stop", Facts(137) with { GraceOver = true }, AttemptState.Lost, null, "did not stop in time" },

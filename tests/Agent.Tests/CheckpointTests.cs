@@ -80,15 +80,34 @@ public sealed class CheckpointTests
     {
         await using var pool = await Pool.StartAsync();
         pool.Agent();
-        pool.Coordinator.UploadStatus = 507;
+        pool.Coordinator.UploadStatus = 500;
 
         var attempt = pool.Coordinator.Place(Pool.Spec(steps: 5));
 
         var end = await pool.EndAsync(attempt);
         Assert.Equal(AttemptState.Lost, end.Outcome);
         Assert.Contains("its last checkpoint could not be stored", end.Message, StringComparison.Ordinal);
-        Assert.Contains("it is full", end.Message, StringComparison.Ordinal);
         Assert.Equal(5, Assert.Single(attempt.Failed.All).Step);
+    }
+
+    [Fact]
+    public async Task A_last_checkpoint_that_meets_a_full_store_waits_for_room_says_so_and_the_run_succeeds()
+    {
+        await using var pool = await Pool.StartAsync();
+        pool.Agent();
+        pool.Coordinator.UploadStatus = 507;
+        var attempt = pool.Coordinator.Place(Pool.Spec(steps: 5));
+
+        await pool.UntilAsync(() => attempt.Reports.Any(r => r.State == AttemptState.Stopping && r.What!.Contains("waits for room", StringComparison.Ordinal)), "it says what it waits for");
+        Assert.Null(attempt.End);
+        Assert.Contains("it is full", Assert.Single(attempt.Failed.All).Reason, StringComparison.Ordinal);
+        pool.Coordinator.UploadStatus = 200;
+
+        Assert.Equal((AttemptState.Succeeded, 5), Pick(await pool.EndAsync(attempt)));
+        Assert.Equal(5, Assert.Single(attempt.CommittedSteps));
+        pool.AssertProtocolKept();
+
+        static (AttemptState, long) Pick(AttemptEnd end) => (end.Outcome, end.Step);
     }
 
     [Fact]

@@ -43,7 +43,7 @@ export function RunOverview({ run, now, phone }: { run: RunDetail; now: number; 
     <>
       <Facts run={run} now={now} />
       {summary.state === "failed" && summary.reason && <div style={{ marginBottom: 10 }}><Problem title={`Failed at step ${count(summary.step)}`} words={summary.reason} /></div>}
-      {(summary.state === "queued" || summary.state === "paused") && summary.reason && <p className="panel" style={{ padding: "9px 14px", marginBottom: 10 }}>{summary.reason}</p>}
+      {summary.state !== "failed" && summary.state !== "cancelled" && summary.reason && <p className="panel" style={{ padding: "9px 14px", marginBottom: 10 }}>{summary.reason}</p>}
       {strip && <AttemptStrip strip={strip} notes={withResumes(run.notes, resumes)} memory={memoryWords(run.attempts)} most={phone ? 2 : 3} />}
       {phone && <ChartToolsOfUrl />}
       {metrics.status === "error" && <div style={{ marginBottom: 10 }}><Problem title="The points did not arrive" words={`${metrics.error} Trying again in 8 s.`} onRetry={metrics.retry} /></div>}

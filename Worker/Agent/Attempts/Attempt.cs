@@ -61,7 +61,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
 
         if (trainer is not null)
         {
-            _ = StopAsync(trainer);
+            StopAsync(trainer).Watch(services.Log, $"{Lease.AttemptId:N}: stopping its trainer");
         }
 
         Changed();
@@ -94,7 +94,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
     {
         if (_trainer is { } trainer)
         {
-            _ = trainer.SendAsync(what);
+            trainer.SendAsync(what).Watch(services.Log, $"{Lease.AttemptId:N}: telling its trainer");
         }
     }
 
@@ -133,10 +133,18 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
 
     private async Task<AttemptEnd?> RunInAsync(string work)
     {
-        var output = _output = new AttemptOutput(Lease, services, work);
+        var output = _output = new AttemptOutput(Lease, services, work) { Waits = Finishing };
         var sending = SendAsync(output);
+
+        // What fails to send need not be computed: the run goes on sooner elsewhere. The fault is told below.
+        _ = sending.ContinueWith(_ => EndNow(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         var end = await PrepareAsync(work);
         var facts = end is null ? await TrainAsync(work, output) : null;
+        if (facts is not null)
+        {
+            Finishing("storing what its trainer left");
+        }
+
         output.Complete();
         if (facts is not { LastWord: not null, Killed: false })
         {
@@ -281,6 +289,13 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
                 trainer.Kill();
             }
         }
+    }
+
+    // The trainer is gone; whoever looks at the run is to see what holds its end up.
+    private void Finishing(string what)
+    {
+        _progress.Finishing(what);
+        Changed();
     }
 
     // First no trainer may start, then the one that did is killed: no order of the two threads leaves one running.

@@ -64,6 +64,8 @@ public static class AttemptOutcome
                 return new AttemptEnd(lease, AttemptState.Succeeded, done.Step, done.Trace, null, null);
             case StoppedEvent stopped:
                 return new AttemptEnd(lease, AttemptState.Stopped, stopped.Step, stopped.Trace, null, null);
+            case FailedEvent { Code: FailureCodes.DiskFull } full:
+                return End(AttemptState.Lost, null, $"this worker's disk is full: {full.Message}") with { Step = Math.Max(facts.Step, full.Step) };
             case FailedEvent failed:
                 return End(AttemptState.Failed, failed.Code, failed.Message) with { Step = Math.Max(facts.Step, failed.Step) };
         }

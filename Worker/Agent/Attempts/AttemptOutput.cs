@@ -22,11 +22,15 @@ public sealed class AttemptOutput
             (sequence, items) => System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(request(sequence, items), Json.Wire),
             (bytes, cancel) => services.Client.PostAsync($"api/worker/{name}", bytes, cancel),
             services.Timings,
-            services.Log);
+            services.Log,
+            services.Refused);
         _metrics = Box<MetricItem>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items));
         _logs = Box<LogLine>("logs", (sequence, items) => new LogsRequest(lease, sequence, items));
-        _uploads = new Uploader(lease, services, work, Log);
+        _uploads = new Uploader(lease, services, work, Log) { Waits = what => Waits(what) };
     }
+
+    /// <summary>Called with what the end of the attempt waits for, where it does.</summary>
+    public Action<string> Waits { get; init; } = _ => { };
 
     /// <summary>Why the newest checkpoint could not be stored; null when it was, or none came.</summary>
     public string? Unstored => _uploads.Unstored;

@@ -31,6 +31,9 @@ public sealed class AttemptProgress
     /// <summary>Before the trainer runs: what is being brought, and how far.</summary>
     public void Starting(string what, double fraction) => Locked(() => (_what, _fraction) = (what, fraction));
 
+    /// <summary>After the trainer is gone: what is still being done, or waited for.</summary>
+    public void Finishing(string what) => Locked(() => (_state, _what, _fraction) = (AttemptState.Stopping, what, null));
+
     /// <returns>True when the state changed, which the coordinator should hear of at once.</returns>
     public bool Take(TrainerEvent happened) => Locked(() =>
     {

@@ -57,6 +57,9 @@ public sealed class TrainerProcess : IDisposable
         _process = process;
         Id = process.Id;
         _pumps = Task.WhenAll(PumpAsync(process.StandardOutput, line), PumpAsync(process.StandardError, errorLine));
+
+        // Nobody would hear it any more, and it would wait for ever on a pipe that is full.
+        _pumps.ContinueWith(_ => Kill(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     public int Id { get; }
@@ -124,20 +127,34 @@ public sealed class TrainerProcess : IDisposable
         return new TrainerProcess(process, line, errorLine);
     }
 
-    /// <summary>Waits for the end and for the last lines; returns the exit code, 128 + N after signal N.</summary>
+    /// <summary>
+    /// Waits for the end and for the last lines; returns the exit code, 128 + N after signal N. Throws what the callers of lines threw: the trainer was killed then.
+    /// </summary>
     public async Task<int> WaitAsync()
     {
         await _process.WaitForExitAsync();
 
         // A grandchild may hold the pipes open; it must not hide that the trainer is dead.
-        await Task.WhenAny(_pumps, Task.Delay(PipeDrain));
+        if (await Task.WhenAny(_pumps, Task.Delay(PipeDrain)) == _pumps)
+        {
+            await _pumps;
+        }
+
         return _process.ExitCode;
     }
 
     /// <summary>Sends one line of JSON; a trainer that has ended ignores it.</summary>
     public async Task SendAsync<T>(T message)
     {
-        await _input.WaitAsync();
+        try
+        {
+            await _input.WaitAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            return;
+        }
+
         try
         {
             await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(message, Json.Wire));
@@ -149,7 +166,14 @@ public sealed class TrainerProcess : IDisposable
         }
         finally
         {
-            _input.Release();
+            try
+            {
+                _input.Release();
+            }
+            catch (ObjectDisposedException)
+            {
+                // Nobody waits any more.
+            }
         }
     }
 
@@ -168,16 +192,22 @@ public sealed class TrainerProcess : IDisposable
 
     private static async Task PumpAsync(StreamReader reader, Action<string> line)
     {
+        while (await NextAsync(reader) is { } text)
+        {
+            line(text);
+        }
+    }
+
+    private static async Task<string?> NextAsync(StreamReader reader)
+    {
         try
         {
-            while (await reader.ReadLineAsync() is { } text)
-            {
-                line(text);
-            }
+            return await reader.ReadLineAsync();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             // The pipe went with the process.
+            return null;
         }
     }
 }

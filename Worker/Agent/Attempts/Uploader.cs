@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -16,6 +17,7 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
     private readonly Channel<object> _queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
     private readonly BlobSender _sender = new(services.Blobs.Store);
     private IReadOnlyList<FileRef> _cached = [];
+    private Waiting? _withoutRoom;
     private int _newest;
     private int _stored;
     private string? _failure;
@@ -24,6 +26,9 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
     /// <param name="Folder">Its files, linked.</param>
     /// <param name="Order">Rises with each checkpoint; steps need not, after a roll-back.</param>
     private sealed record Waiting(CheckpointEvent Event, string Folder, int Order);
+
+    /// <summary>Called with what the last checkpoint waits for.</summary>
+    public Action<string> Waits { get; init; } = _ => { };
 
     /// <summary>Why the newest checkpoint is not stored; null when it is, or none came.</summary>
     public string? Unstored => Volatile.Read(ref _stored) == Volatile.Read(ref _newest) ? null : _failure ?? "the upload was cut off";
@@ -76,11 +81,14 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
                 tell(LogLevel.Warning, $"the store: {e.Message}");
             }
         }
+
+        await AwaitRoomAsync(cancel);
     }
 
     private async Task StoreCheckpointAsync(Waiting waiting, CancellationToken cancel)
     {
         var step = waiting.Event.Step;
+        Drop(ref _withoutRoom);
         try
         {
             if (IsSuperseded(waiting))
@@ -90,22 +98,11 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
             }
 
             var manifest = await ReadManifestAsync(waiting.Folder, cancel);
-            var committed = await RetryAsync(
-                async () =>
-                {
-                    await PutAllAsync(waiting.Folder, manifest.Files, cancel);
-                    var commit = new CheckpointCommit(lease, manifest, waiting.Event.PauseSeconds, waiting.Event.WriteSeconds);
-                    return await services.Client.PostAsync<CheckpointCommitted>("api/worker/checkpoints", commit, cancel);
-                },
-                () => IsSuperseded(waiting),
-                cancel);
-            Volatile.Write(ref _stored, waiting.Order);
-            services.Log.Info($"{lease.AttemptId:N}: checkpoint of step {step} stored as {committed.CheckpointId:N}");
-            KeepForResume(waiting.Folder, manifest.Files);
-            Prune(step);
+            Stored(waiting, manifest, await RetryAsync(() => CommitAsync(waiting, manifest, cancel), () => IsSuperseded(waiting), cancel));
         }
         catch (TransferException e) when (e is not CoordinatorException { IsFenced: true })
         {
+            _withoutRoom = e.IsFull ? waiting : null;
             await FailAsync(step, e.Message, cancel);
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
@@ -114,7 +111,77 @@ public sealed class Uploader(Lease lease, AttemptServices services, string work,
         }
         finally
         {
-            AgentHome.Remove(waiting.Folder, services.Log);
+            if (_withoutRoom != waiting)
+            {
+                AgentHome.Remove(waiting.Folder, services.Log);
+            }
+        }
+    }
+
+    private async Task<CheckpointCommitted> CommitAsync(Waiting waiting, CheckpointManifest manifest, CancellationToken cancel)
+    {
+        await PutAllAsync(waiting.Folder, manifest.Files, cancel);
+        var commit = new CheckpointCommit(lease, manifest, waiting.Event.PauseSeconds, waiting.Event.WriteSeconds);
+        return await services.Client.PostAsync<CheckpointCommitted>("api/worker/checkpoints", commit, cancel);
+    }
+
+    private void Stored(Waiting waiting, CheckpointManifest manifest, CheckpointCommitted committed)
+    {
+        Volatile.Write(ref _stored, waiting.Order);
+        services.Log.Info($"{lease.AttemptId:N}: checkpoint of step {waiting.Event.Step} stored as {committed.CheckpointId:N}");
+        KeepForResume(waiting.Folder, manifest.Files);
+        Prune(waiting.Event.Step);
+    }
+
+    /// <summary>
+    /// The trainer is gone, and its last checkpoint met a full store: without it the steps since the one before would be trained again, so it is
+    /// worth a wait. One that came before the last is superseded by it, and not waited for.
+    /// </summary>
+    private async Task AwaitRoomAsync(CancellationToken cancel)
+    {
+        if (_withoutRoom is not { } waiting)
+        {
+            return;
+        }
+
+        string what = $"The object store is full. The last checkpoint, of step {waiting.Event.Step}, waits for room, for {services.Timings.RoomWait.TotalMinutes:0} minutes at most.";
+        tell(LogLevel.Warning, what);
+        Waits(what);
+        var since = Stopwatch.StartNew();
+        try
+        {
+            var manifest = await ReadManifestAsync(waiting.Folder, cancel);
+            for (int failures = 1; since.Elapsed < services.Timings.RoomWait; failures++)
+            {
+                await Task.Delay(services.Timings.Retry(failures, refused: true), cancel);
+                try
+                {
+                    Stored(waiting, manifest, await CommitAsync(waiting, manifest, cancel));
+                    tell(LogLevel.Info, $"there is room again: the checkpoint of step {waiting.Event.Step} is stored");
+                    return;
+                }
+                catch (TransferException e) when (e.IsTransient || e.IsOutage)
+                {
+                    _failure = e.Message;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or TransferException and not CoordinatorException { IsFenced: true })
+        {
+            _failure = e.Message;
+        }
+        finally
+        {
+            Drop(ref _withoutRoom);
+        }
+    }
+
+    private void Drop(ref Waiting? waiting)
+    {
+        if (waiting is { } gone)
+        {
+            AgentHome.Remove(gone.Folder, services.Log);
+            waiting = null;
         }
     }
 

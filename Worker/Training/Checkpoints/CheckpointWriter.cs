@@ -55,6 +55,9 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
     /// <summary>Newest complete checkpoint that this run may go back to; null when there is none yet.</summary>
     public CheckpointPlace? Last => _last;
 
+    /// <summary>Why the newest one could not be written; null when it was.</summary>
+    public Exception? Failure { get; private set; }
+
     /// <summary>Complete checkpoints to keep; 0 leaves the choice to somebody else (the agent, after its upload).</summary>
     public int KeepLast { get; init; }
 
@@ -84,6 +87,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
         {
             string path = CheckpointFolder.Write(root, state.Step, content.Files, content.Manifest, open);
             _last = new CheckpointPlace(path, state.Step, state.Trace);
+            Failure = null;
             sink.Emit(new CheckpointEvent(state.Step, path, state.Trace, content.PauseSeconds, clock.GetElapsedTime(began).TotalSeconds));
             if (KeepLast > 0)
             {
@@ -93,6 +97,7 @@ public sealed class CheckpointWriter(string root, IEventSink sink, TimeProvider 
         catch (Exception e)
         {
             // Whatever went wrong in here must not take training down with it: it has lost a checkpoint, not its place.
+            Failure = e;
             sink.Emit(new CheckpointFailedEvent(state.Step, $"{root}: {e.Message}"));
         }
     }
