@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Hearth.Coordinator.Database;
 using Xunit;
 
@@ -9,9 +10,10 @@ public sealed class StoringText
     [Theory]
     [InlineData("plain ä 💥", "plain ä 💥")]
     [InlineData("a\0b", "a\uFFFDb")]
-    [InlineData("\uD800", "\uFFFD")]
-    [InlineData("x\uDC00\uD83D\uDCA5", "x\uFFFD💥")]
-    public void Nul_and_halves_of_pairs_are_replaced_and_all_else_stays(string text, string stored) => Assert.Equal(stored, StoredText.Of(text));
+    [InlineData(@"\uD800", "\uFFFD")]
+    [InlineData(@"x\uDC00\uD83D\uDCA5", "x\uFFFD💥")]
+    public void Nul_and_halves_of_pairs_are_replaced_and_all_else_stays(string text, string stored) =>
+        Assert.Equal(stored, StoredText.Of(Regex.Unescape(text))); // An attribute holds no half of a pair, so that it comes escaped.
 
     [Theory]
     [InlineData(null, 3, null)]
