@@ -292,7 +292,11 @@ internal sealed class WireCheck(JsonSerializerOptions options, bool strict)
 
     private static IEnumerable<string> EnumWords(Type type) => Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName);
 
-    private static string Join(string at, string name) => at.Length == 0 ? name : $"{at}.{name}";
+    private static string Join(string at, string name)
+    {
+        string key = name.Length == 0 ? "\"\"" : name;
+        return at.Length == 0 ? key : $"{at}.{key}";
+    }
 
     private void Wrong(string at, string value, string allowed)
     {
