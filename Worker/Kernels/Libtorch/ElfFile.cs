@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
 
 namespace Hearth.Kernels;
@@ -21,7 +22,7 @@ internal sealed class ElfFile
     private readonly List<(long Tag, long Value)> _entries = [];
 
     /// <param name="file">Seekable; read only while this object's methods run.</param>
-    /// <exception cref="InvalidDataException">Not a 64-bit little-endian shared library.</exception>
+    /// <exception cref="InvalidDataException">Not a 64-bit little-endian shared library, or not a whole one.</exception>
     public ElfFile(Stream file)
     {
         _file = file;
@@ -42,6 +43,8 @@ internal sealed class ElfFile
             switch (UInt32(entry))
             {
                 case Load:
+                    // The loader maps what the file does not hold all the same, and the first touch of it ends the process.
+                    Check(offset, length);
                     _segments.Add((address, offset, length));
                     break;
                 case Dynamic:
@@ -50,7 +53,7 @@ internal sealed class ElfFile
             }
         }
 
-        var entries = Read(dynamic.Offset, checked((int)dynamic.Size));
+        var entries = Read(dynamic.Offset, dynamic.Size);
         for (int at = 0; at + 16 <= entries.Length && Int64(entries[at..]) != 0; at += 16)
         {
             _entries.Add((Int64(entries[at..]), Int64(entries[(at + 8)..])));
@@ -132,12 +135,22 @@ internal sealed class ElfFile
         throw new InvalidDataException($"Address 0x{address:x} lies in no loaded part of this ELF file.");
     }
 
-    private ReadOnlySpan<byte> Read(long offset, int count)
+    private ReadOnlySpan<byte> Read(long offset, long count)
     {
+        Check(offset, count);
         byte[] bytes = new byte[count];
         _file.Position = offset;
         _file.ReadExactly(bytes);
         return bytes;
+    }
+
+    // Offsets and sizes are the file's own word, which a copy that was cut off does not keep.
+    private void Check(long offset, long count)
+    {
+        if (offset < 0 || count < 0 || offset > _file.Length - count)
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{count:N0} bytes at {offset:N0} lie outside of its {_file.Length:N0}."));
+        }
     }
 
     private static long Int64(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt64LittleEndian(bytes);

@@ -77,15 +77,23 @@ public static class Libtorch
     };
 
     // Windows has no such table here; its loader finds what lies in the folder of the library that it loads.
-    private static IReadOnlyList<string> NeedsOf(string path)
+    /// <exception cref="LibtorchException">The file cannot be read as a library: the message names it.</exception>
+    internal static IReadOnlyList<string> NeedsOf(string path)
     {
         if (!OperatingSystem.IsLinux())
         {
             return [];
         }
 
-        using var file = File.OpenRead(path);
-        return new ElfFile(file).NeededLibraries();
+        try
+        {
+            using var file = File.OpenRead(path);
+            return new ElfFile(file).NeededLibraries();
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new LibtorchException($"{path} is no whole library: {e.Message} Copy or install it again, or let HEARTH_LIBTORCH name another libtorch.", e);
+        }
     }
 
     private static void LoadLibrary(string path, bool optional)

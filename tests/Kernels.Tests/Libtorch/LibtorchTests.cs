@@ -59,6 +59,33 @@ public sealed class LibtorchTests
         Assert.DoesNotContain('\n', message);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(64)]
+    [InlineData(100_000)]
+    [InlineData(-1)]
+    public void A_library_that_was_cut_off_is_named_before_the_loader_sees_it(int length)
+    {
+        string folder = Directory.CreateTempSubdirectory("hearth-").FullName;
+        try
+        {
+            string cut = Path.Combine(folder, "libtorch_cpu.so");
+            byte[] whole = File.ReadAllBytes(Libtorch.Load().LibTorchSharp);
+            File.WriteAllBytes(cut, whole);
+            Assert.NotEmpty(Libtorch.NeedsOf(cut));
+
+            File.WriteAllBytes(cut, length < 0 ? new byte[4096] : whole[..length]);
+            string message = Assert.Throws<LibtorchException>(() => Libtorch.NeedsOf(cut)).Message;
+
+            Assert.StartsWith($"{cut} is no whole library: ", message, StringComparison.Ordinal);
+            Assert.Contains("HEARTH_LIBTORCH", message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Fact]
     public void The_versions_that_are_searched_for_are_those_that_the_build_restores()
     {
