@@ -15,6 +15,7 @@ public sealed class AloneRun(IEventSink sink, TrainerControl control, TimeProvid
 
     /// <param name="job">What to run; the checkpoint to go on from is found in its folder.</param>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    /// <exception cref="BadInputException">There are checkpoints, and none of them can be used.</exception>
     public int Run(TrainerJob job)
     {
         while (true)
@@ -31,10 +32,12 @@ public sealed class AloneRun(IEventSink sink, TrainerControl control, TimeProvid
         }
     }
 
-    // A corrupt one is refused by name and the one before it is used.
+    // A corrupt one is refused by name and the one before it is tried. Where all are corrupt nothing begins anew: its checkpoints would take their place.
     private string? NewestGood(string work)
     {
-        foreach (string path in CheckpointFolder.List(Path.Combine(work, "checkpoints")).Reverse())
+        string folder = Path.Combine(work, "checkpoints");
+        string[] found = [.. CheckpointFolder.List(folder).Reverse()];
+        foreach (string path in found)
         {
             try
             {
@@ -43,10 +46,12 @@ public sealed class AloneRun(IEventSink sink, TrainerControl control, TimeProvid
             }
             catch (CorruptCheckpointException e)
             {
-                sink.Emit(new LogEvent(LogLevel.Warning, $"Refused a checkpoint: {e.Message} The one before it is used."));
+                sink.Emit(new LogEvent(LogLevel.Warning, $"Refused a checkpoint: {e.Message}{(path == found[^1] ? "" : " The one before it is tried.")}"));
             }
         }
 
-        return null;
+        return found.Length == 0
+            ? null
+            : throw new BadInputException($"None of the checkpoints in {folder} can be used ({found.Length} refused). Put a whole one back, or give another --out to begin anew.");
     }
 }

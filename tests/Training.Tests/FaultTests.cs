@@ -74,6 +74,28 @@ public sealed class FaultTests(StraightRun straight) : IClassFixture<StraightRun
     }
 
     [Fact]
+    public void A_run_alone_whose_checkpoints_are_all_corrupt_stops_and_keeps_them()
+    {
+        string checkpoints = straight.Folder.At("all-corrupt", "checkpoints");
+        foreach (long step in new[] { 8, 12 })
+        {
+            string copy = SealedCopy.Of(straight.Checkpoint(step), CheckpointFolder.PathOf(checkpoints, step));
+            File.WriteAllText(Path.Combine(copy, "manifest.json"), "{");
+        }
+
+        var sink = new ListSink();
+        using var control = new TrainerControl();
+        var e = Assert.Throws<BadInputException>(() => new AloneRun(sink, control, TimeProvider.System).Run(TinyRun.Job(straight.Folder, "all-corrupt")));
+
+        Assert.Contains($"None of the checkpoints in {checkpoints} can be used (2 refused).", e.Message, StringComparison.Ordinal);
+        var refused = sink.Of<LogEvent>().Select(l => l.Text).ToArray();
+        Assert.Equal(2, refused.Length);
+        Assert.EndsWith(" The one before it is tried.", refused[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("before it", refused[1], StringComparison.Ordinal);
+        Assert.Equal(2, Directory.GetDirectories(checkpoints).Length);
+    }
+
+    [Fact]
     public void Another_datasets_tokenizer_is_refused_with_both_hashes()
     {
         string copy = Copy("other-tokenizer");
