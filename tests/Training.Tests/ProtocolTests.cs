@@ -95,6 +95,17 @@ public sealed class ProtocolTests
         sink.Emit(new StartingEvent("x", 0));
     }
 
+    [Theory]
+    [InlineData(2.5, "done at step 3  loss 1.2500  validation 2.5000  trace ab  ")]
+    [InlineData(null, "done at step 3  loss 1.2500  trace ab  ")]
+    public void The_last_line_for_people_names_a_validation_only_where_there_was_one(double? validation, string expected)
+    {
+        using var output = new StringWriter();
+        new HumanSink(output, TimeProvider.System).Emit(new DoneEvent(3, "ab", 1.25, validation));
+
+        Assert.StartsWith(expected, output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Out_of_memory_is_told_by_libtorchs_texts_also_when_wrapped()
     {

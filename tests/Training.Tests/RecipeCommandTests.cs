@@ -24,6 +24,19 @@ public sealed class RecipeCommandTests
     }
 
     [Fact]
+    public void Its_yaml_given_to_train_is_refused_in_one_line_that_names_what_to_do()
+    {
+        using var folder = new TempFolder();
+        string yaml = folder.At("run.yaml");
+        File.WriteAllText(yaml, TrainerCommandLine.Run("recipe", "vuaf", "nano", "--dataset", "docs").Output);
+
+        var result = TrainerCommandLine.Run("train", "--spec", yaml, "--out", folder.At("out"));
+
+        Assert.Equal(ExitCodes.BadInput, result.Exit);
+        Assert.Equal($"hearth-trainer: {yaml} is no JSON (line 1). A spec for the trainer is a JSON object; recipe --json writes one, and hearth train reads YAML.", result.Errors.TrimEnd());
+    }
+
+    [Fact]
     public void Its_yaml_has_every_field_with_its_help_and_the_familys_own_ones_to_take_in()
     {
         var lines = TrainerCommandLine.Run("recipe", "vuaf", "nano", "--dataset", "docs").Lines;

@@ -16,7 +16,7 @@ internal static class Specs
         }
         catch (JsonException e)
         {
-            throw new BadInputException($"{path} is no JSON: {e.Message}");
+            throw new BadInputException($"{path} is no JSON (line {e.LineNumber + 1}). A spec for the trainer is a JSON object; recipe --json writes one, and hearth train reads YAML.");
         }
     }
 

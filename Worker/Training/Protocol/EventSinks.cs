@@ -69,7 +69,7 @@ public sealed class HumanSink(TextWriter output, TimeProvider clock) : IEventSin
         CheckpointEvent c => $"step {c.Step}  checkpoint {c.Path}  (pause {c.PauseSeconds * 1000:F0} ms, write {c.WriteSeconds:F1} s)",
         CheckpointFailedEvent c => $"step {c.Step}  checkpoint FAILED: {c.Reason}",
         LogEvent l => l.Level == LogLevel.Debug ? null : $"{l.Level.ToString().ToLowerInvariant()}: {l.Text}",
-        DoneEvent d => $"done at step {d.Step}  loss {d.FinalLoss:F4}  validation {d.ValidationLoss:F4}  trace {d.Trace}  {DoneWords.Of(d)}",
+        DoneEvent d => $"done at step {d.Step}  loss {d.FinalLoss:F4}{(d.ValidationLoss is { } loss ? $"  validation {loss:F4}" : "")}  trace {d.Trace}  {DoneWords.Of(d)}",
         StoppedEvent s => $"stopped at step {s.Step}  trace {s.Trace}; run again with --resume to go on",
         FailedEvent f => $"failed ({f.Code}) at step {f.Step}: {f.Message}",
         _ => null,
