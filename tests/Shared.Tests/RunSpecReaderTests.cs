@@ -152,9 +152,9 @@ public sealed class RunSpecReaderTests
         string many = string.Join(',', Enumerable.Range(0, 300_000).Select(i => $"\"key{i}\":1")), tags = string.Join(',', Enumerable.Repeat("\"t\"", 10_000));
         string text = new('n', 1_000_000);
 
-        var keys = Read($$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},{{many}}}""");
+        var keys = Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},{{{many}}} }""");
         var tagged = Read($$$"""{"name":"a","model":{"family":"q","size":"n"},"data":{"dataset":"d"},"run":{"tags":[{{{tags}}}]}}""");
-        var named = Read($$"""{"name":"{{text}}","{{text}}":1,"model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""");
+        var named = Read($$$"""{"name":"{{{text}}}","{{{text}}}":1,"model":{"family":"q","size":"n"},"data":{"dataset":"d"}}""");
 
         Assert.Equal(RunSpecReader.MostErrors, keys.Errors.Count);
         Assert.Equal("run.tags", Assert.Single(tagged.Errors).Field);
