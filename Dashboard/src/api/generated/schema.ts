@@ -2792,15 +2792,14 @@ export interface components {
             sizes: components["schemas"]["SizeView"][];
             fields: components["schemas"]["ModelFieldView"][];
         };
-        /** @description One wrong field: the same words in the form, the CLI and the API. */
+        /**
+         * @description One wrong field: the same words in the form, the CLI and the API. Whatever was given, it is short: what is too long is cut here, once, so that
+         *     no answer carries back megabytes of a mistake.
+         */
         FieldError: {
-            /** @description Dotted path, for example `data.seq_len`. */
             field: string;
-            /** @description The value as it was given; empty when the field was missing. */
             value: string;
-            /** @description What would be accepted, for example `16 to 4096`. */
             allowed: string;
-            /** @description One sentence that names value, limit and what is allowed. */
             message: string;
         };
         /** @enum {unknown} */
@@ -3362,6 +3361,16 @@ export interface components {
             detail?: null | string;
             instance?: null | string;
         };
+        /** @description Batches that an agent has given up to send, since no repeat would be taken; they lie in its home. */
+        RefusedLetters: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description What was said of the last one, and of which kind it is. */
+            reason: string;
+        };
         /** @description Answers of cancel, pause, resume: the state after the request. */
         RunAction: {
             /** Format: uuid */
@@ -3655,6 +3664,7 @@ export interface components {
             agent_version: string;
             session?: null | components["schemas"]["AgentSession"];
             cut_off?: null | components["schemas"]["CutOff"];
+            refused?: null | components["schemas"]["RefusedLetters"];
             devices: components["schemas"]["DeviceInfo"][];
             readings?: components["schemas"]["DeviceReading"][];
             /** @description All live attempts of this worker; a live attempt that is missing here is lost. */
