@@ -9,21 +9,14 @@ using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
-using Hearth.Coordinator.Metrics.Bench;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Schedules;
-using Hearth.Coordinator.Scheduling.Bench;
 using Hearth.Coordinator.Scheduling.Cycle;
 using Hearth.Coordinator.Workers;
 
-if (args is ["bench", "decide", .. var options])
+if (await Benches.RunAsync(args) is { } code)
 {
-    return DecideBench.Run(options, Console.Out);
-}
-
-if (args is ["bench", "metrics", .. var sizes])
-{
-    return await MetricsBench.RunAsync(sizes);
+    return code;
 }
 
 if (args is ["backup" or "restore", ..])

@@ -172,8 +172,8 @@ public sealed class StructureTests
     [Fact]
     public void Times_of_the_machines_own_clock_are_not_told_from_times_of_the_pools()
     {
-        // Certificates and addresses of foreign stores are checked by others, by their clocks; the database's clock reads its own machine's to tell the difference.
-        string[] own = ["Coordinator/Cluster/ClusterExtensions.cs", "Coordinator/Blobs/S3ObjectStore.cs", "Coordinator/Blobs/AzureObjectStore.cs", "Coordinator/Database/DatabaseClock.cs"];
+        // Certificates and addresses of foreign stores are checked by others, by their clocks; the database's clock reads its own machine's to tell the difference; a bench makes its points up.
+        string[] own = ["Coordinator/Cluster/ClusterExtensions.cs", "Coordinator/Blobs/S3ObjectStore.cs", "Coordinator/Blobs/AzureObjectStore.cs", "Coordinator/Database/DatabaseClock.cs", "Coordinator/Metrics/Bench/MetricsBench.cs"];
         var sources = Tracked().Where(f => f.StartsWith("Coordinator/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !own.Contains(f));
 
         var readers = sources.Where(f => Regex.IsMatch(File.ReadAllText(Path.Combine(Root, f)), @"\b(DateTime|DateTimeOffset)\.(Utc)?Now\b"));
