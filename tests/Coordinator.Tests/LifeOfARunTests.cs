@@ -108,7 +108,7 @@ public sealed class LifeOfARunTests(PostgresServer postgres) : IAsyncLifetime
         var detail = await _service.WaitAsync(run, RunState.Running);
         Assert.Equal([0, 20, 10], detail.Attempts.Select(a => a.FirstStep));
         Assert.Equal(["damaged", "kept"], detail.Checkpoints.Select(c => c.Status));
-        Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at step 25; it goes on from step 20.");
+        Assert.Contains(detail.Notes, n => n.Text == "The trainer was killed. It was at about step 25; it goes on from step 20.");
     }
 
     [Fact]

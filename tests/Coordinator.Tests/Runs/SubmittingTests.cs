@@ -48,7 +48,7 @@ public sealed class SubmittingTests(PostgresServer postgres) : IAsyncLifetime
         using var response = await SubmitAsync(spec, null);
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
-        Assert.Equal(["model.size", "optimizer.lr", "train.steps", "typo"], (await response.ErrorsAsync()).Select(e => e.Field).Order(StringComparer.Ordinal));
+        Assert.Equal(["model.size", "name", "optimizer.lr", "train.steps", "typo"], (await response.ErrorsAsync()).Select(e => e.Field).Order(StringComparer.Ordinal));
         Assert.Equal(0, (await ListAsync("")).Total);
     }
 
