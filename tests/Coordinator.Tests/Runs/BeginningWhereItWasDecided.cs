@@ -46,7 +46,7 @@ public sealed class BeginningWhereItWasDecided(PostgresServer postgres) : IAsync
         Assert.Equal([0, 10, 20], detail.Attempts.Select(a => a.FirstStep));
         Assert.Equal("Its checkpoint of step 10 is no longer good.", detail.Attempts[1].Message);
         Assert.NotEqual(ten, third.CheckpointId);
-        Assert.Contains(detail.Notes, n => n.Text == "The agent came back. It was at step 12; it goes on from step 10.");
+        Assert.Contains(detail.Notes, n => n.Text == "The agent came back. It was at about step 12; it goes on from step 10.");
     }
 
     private static async Task<Assignment> AssignedAsync(FakeWorker worker, Lease? other = null)
