@@ -123,6 +123,24 @@ public sealed class DatasetTests : IDisposable
         Assert.Contains("broken.txt is no UTF-8: byte 0xFF at offset 3", e.Message, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task A_pipe_and_a_link_to_nothing_are_refused_by_their_names_and_not_waited_for()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Windows has no pipes among files");
+        string pipes = Directory.CreateDirectory(Path.Combine(_folder, "pipes")).FullName, links = Directory.CreateDirectory(Path.Combine(_folder, "links")).FullName;
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [Path.Combine(pipes, "a.txt")]))
+        {
+            await made.WaitForExitAsync();
+        }
+
+        File.CreateSymbolicLink(Path.Combine(links, "b.txt"), Path.Combine(_folder, "nothing"));
+
+        var pipe = await Assert.ThrowsAsync<DatasetException>(() => Task.Run(() => Documents.Read(pipes).ToList()).WaitAsync(TimeSpan.FromSeconds(60)));
+        var link = Assert.Throws<DatasetException>(() => Documents.Read(links).ToList());
+
+        Assert.Equal(("a.txt is empty.", "b.txt is a link to a file that is not there."), (pipe.Message, link.Message));
+    }
+
     [Theory]
     [InlineData("empty.txt", "", "empty.txt is empty")]
     [InlineData("rows.jsonl", "{\"text\":\"a\"}\n{\"other\":1}\n", "rows.jsonl, line 2")]

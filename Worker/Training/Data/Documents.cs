@@ -70,14 +70,25 @@ public static class Documents
 
     private static IEnumerable<Document> ReadFile(string path, string name)
     {
-        byte[] bytes = File.ReadAllBytes(path);
-        if (bytes.Length == 0)
-        {
-            throw new DatasetException($"{name} is empty.");
-        }
-
-        string text = Decode(bytes, name);
+        string text = Decode(ReadBytes(path, name), name);
         return Path.GetExtension(name) == ".jsonl" ? Lines(text, name) : [new Document(name, text)];
+    }
+
+    private static byte[] ReadBytes(string path, string name)
+    {
+        try
+        {
+            // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
+            return new FileInfo(path).Length > 0 ? File.ReadAllBytes(path) : throw new DatasetException($"{name} is empty.");
+        }
+        catch (FileNotFoundException)
+        {
+            throw new DatasetException($"{name} is a link to a file that is not there.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DatasetException($"{name} cannot be read: {e.Message}");
+        }
     }
 
     private static IEnumerable<Document> Lines(string text, string name)
