@@ -143,7 +143,7 @@ public sealed class SecurityTests(PostgresServer postgres) : IAsyncLifetime
         using var response = await _service.Http.PostAsync(new Uri("/api/v1/tokens", UriKind.Relative), new StringContent("{", null, "application/json"));
 
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        Assert.StartsWith("The body is not what this route reads:", await DetailAsync(response), StringComparison.Ordinal);
+        Assert.StartsWith("body is no JSON at line 1, byte 2.", await DetailAsync(response), StringComparison.Ordinal);
     }
 
     private static async Task<HttpStatusCode> SendAsync(HttpClient http, HttpMethod method, string path, string cookie, string? origin)

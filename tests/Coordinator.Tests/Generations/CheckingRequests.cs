@@ -25,7 +25,7 @@ public sealed class CheckingRequests
     [InlineData("""{"messages": []}""", "messages", "messages is a list of 0. Allowed: 1 to 200 turns.")]
     [InlineData("""{"messages": [{"role": "user", "text": "a"}, {"role": "system", "text": "b"}, {"role": "user", "text": "c"}]}""", "messages[1].role", "messages[1].role is system. Allowed: user, assistant.")]
     [InlineData("""{"messages": [{"role": "user", "text": "a"}, {"role": "assistant", "text": "b"}]}""", "messages[1].role", "messages[1].role is assistant. Allowed: user, for the last one.")]
-    [InlineData("""{"messages": [{"role": "user", "text": ""}]}""", "messages[0].text", "messages[0].text is 0 characters long. Allowed: 1 to 262,144 characters.")]
+    [InlineData("""{"messages": [{"role": "user", "text": ""}]}""", "messages[0].text", "messages[0].text is 0 characters long. Allowed: 1 to 262,144 characters, none of them U+0000.")]
     public void A_wrong_field_is_named_with_what_is_allowed(string request, string field, string message)
     {
         var error = Assert.Single(GenerationChecks.Check(Read(request)));
