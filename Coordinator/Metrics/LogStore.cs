@@ -39,7 +39,7 @@ public sealed class LogStore(NpgsqlDataSource database)
                 count = (long)request.Lines.Count,
                 times = request.Lines.Select(l => l.At.UtcDateTime).ToArray(),
                 levels = request.Lines.Select(l => l.Level.ToString()).ToArray(),
-                texts = request.Lines.Select(l => Text.Storable(l.Text)).ToArray(),
+                texts = request.Lines.Select(l => l.Text).ToArray(),
             });
         if (taken is { RunId: { } run, LastId: { } last })
         {
