@@ -19,8 +19,7 @@ public sealed class LogStore(NpgsqlDataSource database)
             with live as ({Fence.LiveRun}),
             batch as (
                 insert into batch_heads (attempt_id, stream, last_sequence) select attempt_id, 'logs', @sequence from live where @count > 0
-                on conflict (attempt_id, stream) do update set last_sequence = excluded.last_sequence where batch_heads.last_sequence < excluded.last_sequence
-                returning 1),
+                {BatchHeads.WhereNew}),
             head as (
                 insert into log_heads (run_id, last_id) select live.run_id, @count from batch cross join live
                 on conflict (run_id) do update set last_id = log_heads.last_id + excluded.last_id

@@ -26,15 +26,14 @@ public sealed class MetricReader(NpgsqlDataSource database)
 
     /// <summary>Means of a whole series in at most so many buckets; empty when there is none.</summary>
     internal static async Task<float[]> MeansAsync(DbSession session, Guid runId, string key, int points) =>
-        (await ViewsAsync(session, runId, [key], Everything, points)).TryGetValue(key, out var view) ? [.. view.Buckets().Select(b => b.Mean)] : [];
+        [.. (await WholeAsync(session, runId, key, points)).Select(b => b.Mean)];
 
     /// <summary>A whole series as (step, value); for series with a point per evaluation, not per step.</summary>
     internal static async Task<IReadOnlyList<(long Step, double Value)>> PointsAsync(DbSession session, Guid runId, string key) =>
-        (await ViewsAsync(session, runId, [key], Everything, int.MaxValue)).TryGetValue(key, out var view)
-            ? [.. view.Buckets().Select(b => (b.FirstStep, (double)b.Mean))]
-            : [];
+        [.. (await WholeAsync(session, runId, key, int.MaxValue)).Select(b => (b.FirstStep, (double)b.Mean))];
 
-    private static StepRange Everything => new(0, long.MaxValue);
+    private static async Task<IReadOnlyList<Bucket>> WholeAsync(DbSession session, Guid runId, string key, int points) =>
+        (await ViewsAsync(session, runId, [key], new StepRange(0, long.MaxValue), points)).TryGetValue(key, out var view) ? view.Buckets() : [];
 
     private static async Task<IReadOnlyDictionary<string, SeriesView>> ViewsAsync(DbSession session, Guid runId, string[]? keys, StepRange asked, int points)
     {

@@ -72,8 +72,7 @@ public sealed class MetricStore(NpgsqlDataSource database, MetricCompaction comp
             $"""
             with head as (
                 insert into batch_heads (attempt_id, stream, last_sequence) values (@attempt, 'metrics', @sequence)
-                on conflict (attempt_id, stream) do update set last_sequence = excluded.last_sequence where batch_heads.last_sequence < excluded.last_sequence
-                returning 1),
+                {BatchHeads.WhereNew}),
             tail as (
                 insert into metric_tail (run_id, attempt, points, keys, chunks) select @run, @number, @points, @keys, @chunks from head where @points > 0),
             waiting as (

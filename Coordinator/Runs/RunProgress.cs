@@ -23,17 +23,19 @@ public static class RunProgress
     /// <summary>Most values of the small curve beside a run.</summary>
     public const int SparklinePoints = 60;
 
+    private const string Due = "progress_told_at is null or progress_told_at < now() - interval '1 second'";
+
     /// <summary>
     /// Part of the statement that stores a batch, behind a <c>head</c> that has a row when the batch is new. Parameters: <c>@run</c> and those of <see cref="LastValues"/>;
     /// values that did not come in it stay. Gives <c>due</c>: whether the stream is to be told, at most once a second and run.
     /// </summary>
     internal const string Advance =
-        """
+        $"""
         update runs r set
             step = greatest(r.step, @Step), loss = coalesce(@Loss, r.loss), validation_loss = coalesce(@ValidationLoss, r.validation_loss),
             tokens_per_second = coalesce(@TokensPerSecond, r.tokens_per_second), tokens = coalesce(@Tokens, r.tokens),
             progress_told_at = case when old.due then now() else r.progress_told_at end
-        from head, (select progress_told_at is null or progress_told_at < now() - interval '1 second' as due from runs where id = @run) old
+        from head, (select {Due} as due from runs where id = @run) old
         where r.id = @run returning old.due
         """;
 
@@ -56,7 +58,7 @@ public static class RunProgress
     {
         await session.ExecuteAsync("update runs set step = greatest(step, @step) where id = @runId", new { runId, step });
         int due = await session.ExecuteAsync(
-            "update runs set progress_told_at = now() where id = @runId and (progress_told_at is null or progress_told_at < now() - interval '1 second')",
+            $"update runs set progress_told_at = now() where id = @runId and ({Due})",
             new { runId });
         if (due == 1)
         {
