@@ -34,9 +34,9 @@ internal static class WireBodies
     {
         var buffer = new MemoryStream();
         await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
-        var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
-        bytes = bytes.Span.StartsWith(ByteOrderMark) ? bytes[ByteOrderMark.Length..] : bytes;
-        context.Request.Body = new MemoryStream(bytes.ToArray(), writable: false);
+        int start = buffer.GetBuffer().AsSpan(0, (int)buffer.Length).StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0;
+        var bytes = buffer.GetBuffer().AsMemory(start, (int)buffer.Length - start);
+        context.Request.Body = new MemoryStream(buffer.GetBuffer(), start, bytes.Length, writable: false);
         if (bytes.IsEmpty)
         {
             return optional ? null : Problems.Fields([Wrong("", "JSON")], StatusCodes.Status400BadRequest);

@@ -9,24 +9,26 @@ namespace Hearth.Coordinator.Metrics.Storage;
 /// <param name="arrived">Points beyond that, in the order of arrival.</param>
 internal sealed class SeriesTree(StepRange? stored, IEnumerable<Point> arrived)
 {
-    private readonly IReadOnlyList<Point> _arrived = Bucketing.Merge(arrived);
     private readonly Dictionary<long, IReadOnlyList<Point>> _points = [];
     private readonly Dictionary<(int Level, long Chunk), IReadOnlyList<Bucket>> _buckets = [];
     private readonly HashSet<(int Level, long Chunk)> _changed = [];
+
+    /// <summary>Points beyond the chunks, one a step, ascending.</summary>
+    internal IReadOnlyList<Point> Arrived { get; } = Bucketing.Merge(arrived);
 
     /// <summary>The coarsest level that chunks were written for.</summary>
     internal int Depth { get; } = stored is { } steps ? ChunkGrid.Depth(steps) : 0;
 
     /// <summary>Steps of chunks and points together; null for a series of nothing.</summary>
-    internal StepRange? Steps => _arrived.Count == 0 ? stored
-        : new StepRange(_arrived[0].Step, _arrived[^1].Step) is var news && stored is { } old ? old.With(news) : news;
+    internal StepRange? Steps => Arrived.Count == 0 ? stored
+        : new StepRange(Arrived[0].Step, Arrived[^1].Step) is var news && stored is { } old ? old.With(news) : news;
 
     /// <summary>Chunks that <see cref="Grow"/> has to see, as far as there are such.</summary>
     internal IEnumerable<ChunkRange> Needs(int level)
     {
         for (int l = 0; l <= Math.Min(level, Depth); l++)
         {
-            foreach (long chunk in _arrived.Select(p => p.Step / ChunkGrid.Span(l)).Distinct())
+            foreach (long chunk in Arrived.Select(p => p.Step / ChunkGrid.Span(l)).Distinct())
             {
                 yield return new ChunkRange(l, chunk, chunk);
             }
@@ -55,13 +57,13 @@ internal sealed class SeriesTree(StepRange? stored, IEnumerable<Point> arrived)
     /// <summary>Puts the points into their chunks, and makes the buckets above them anew, up to a level.</summary>
     internal void Grow(int level)
     {
-        foreach (var news in _arrived.GroupBy(p => p.Step / ChunkGrid.Span(0)))
+        foreach (var news in Arrived.GroupBy(p => p.Step / ChunkGrid.Span(0)))
         {
             _points[news.Key] = Bucketing.Merge(_points.GetValueOrDefault(news.Key, []).Concat(news));
             _changed.Add((0, news.Key));
         }
 
-        for (int l = 1; l <= level && _arrived.Count > 0; l++)
+        for (int l = 1; l <= level && Arrived.Count > 0; l++)
         {
             foreach (var news in BelowOf(l).GroupBy(b => b.FirstStep / ChunkGrid.Span(l)))
             {

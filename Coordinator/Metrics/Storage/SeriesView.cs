@@ -31,7 +31,7 @@ internal sealed class SeriesView
 
         // Points outside change no bucket that is drawn.
         return new SeriesView(
-            new SeriesTree(stored, arrived.Where(p => p.Step >= drawn.First && p.Step <= drawn.Last)), size, ChunkGrid.LevelFor(size, tree.Depth), drawn);
+            new SeriesTree(stored, tree.Arrived.Where(p => p.Step >= drawn.First && p.Step <= drawn.Last)), size, ChunkGrid.LevelFor(size, tree.Depth), drawn);
     }
 
     /// <summary>Chunks to be loaded before <see cref="Buckets"/>, as far as there are such.</summary>

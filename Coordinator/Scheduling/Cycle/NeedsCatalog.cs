@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
@@ -47,7 +48,8 @@ public sealed class NeedsCatalog
         }
 
         var kinds = found.ToHashSet();
-        var peaks = await MemoryPeaks.ReadAsync(session, [.. kinds.Select(k => k.Peaks).OfType<string>().Distinct()]);
+        string[] measurable = [.. kinds.Select(k => k.Peaks).OfType<string>().Distinct()];
+        var peaks = measurable.Length == 0 ? ReadOnlyDictionary<string, ReportedPeaks>.Empty : await MemoryPeaks.ReadAsync(session, measurable);
         var needs = kinds.ToDictionary(k => k, k => k.By(peaks));
         return [.. found.Select(k => needs[k])];
     }
