@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Claims;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Blobs;
-using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -97,7 +96,7 @@ public static class CheckpointsApi
             errors.Add(new FieldError("manifest.step", step, "0 or more", $"manifest.step is {step}. Allowed: 0 or more."));
         }
 
-        if (DeviceListRules.Name("manifest.trace", commit.Manifest.Trace, LongestTrace) is { } trace)
+        if (TextRules.Name("manifest.trace", commit.Manifest.Trace, LongestTrace) is { } trace)
         {
             errors.Add(trace);
         }
@@ -106,7 +105,7 @@ public static class CheckpointsApi
         {
             if (!(seconds is >= 0 and <= MostSeconds))
             {
-                errors.Add(new FieldError(field, Words.Number(seconds), "0 or more seconds", $"{field} is {Words.Number(seconds)}. Allowed: 0 or more seconds."));
+                errors.Add(FieldError.Of(field, Words.Number(seconds), "0 or more seconds"));
             }
         }
 

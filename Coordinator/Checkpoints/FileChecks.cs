@@ -15,7 +15,7 @@ public static class FileChecks
     public static IReadOnlyList<FieldError> Check(string field, IReadOnlyList<FileRef> files)
     {
         var errors = new List<FieldError>();
-        void Wrong(string at, string value, string allowed) => errors.Add(new FieldError(at, value, allowed, $"{at} is {(value.Length == 0 ? "empty" : value)}. Allowed: {allowed}."));
+        void Wrong(string at, string value, string allowed) => errors.Add(FieldError.Of(at, value, allowed, withoutValue: "empty"));
         if (files.Count is 0 or > MostFiles)
         {
             Wrong(field, $"{files.Count} files", $"1 to {MostFiles} files");

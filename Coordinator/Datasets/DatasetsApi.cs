@@ -4,7 +4,6 @@ using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Blobs;
-using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.Features;
@@ -43,11 +42,11 @@ public static partial class DatasetsApi
         if (import.Paths.Count is 0 or > MostPaths)
         {
             string given = import.Paths.Count == 0 ? "empty" : $"a list of {Words.Number(import.Paths.Count)}";
-            errors.Add(new FieldError("paths", given, $"1 to {MostPaths} paths", $"paths is {given}. Allowed: 1 to {MostPaths} paths."));
+            errors.Add(FieldError.Of("paths", given, $"1 to {MostPaths} paths"));
         }
         else
         {
-            errors.AddRange(import.Paths.Select((path, i) => DeviceListRules.Name($"paths[{i}]", path, LongestPath)).OfType<FieldError>());
+            errors.AddRange(import.Paths.Select((path, i) => TextRules.Name($"paths[{i}]", path, LongestPath)).OfType<FieldError>());
         }
 
         return AddAsync(errors, () => new NewDataset(import.Name, import.License.Trim(), caller.CallerName(), sources.Find(import)), store, stop);
@@ -124,7 +123,7 @@ public static partial class DatasetsApi
             errors.Add(new FieldError("license", license, $"1 to {MostLicenseLetters} letters", $"license is {(license.Trim().Length == 0 ? "missing" : "too long")}. Allowed: 1 to {MostLicenseLetters} letters that say under what terms the text may be used."));
         }
 
-        if (DeviceListRules.Name("license", license, int.MaxValue) is { } unreadable)
+        if (TextRules.Name("license", license, int.MaxValue) is { } unreadable)
         {
             errors.Add(unreadable);
         }

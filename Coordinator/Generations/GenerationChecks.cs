@@ -153,5 +153,5 @@ public static class GenerationChecks
         }
     }
 
-    private static FieldError Wrong(string field, string value, string allowed) => new(field, value, allowed, $"{field} is {(value.Length == 0 ? "empty" : value)}. Allowed: {allowed}.");
+    private static FieldError Wrong(string field, string value, string allowed) => FieldError.Of(field, value, allowed, withoutValue: "empty");
 }

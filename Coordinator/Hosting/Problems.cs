@@ -22,7 +22,7 @@ public static class Problems
         extensions: [KeyValuePair.Create("errors", (object?)errors.Take(MostErrors))]);
 
     public static ProblemHttpResult Field(string field, string value, string allowed) =>
-        Fields([new FieldError(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}.")]);
+        Fields([FieldError.Of(field, value, allowed)]);
 
     public static ProblemHttpResult NotFound(string detail) => Of(StatusCodes.Status404NotFound, detail);
 
@@ -79,7 +79,7 @@ internal sealed partial class ProblemHandler : IExceptionHandler
         if (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
             string given = context.Request.ContentLength is { } length ? $"{Words.Number(length)} bytes long" : "too long", most = $"at most {Words.Number(HttpRules.MostBodyBytes)} bytes";
-            return new FieldError("body", given, most, $"body is {given}. Allowed: {most}.");
+            return FieldError.Of("body", given, most);
         }
 
         if (Unread().Match(e.Message) is { Success: true } unread)
@@ -90,8 +90,7 @@ internal sealed partial class ProblemHandler : IExceptionHandler
                 var type when type.Contains("RunRef", StringComparison.Ordinal) => "an id, or a number such as r-17",
                 var type => type,
             };
-            string name = unread.Groups["name"].Value, value = unread.Groups["value"].Value;
-            return new FieldError(name, value, allowed, $"{name} is {(value.Length == 0 ? "empty" : value)}. Allowed: {allowed}.");
+            return FieldError.Of(unread.Groups["name"].Value, unread.Groups["value"].Value, allowed, withoutValue: "empty");
         }
 
         string said = e.InnerException is System.Text.Json.JsonException json ? json.Message : e.Message;

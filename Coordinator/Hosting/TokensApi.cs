@@ -1,6 +1,5 @@
 using System.Security.Claims;
 using Hearth.Api;
-using Hearth.Coordinator.Runs;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -50,13 +49,13 @@ public static class TokensApi
     private static List<FieldError> Check(CreateToken request)
     {
         var errors = new List<FieldError>();
-        void Wrong(string field, string value, string allowed) => errors.Add(new FieldError(field, value, allowed, $"{field} is {(value.Length == 0 ? "empty" : value)}. Allowed: {allowed}."));
+        void Wrong(string field, string value, string allowed) => errors.Add(FieldError.Of(field, value, allowed, withoutValue: "empty"));
 
         if (request.Name is null || request.Name.Trim().Length is 0 or > LongestName)
         {
             Wrong("name", request.Name ?? "", $"1 to {LongestName} characters");
         }
-        else if (DeviceListRules.Name("name", request.Name, LongestName) is { } unreadable)
+        else if (TextRules.Name("name", request.Name, LongestName) is { } unreadable)
         {
             errors.Add(unreadable);
         }

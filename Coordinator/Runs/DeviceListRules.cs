@@ -1,4 +1,4 @@
-using System.Text;
+using Hearth.Coordinator.Hosting;
 using Hearth.Hardware;
 using Hearth.Runs;
 
@@ -25,12 +25,12 @@ public static class DeviceListRules
     {
         if (devices is null)
         {
-            return [Refuse("devices", "null", $"a list of at most {Most} devices")];
+            return [FieldError.Of("devices", "null", $"a list of at most {Most} devices")];
         }
 
         if (devices.Count > Most)
         {
-            return [Refuse("devices", $"{Words.Number(devices.Count)} entries", $"at most {Most}")];
+            return [FieldError.Of("devices", $"{Words.Number(devices.Count)} entries", $"at most {Most}")];
         }
 
         var errors = new List<FieldError>();
@@ -43,46 +43,34 @@ public static class DeviceListRules
         return errors;
     }
 
-    /// <summary>The error of a short text that is stored and shown as it is: too long, or with characters that no name has.</summary>
-    public static FieldError? Name(string field, string? text, int longest)
-    {
-        string allowed = $"at most {longest} characters, none of them a control character";
-        return text is null ? Refuse(field, "null", allowed)
-            : text.Length > longest ? Refuse(field, $"{Words.Number(text.Length)} characters long", allowed)
-            : text.Any(char.IsControl) || text.EnumerateRunes().Contains(Rune.ReplacementChar) ? Refuse(field, "a text with control characters or broken ones", allowed)
-            : null;
-    }
-
     private static IEnumerable<FieldError> Check(string field, DeviceInfo? device, HashSet<int> taken)
     {
         if (device is null)
         {
-            yield return Refuse(field, "null", "a device");
+            yield return FieldError.Of(field, "null", "a device");
             yield break;
         }
 
         if (device.Index is < 0 or > LargestIndex)
         {
-            yield return Refuse($"{field}.index", Words.Number(device.Index), $"0 to {Words.Number(LargestIndex)}");
+            yield return FieldError.Of($"{field}.index", Words.Number(device.Index), $"0 to {Words.Number(LargestIndex)}");
         }
         else if (!taken.Add(device.Index))
         {
-            yield return Refuse($"{field}.index", Words.Number(device.Index), "an index that no other device of the list has");
+            yield return FieldError.Of($"{field}.index", Words.Number(device.Index), "an index that no other device of the list has");
         }
 
         if (device.MemoryBytes is < 0 or > MostBytes)
         {
-            yield return Refuse($"{field}.memory_bytes", Words.Number(device.MemoryBytes), $"0 to {Words.Number(MostBytes)}");
+            yield return FieldError.Of($"{field}.memory_bytes", Words.Number(device.MemoryBytes), $"0 to {Words.Number(MostBytes)}");
         }
 
         foreach (var (name, text) in new[] { ("model", device.Model), ("uuid", device.Uuid), ("capability", device.Capability) })
         {
-            if (Name($"{field}.{name}", text, LongestName) is { } error)
+            if (TextRules.Name($"{field}.{name}", text, LongestName) is { } error)
             {
                 yield return error;
             }
         }
     }
-
-    private static FieldError Refuse(string field, string value, string allowed) => new(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.");
 }

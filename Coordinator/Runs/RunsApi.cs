@@ -89,7 +89,7 @@ public static class RunsApi
     private static List<FieldError> Check(SampleRequest request)
     {
         var errors = new List<FieldError>();
-        void Wrong(string field, string value, string allowed) => errors.Add(new FieldError(field, value, allowed, $"{field} is {value}. Allowed: {allowed}."));
+        void Wrong(string field, string value, string allowed) => errors.Add(FieldError.Of(field, value, allowed));
         if (request.Prompt is { } prompt && (prompt.Length > LongestPrompt || prompt.Contains('\0', StringComparison.Ordinal)))
         {
             Wrong("prompt", $"{Words.Number(prompt.Length)} characters long", $"at most {Words.Number(LongestPrompt)} characters, none of them U+0000");

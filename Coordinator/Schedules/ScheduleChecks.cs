@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Runs;
 
@@ -18,7 +19,7 @@ public sealed class ScheduleChecks(RunSubmission submission)
         var errors = Own(schedule);
         if (schedule.Spec.ValueKind != JsonValueKind.Object)
         {
-            errors.Add(Wrong("spec", "", "the run's spec, as POST /api/v1/runs takes it"));
+            errors.Add(FieldError.Of("spec", "", "the run's spec, as POST /api/v1/runs takes it"));
             return errors;
         }
 
@@ -31,16 +32,16 @@ public sealed class ScheduleChecks(RunSubmission submission)
         var errors = new List<FieldError>();
         if (schedule.Name is null || schedule.Name.Trim().Length is 0 or > LongestName || Guid.TryParse(schedule.Name, out _))
         {
-            errors.Add(Wrong("name", schedule.Name ?? "", $"1 to {LongestName} characters that are no id"));
+            errors.Add(FieldError.Of("name", schedule.Name ?? "", $"1 to {LongestName} characters that are no id"));
         }
-        else if (DeviceListRules.Name("name", schedule.Name, LongestName) is { } unreadable)
+        else if (TextRules.Name("name", schedule.Name, LongestName) is { } unreadable)
         {
             errors.Add(unreadable);
         }
 
         if (string.IsNullOrWhiteSpace(schedule.Cron) || schedule.Cron.Length > LongestCron)
         {
-            errors.Add(Wrong("cron", (schedule.Cron ?? "").Trim(), Fields));
+            errors.Add(FieldError.Of("cron", (schedule.Cron ?? "").Trim(), Fields));
         }
         else if (!ScheduleClock.TryParse(schedule.Cron, out _, out string problem))
         {
@@ -48,14 +49,11 @@ public sealed class ScheduleChecks(RunSubmission submission)
         }
 
         string zone = schedule.Zone ?? "UTC";
-        if (DeviceListRules.Name("zone", zone, LongestName) is not null || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        if (TextRules.Name("zone", zone, LongestName) is not null || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
         {
-            errors.Add(Wrong("zone", zone, "an IANA name such as Europe/Vienna, or UTC"));
+            errors.Add(FieldError.Of("zone", zone, "an IANA name such as Europe/Vienna, or UTC"));
         }
 
         return errors;
     }
-
-    private static FieldError Wrong(string field, string value, string allowed) =>
-        new(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}.");
 }

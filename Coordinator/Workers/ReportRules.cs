@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Hardware;
 using Hearth.Protocol;
@@ -32,10 +33,10 @@ public static class ReportRules
         Text("code", request.Code, LongestName, errors);
         Text("agent_version", request.AgentVersion, LongestName, errors);
         if (string.IsNullOrEmpty(request.Name) || request.Name.Contains('/', StringComparison.Ordinal) || request.Name.Contains(',', StringComparison.Ordinal)
-            || DeviceListRules.Name("name", request.Name, LongestName) is not null)
+            || TextRules.Name("name", request.Name, LongestName) is not null)
         {
             string given = request.Name?.Length > LongestName ? $"{request.Name.Length} characters long" : new string([.. (request.Name ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c))]);
-            errors.Add(Refuse("name", given, $"1 to {LongestName} characters, without '/' and ','"));
+            errors.Add(FieldError.Of("name", given, $"1 to {LongestName} characters, without '/' and ','", withoutValue: ""));
         }
 
         return [.. errors, .. DeviceListRules.Check(request.Devices)];
@@ -57,7 +58,7 @@ public static class ReportRules
             Text("cut_off.reason", outage.Reason, LongestReason, errors);
             if (!(outage.Seconds is >= 0 and <= LongestOutage))
             {
-                errors.Add(Refuse("cut_off.seconds", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{outage.Seconds}"), "0 and more seconds"));
+                errors.Add(FieldError.Of("cut_off.seconds", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{outage.Seconds}"), "0 and more seconds"));
             }
         }
 
@@ -75,7 +76,7 @@ public static class ReportRules
         Each("ended", request.Ended, MostAttempts, a => (a.Lease?.AttemptId, a.Lease?.Epoch), (field, end) => Check(field, end, errors), errors);
         if (request.Generations is null || request.Generations.Count > MostGenerations)
         {
-            errors.Add(Refuse("generations", Count(request.Generations?.Count), $"a list of at most {MostGenerations} ids"));
+            errors.Add(FieldError.Of("generations", Count(request.Generations?.Count), $"a list of at most {MostGenerations} ids"));
         }
 
         return errors;
@@ -93,12 +94,12 @@ public static class ReportRules
         Number($"{field}.step", report.Step, 0, MostSteps, errors);
         if (report.State is not (AttemptState.Assigned or AttemptState.Starting or AttemptState.Running or AttemptState.Stopping))
         {
-            errors.Add(Refuse($"{field}.state", report.State.ToString().ToLowerInvariant(), "assigned, starting, running, stopping"));
+            errors.Add(FieldError.Of($"{field}.state", report.State.ToString().ToLowerInvariant(), "assigned, starting, running, stopping"));
         }
 
         if (report.Fraction is { } fraction and not (>= 0 and <= 1))
         {
-            errors.Add(Refuse($"{field}.fraction", Words.Number(fraction), "0 to 1"));
+            errors.Add(FieldError.Of($"{field}.fraction", Words.Number(fraction), "0 to 1"));
         }
     }
 
@@ -108,7 +109,7 @@ public static class ReportRules
         Number($"{field}.step", end.Step, 0, MostSteps, errors);
         if (end.Outcome is not (AttemptState.Succeeded or AttemptState.Failed or AttemptState.Stopped or AttemptState.Lost))
         {
-            errors.Add(Refuse($"{field}.outcome", end.Outcome.ToString().ToLowerInvariant(), "succeeded, failed, stopped, lost"));
+            errors.Add(FieldError.Of($"{field}.outcome", end.Outcome.ToString().ToLowerInvariant(), "succeeded, failed, stopped, lost"));
         }
 
         Number($"{field}.peak_memory_bytes", end.PeakMemoryBytes ?? 0, 0, DeviceListRules.MostBytes, errors);
@@ -120,7 +121,7 @@ public static class ReportRules
     {
         if (lease is null)
         {
-            errors.Add(Refuse($"{field}.lease", "null", "an attempt and its epoch"));
+            errors.Add(FieldError.Of($"{field}.lease", "null", "an attempt and its epoch"));
         }
     }
 
@@ -130,7 +131,7 @@ public static class ReportRules
     {
         if (items is null || items.Count > most)
         {
-            errors.Add(Refuse(field, Count(items?.Count), $"a list of at most {most} entries"));
+            errors.Add(FieldError.Of(field, Count(items?.Count), $"a list of at most {most} entries"));
             return;
         }
 
@@ -140,21 +141,21 @@ public static class ReportRules
         {
             if (items[i] is not { } item)
             {
-                errors.Add(Refuse($"{field}[{i}]", "null", "an entry"));
+                errors.Add(FieldError.Of($"{field}[{i}]", "null", "an entry"));
                 return;
             }
 
             check($"{field}[{i}]", item);
             if (errors.Count == before && !seen.Add(key(item)))
             {
-                errors.Add(Refuse($"{field}[{i}]", "the same as an entry before", "one entry for each"));
+                errors.Add(FieldError.Of($"{field}[{i}]", "the same as an entry before", "one entry for each"));
             }
         }
     }
 
     private static void Text(string field, string? text, int longest, List<FieldError> errors)
     {
-        if (DeviceListRules.Name(field, text, longest) is { } error)
+        if (TextRules.Name(field, text, longest) is { } error)
         {
             errors.Add(error);
         }
@@ -164,11 +165,9 @@ public static class ReportRules
     {
         if (value < least || value > most)
         {
-            errors.Add(Refuse(field, Words.Number(value), most == long.MaxValue ? $"at least {Words.Number(least)}" : $"{Words.Number(least)} to {Words.Number(most)}"));
+            errors.Add(FieldError.Of(field, Words.Number(value), most == long.MaxValue ? $"at least {Words.Number(least)}" : $"{Words.Number(least)} to {Words.Number(most)}"));
         }
     }
 
     private static string Count(int? count) => count is { } n ? $"{Words.Number(n)} entries" : "null";
-
-    private static FieldError Refuse(string field, string value, string allowed) => new(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.");
 }

@@ -13,6 +13,14 @@ public sealed record FieldError(string Field, string Value, string Allowed, stri
     private const int LongestName = 120;
     private const int LongestSentence = 1000;
 
+    /// <summary>The usual sentence: what the field is, and what is allowed.</summary>
+    /// <param name="field">Its path.</param>
+    /// <param name="value">As it was given.</param>
+    /// <param name="allowed">What would be accepted.</param>
+    /// <param name="withoutValue">What a field without a value is.</param>
+    public static FieldError Of(string field, string value, string allowed, string withoutValue = "missing") =>
+        new(field, value, allowed, $"{field} is {(value.Length == 0 ? withoutValue : value)}. Allowed: {allowed}.");
+
     public string Field { get; init; } = Words.Shorten(Field, LongestName);
     public string Value { get; init; } = Words.Shorten(Value, LongestName);
     public string Allowed { get; init; } = Words.Shorten(Allowed, LongestSentence);

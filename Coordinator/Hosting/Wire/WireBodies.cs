@@ -39,7 +39,7 @@ internal static class WireBodies
         context.Request.Body = new MemoryStream(buffer.GetBuffer(), start, bytes.Length, writable: false);
         if (bytes.IsEmpty)
         {
-            return optional ? null : Problems.Fields([Wrong("", "JSON")], StatusCodes.Status400BadRequest);
+            return optional ? null : Problems.Fields([FieldError.Of("body", "", "JSON", withoutValue: "empty")], StatusCodes.Status400BadRequest);
         }
 
         try
@@ -51,10 +51,8 @@ internal static class WireBodies
         catch (JsonException e)
         {
             return Problems.Fields(
-                [Wrong($"no JSON at line {Words.Number((e.LineNumber ?? 0) + 1)}, byte {Words.Number((e.BytePositionInLine ?? 0) + 1)}", "JSON in UTF-8, at most 64 levels deep")],
+                [FieldError.Of("body", $"no JSON at line {Words.Number((e.LineNumber ?? 0) + 1)}, byte {Words.Number((e.BytePositionInLine ?? 0) + 1)}", "JSON in UTF-8, at most 64 levels deep")],
                 StatusCodes.Status400BadRequest);
         }
     }
-
-    private static FieldError Wrong(string value, string allowed) => new("body", value, allowed, value.Length == 0 ? $"body is empty. Allowed: {allowed}." : $"body is {value}. Allowed: {allowed}.");
 }

@@ -298,11 +298,7 @@ internal sealed class WireCheck(JsonSerializerOptions options, bool strict)
         return at.Length == 0 ? key : $"{at}.{key}";
     }
 
-    private void Wrong(string at, string value, string allowed)
-    {
-        string field = at.Length == 0 ? "body" : at;
-        Add(new FieldError(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}."));
-    }
+    private void Wrong(string at, string value, string allowed) => Add(FieldError.Of(at.Length == 0 ? "body" : at, value, allowed));
 
     private void Add(FieldError error)
     {
