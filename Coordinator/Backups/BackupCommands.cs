@@ -78,7 +78,7 @@ internal static class BackupCommands
         string secret = (await new TokenStore(database).CreateAsync("restored", Roles.Admin, null, stop)).Secret!;
         if (options.AdminTokenFile is { } path)
         {
-            await SecurityExtensions.WriteTokenAsync(path, secret);
+            SecurityExtensions.WriteToken(path, secret);
         }
         else
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Hearth.Coordinator.Hosting;
 
 namespace Hearth.Coordinator.Blobs;
 
@@ -63,34 +64,19 @@ public sealed class AddressSigner(byte[] key, TimeProvider clock)
     {
         string path = Path.Combine(folder, "store.key");
         Directory.CreateDirectory(folder);
-        string fresh = $"{path}.{Guid.NewGuid():N}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
         if (!File.Exists(path))
         {
             try
             {
-                using (var file = new FileStream(fresh, options))
-                {
-                    file.Write(RandomNumberGenerator.GetBytes(32));
-                    file.Flush(flushToDisk: true);
-                }
-
-                File.Move(fresh, path);
+                OwnFile.Create(path, RandomNumberGenerator.GetBytes(32));
             }
-            catch (IOException e) when (LocalObjectStore.IsFull(e))
+            catch (IOException e) when (DiskSpace.RanOut(e))
             {
-                File.Delete(fresh);
                 throw new InvalidOperationException($"{folder} is on a disk that is full: the store's key could not be written. Free some room and start again.", e);
             }
             catch (IOException) when (File.Exists(path))
             {
                 // Another coordinator on the same folder was first; its key counts.
-                File.Delete(fresh);
             }
         }
 

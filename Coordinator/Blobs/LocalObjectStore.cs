@@ -15,9 +15,6 @@ namespace Hearth.Coordinator.Blobs;
 public sealed class LocalObjectStore : IObjectStore
 {
     private const int BufferBytes = 1 << 18;
-
-    // ENOSPC and EDQUOT of Linux, ERROR_DISK_FULL of Windows, as .NET passes them on.
-    private static readonly int[] FullCodes = [28, 122, unchecked((int)0x80070070)];
     private readonly string _root;
     private readonly AddressSigner _signer;
 
@@ -25,8 +22,8 @@ public sealed class LocalObjectStore : IObjectStore
     {
         (_root, _signer) = (root, signer);
 
-        // What a killed process left behind; younger files may belong to another coordinator on this folder.
-        // Young by the store's own clock, which is that of the newest file there.
+        // What a killed process left behind; younger files may belong to another coordinator on this folder. Young by the store's own
+        // clock, which is that of the newest file there.
         var left = Directory.Exists(Incoming) ? new DirectoryInfo(Incoming).GetFiles() : [];
         var newest = left.Select(f => f.LastWriteTimeUtc).DefaultIfEmpty().Max();
         foreach (var old in left.Where(f => f.LastWriteTimeUtc < newest.AddDays(-1)))
@@ -205,9 +202,6 @@ public sealed class LocalObjectStore : IObjectStore
         return Task.FromResult(true);
     });
 
-    /// <summary>Whether a write failed because the disk or a quota is full.</summary>
-    internal static bool IsFull(IOException e) => FullCodes.Contains(e.HResult);
-
     /// <summary>The file of a blob, whether it exists or not.</summary>
     internal string PathOf(string sha256) => Path.Combine(_root, BlobNames.Of(sha256));
 
@@ -227,7 +221,7 @@ public sealed class LocalObjectStore : IObjectStore
         {
             return await work();
         }
-        catch (IOException e) when (IsFull(e))
+        catch (IOException e) when (DiskSpace.RanOut(e))
         {
             throw new StoreFullException($"The disk of the object store is full: {e.Message}", e);
         }

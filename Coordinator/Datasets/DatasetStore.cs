@@ -101,7 +101,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
         {
             return await CanonicalBlob.WriteAsync(wanted.Files, temporary, stop);
         }
-        catch (IOException e) when (LocalObjectStore.IsFull(e))
+        catch (IOException e) when (DiskSpace.RanOut(e))
         {
             throw new StoreFullException($"The coordinator's disk is full: {e.Message}", e);
         }

@@ -66,7 +66,7 @@ public static class SecurityExtensions
         var tokens = app.Services.GetRequiredService<TokenStore>();
         if (options.AdminTokenFile is not { } path)
         {
-            if (await tokens.CreateFirstAdminAsync(_ => Task.CompletedTask, app.Lifetime.ApplicationStopping) is { } secret)
+            if (await tokens.CreateFirstAdminAsync(_ => { }, app.Lifetime.ApplicationStopping) is { } secret)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Admin token (shown once): {secret}"));
             }
@@ -74,38 +74,22 @@ public static class SecurityExtensions
             return;
         }
 
-        await tokens.CreateFirstAdminAsync(secret => WriteTokenAsync(path, secret), app.Lifetime.ApplicationStopping);
+        await tokens.CreateFirstAdminAsync(secret => WriteToken(path, secret), app.Lifetime.ApplicationStopping);
     }
 
     /// <summary>Writes a token into a new file that its owner alone can read.</summary>
-    internal static async Task WriteTokenAsync(string path, string secret)
+    internal static void WriteToken(string path, string secret)
     {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        // Whole or not at all: a full disk leaves no half of a token behind, which the next start would take for another database's.
-        string fresh = $"{path}.{Guid.NewGuid():N}";
         try
         {
-            await using (var file = new FileStream(fresh, options))
-            {
-                await file.WriteAsync(System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(fresh, path, overwrite: false);
+            OwnFile.Create(path, System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
         }
-        catch (IOException e) when (Blobs.LocalObjectStore.IsFull(e))
+        catch (IOException e) when (DiskSpace.RanOut(e))
         {
-            File.Delete(fresh);
             throw new InvalidOperationException($"HEARTH_ADMIN_TOKEN_FILE is {path}, and its disk is full: no token was made. Free some room and start again.", e);
         }
         catch (IOException e) when (File.Exists(path))
         {
-            File.Delete(fresh);
             throw new InvalidOperationException(
                 $"HEARTH_ADMIN_TOKEN_FILE is {path}, which exists, and this database has no admin token: the file's is another database's. Start with that database, or move the file away to have a token made for this one.", e);
         }

@@ -70,7 +70,7 @@ public sealed class TokenStore(NpgsqlDataSource database)
     /// <summary>The secret of a first admin token, or null when a valid one exists already.</summary>
     /// <param name="keep">Puts the secret where its owner finds it; the token exists only if that succeeds.</param>
     /// <param name="stop">Ends the call.</param>
-    public async Task<string?> CreateFirstAdminAsync(Func<string, Task> keep, CancellationToken stop)
+    public async Task<string?> CreateFirstAdminAsync(Action<string> keep, CancellationToken stop)
     {
         await using var session = await DbSession.BeginAsync(database, stop);
         await LockAsync(session);
@@ -80,7 +80,7 @@ public sealed class TokenStore(NpgsqlDataSource database)
         }
 
         var token = await InsertAsync(session, Roles.Admin, Roles.Admin, null);
-        await keep(token.Secret!);
+        keep(token.Secret!);
         await session.CommitAsync();
         return token.Secret;
     }

@@ -36,15 +36,11 @@ public static class Failures
     {
         _ when IsOutOfMemory(e) => (FailureCodes.OutOfMemory, ExitCodes.OutOfMemory),
         CorruptCheckpointException => (FailureCodes.CorruptCheckpoint, ExitCodes.BadInput),
-        IOException full when IsDiskFull(full) => (FailureCodes.DiskFull, ExitCodes.Crashed),
+        _ when DiskSpace.RanOut(e) => (FailureCodes.DiskFull, ExitCodes.Crashed),
         NotFiniteException => (FailureCodes.NotFinite, ExitCodes.Crashed),
         BadInputException or TokenizerException or ChatException or ArtifactException or SafetensorsException or FileNotFoundException or DirectoryNotFoundException => (FailureCodes.BadInput, ExitCodes.BadInput),
         _ => (FailureCodes.Crashed, ExitCodes.Crashed),
     };
-
-    /// <summary>Whether a disk or a quota ran out, by the codes of Linux (ENOSPC, EDQUOT) and Windows, or by the words where a stream has no code.</summary>
-    public static bool IsDiskFull(Exception e) =>
-        e is IOException && (e.HResult is 28 or 122 || (e.HResult & 0xFFFF) is 39 or 112 || e.Message.Contains("No space left on device", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Whether memory of the host or of a device ran out.</summary>
     public static bool IsOutOfMemory(Exception e)

@@ -237,7 +237,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     // A disk that is full now may have room in a moment, and every step is at stake.
     private void AwaitRoom(TrainState state)
     {
-        for (int tries = 0; tries < LastTries && checkpoints.Last?.Step != state.Step && checkpoints.Failure is { } failure && Failures.IsDiskFull(failure); tries++)
+        for (int tries = 0; tries < LastTries && checkpoints.Last?.Step != state.Step && checkpoints.Failure is { } failure && DiskSpace.RanOut(failure); tries++)
         {
             if (tries == 0)
             {
