@@ -5,7 +5,6 @@ using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Protocol;
-using Hearth.Runs;
 using Npgsql;
 
 namespace Hearth.Coordinator.Metrics;
@@ -13,7 +12,6 @@ namespace Hearth.Coordinator.Metrics;
 /// <summary>Series, samples and logs: workers send them in numbered batches, people read them.</summary>
 public static class MetricsApi
 {
-    private const int MostKeyLetters = 100;
     private const int MostPoints = 10_000;
     private const int MostLines = 5_000;
 
@@ -31,12 +29,25 @@ public static class MetricsApi
         api.MapGet("/runs/{id:guid}/metrics", ReadAsync).Produces<MetricsResponse>().WithSummary("Series of a run, in buckets where there are more points than asked for.");
         api.MapGet("/runs/{id:guid}/samples", SamplesAsync).WithSummary("Texts that a run sampled.");
         api.MapGet("/runs/{id:guid}/logs", ReadLogsAsync).Produces<LogsResponse>().WithSummary("Log lines of a run after an id, forward.");
-        worker.MapPost("/metrics", async (MetricsRequest request, ClaimsPrincipal caller, MetricStore store, CancellationToken stop) =>
-            Wrong(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces<MetricsTaken>().ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Takes in a batch of points and samples of a live attempt, once.");
-        worker.MapPost("/logs", async (LogsRequest request, ClaimsPrincipal caller, LogStore store, CancellationToken stop) =>
-            Answer(await store.AddAsync(request, caller.WorkerId(), stop))).Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status409Conflict)
-            .WithSummary("Takes in a batch of log lines of a live attempt, once.");
+        Takes<MetricsRequest>(worker.MapPost("/metrics", TakeMetricsAsync)).Produces<MetricsTaken>().WithSummary("Takes in a batch of points and samples of a live attempt, once.");
+        Takes<LogsRequest>(worker.MapPost("/logs", TakeLogsAsync)).Produces(StatusCodes.Status204NoContent).WithSummary("Takes in a batch of log lines of a live attempt, once.");
+    }
+
+    private static RouteHandlerBuilder Takes<T>(RouteHandlerBuilder route)
+        where T : notnull => route.Accepts<T>(BatchFormat.Json, BatchFormat.MessagePack)
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
+
+    private static async Task<IResult> TakeMetricsAsync(HttpRequest body, ClaimsPrincipal caller, MetricStore store, CancellationToken stop)
+    {
+        var request = await BatchBody.ReadAsync<MetricsRequest>(body, stop);
+        return BatchRules.Check(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop));
+    }
+
+    private static async Task<IResult> TakeLogsAsync(HttpRequest body, ClaimsPrincipal caller, LogStore store, CancellationToken stop)
+    {
+        var request = await BatchBody.ReadAsync<LogsRequest>(body, stop);
+        return BatchRules.Check(request) is { } error ? Problems.Fields([error]) : Answer(await store.AddAsync(request, caller.WorkerId(), stop));
     }
 
     private static async Task<IResult> ReadAsync(Guid id, MetricReader reader, string? keys, long? from, long? to, int? points, CancellationToken stop)
@@ -70,34 +81,4 @@ public static class MetricsApi
 
     private static IResult OutOfRange(string field, int value, int most) =>
         Problems.Field(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"1 to {most}"));
-
-    private static FieldError? Wrong(MetricsRequest request)
-    {
-        for (int i = 0; i < request.Chunks.Count; i++)
-        {
-            var chunk = request.Chunks[i];
-            string at = string.Create(CultureInfo.InvariantCulture, $"chunks[{i}]");
-            if (chunk.Key.Length is 0 or > MostKeyLetters || chunk.Key.Any(char.IsControl))
-            {
-                return Error($"{at}.key", chunk.Key, $"1 to {MostKeyLetters} printable letters");
-            }
-
-            if (chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
-            {
-                return Error(at, $"{chunk.Steps.Count} steps, {chunk.Values.Count} values and {chunk.UnixMilliseconds.Count} times", "columns of one length");
-            }
-
-            for (int j = 0; j < chunk.Steps.Count; j++)
-            {
-                if (chunk.Steps[j] < 0 || (j > 0 && chunk.Steps[j] <= chunk.Steps[j - 1]))
-                {
-                    return Error($"{at}.steps[{j}]", chunk.Steps[j].ToString(CultureInfo.InvariantCulture), "0 or more, each greater than the one before");
-                }
-            }
-        }
-
-        return null;
-    }
-
-    private static FieldError Error(string field, string value, string allowed) => new(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.");
 }

@@ -11,9 +11,9 @@ public static class ProtocolVersion
     public const string Header = "Hearth-Protocol";
 
     /// <summary>
-    /// 1: no header. 2: reports carry an agent's session and a number.
+    /// 1: no header. 2: reports carry an agent's session and a number. 3: batches of points and log lines may be MessagePack (<see cref="BatchFormat"/>).
     /// </summary>
-    public const int Current = 2;
+    public const int Current = 3;
 
     // Who sends no header is from before there was one.
     private const int Unsaid = 1;

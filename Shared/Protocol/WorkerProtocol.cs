@@ -1,5 +1,6 @@
 using Hearth.Hardware;
 using Hearth.Runs;
+using MessagePack;
 
 namespace Hearth.Protocol;
 
@@ -9,7 +10,8 @@ public sealed record JoinRequest(string Code, string Name, string AgentVersion, 
 public sealed record JoinResponse(Guid WorkerId, string Name, string Token);
 
 /// <summary>The fencing pair. Every write of an attempt carries it; a stale epoch is answered 409 and the attempt stops itself.</summary>
-public sealed record Lease(Guid AttemptId, long Epoch);
+[MessagePackObject]
+public sealed record Lease([property: Key(0)] Guid AttemptId, [property: Key(1)] long Epoch);
 
 /// <summary>
 /// POST /api/worker/sync: heartbeat, lease renewal and mailbox in one. The coordinator holds the answer up to
@@ -139,19 +141,6 @@ public sealed record Assignment
     public Guid? CheckpointId { get; init; }
     public IReadOnlyList<BlobRef>? Checkpoint { get; init; }
 }
-
-/// <summary>POST /api/worker/metrics. Idempotent by (attempt, sequence).</summary>
-public sealed record MetricsRequest(Lease Lease, long Sequence, IReadOnlyList<MetricChunk> Chunks, IReadOnlyList<SampleRecord> Samples);
-
-/// <summary>Columnar points of one key; <see cref="Steps"/> ascending, same length as <see cref="Values"/> and <see cref="UnixMilliseconds"/>.</summary>
-public sealed record MetricChunk(string Key, IReadOnlyList<long> Steps, IReadOnlyList<float> Values, IReadOnlyList<long> UnixMilliseconds);
-
-public sealed record SampleRecord(long Step, string Prompt, string Text);
-
-/// <summary>POST /api/worker/logs. Idempotent by (attempt, sequence).</summary>
-public sealed record LogsRequest(Lease Lease, long Sequence, IReadOnlyList<LogLine> Lines);
-
-public sealed record LogLine(DateTimeOffset At, LogLevel Level, string Text);
 
 /// <summary>POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored.</summary>
 public sealed record CheckpointCommit(Lease Lease, CheckpointManifest Manifest, double PauseSeconds, double WriteSeconds);

@@ -71,18 +71,18 @@ public sealed class RefusalTests
     public async Task A_coordinator_two_versions_ahead_is_refused_by_both_numbers_and_one_version_is_not()
     {
         await using var pool = await Pool.StartAsync();
-        pool.Coordinator.Version = "3";
+        pool.Coordinator.Version = "4";
         var agent = pool.Agent();
         var attempt = pool.Coordinator.Place(Pool.Spec());
         await pool.UntilAsync(() => attempt.LastStep > 0, "training");
         using var trainer = await pool.TrainerAsync();
 
-        pool.Coordinator.Version = "4";
+        pool.Coordinator.Version = "5";
 
         await pool.UntilAsync(
-            () => agent.Output.Contains("The agent speaks version 2 of the worker protocol, the coordinator version 4; they may be one apart. Update the agent.", StringComparison.Ordinal), "the agent says so");
+            () => agent.Output.Contains("The agent speaks version 3 of the worker protocol, the coordinator version 5; they may be one apart. Update the agent.", StringComparison.Ordinal), "the agent says so");
         Assert.False(trainer.HasExited);
-        pool.Coordinator.Version = null;
+        pool.Coordinator.Version = "2";
         await pool.UntilAsync(() => agent.Output.Contains("answers again after", StringComparison.Ordinal), "one version back is no hindrance");
     }
 

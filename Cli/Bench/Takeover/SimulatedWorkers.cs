@@ -66,6 +66,7 @@ internal sealed class SimulatedWorkers : IAsyncDisposable
             {
                 var request = new SyncRequest { AgentVersion = "bench", Devices = devices, Attempts = [.. attempts.Values], SeenSerial = serial };
                 using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(_coordinators[at], "api/worker/sync")) { Content = JsonContent.Create(request, options: Json.Wire) };
+                message.Headers.Add(ProtocolVersion.Header, ProtocolVersion.Current.ToString(System.Globalization.CultureInfo.InvariantCulture));
                 message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", TokenPrefix + index.ToString(System.Globalization.CultureInfo.InvariantCulture));
                 using var response = await _http.SendAsync(message, _stop.Token);
                 response.EnsureSuccessStatusCode();

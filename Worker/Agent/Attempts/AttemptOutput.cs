@@ -17,15 +17,15 @@ public sealed class AttemptOutput
     /// <param name="work">The attempt's folder; the buffers lie in it.</param>
     public AttemptOutput(Lease lease, AttemptServices services, string work)
     {
-        Outbox<T> Box<T>(string name, Func<long, IReadOnlyList<T>, object> request) => new(
+        Outbox<TItem> Box<TItem, TBatch>(string name, Func<long, IReadOnlyList<TItem>, TBatch> batch) => new(
             Path.Combine(work, name + ".outbox"),
-            (sequence, items) => System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(request(sequence, items), Json.Wire),
-            (bytes, cancel) => services.Client.PostAsync($"api/worker/{name}", bytes, cancel),
+            (sequence, items) => BatchCodec.Encode(batch(sequence, items)),
+            (bytes, cancel) => services.Client.PostBatchAsync<TBatch>($"api/worker/{name}", bytes, cancel),
             services.Timings,
             services.Log,
             services.Refused);
-        _metrics = Box<MetricItem>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items));
-        _logs = Box<LogLine>("logs", (sequence, items) => new LogsRequest(lease, sequence, items));
+        _metrics = Box<MetricItem, MetricsRequest>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items));
+        _logs = Box<LogLine, LogsRequest>("logs", (sequence, items) => new LogsRequest(lease, sequence, items));
         _uploads = new Uploader(lease, services, work, Log) { Waits = what => Waits(what) };
     }
 

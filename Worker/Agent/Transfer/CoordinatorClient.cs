@@ -12,6 +12,9 @@ public sealed class CoordinatorClient : IDisposable
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
     private readonly HttpClient _http;
 
+    // What the last answer said. Behind one address there may be coordinators of two versions; an older one that refuses a batch says so in its answer.
+    private volatile int _heard = ProtocolVersion.Parse(null)!.Value;
+
     public CoordinatorClient(Uri coordinator, string? token)
     {
         Address = coordinator;
@@ -33,16 +36,20 @@ public sealed class CoordinatorClient : IDisposable
 
     public Task<T> PostAsync<T>(string path, object body, CancellationToken cancel) => PostAsync<T>(path, body, CallTimeout, cancel);
 
-    /// <summary>Posts a body that is JSON already; the answer's content is of no interest.</summary>
-    public async Task PostAsync(string path, ReadOnlyMemory<byte> json, CancellationToken cancel) =>
-        await SendAsync(path, json, CallTimeout, cancel);
+    /// <summary>Posts a body whose answer's content is of no interest.</summary>
+    public Task PostAsync(string path, object body, CancellationToken cancel) => PostAsync(path, body, CallTimeout, cancel);
 
-    public Task PostAsync(string path, object body, CancellationToken cancel) =>
-        PostAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), cancel);
-
-    /// <summary>As the others, for what takes the coordinator a while.</summary>
+    /// <summary>As the other, for what takes the coordinator a while.</summary>
     public async Task PostAsync(string path, object body, TimeSpan timeout, CancellationToken cancel) =>
-        await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), timeout, cancel);
+        await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel);
+
+    /// <summary>Posts what <see cref="BatchCodec"/> packed: as it is, or as JSON to a coordinator that is a version behind.</summary>
+    public async Task PostBatchAsync<T>(string path, ReadOnlyMemory<byte> packed, CancellationToken cancel)
+    {
+        string format = BatchFormat.For(_heard);
+        var body = format == BatchFormat.MessagePack ? packed : JsonSerializer.SerializeToUtf8Bytes(BatchCodec.Decode<T>(packed), Json.Wire);
+        await SendAsync(path, body, format, CallTimeout, cancel);
+    }
 
     public void Dispose() => _http.Dispose();
 
@@ -57,7 +64,7 @@ public sealed class CoordinatorClient : IDisposable
 
     private async Task<T> PostAsync<T>(string path, object body, TimeSpan timeout, CancellationToken cancel)
     {
-        var answer = await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), timeout, cancel);
+        var answer = await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel);
         try
         {
             return JsonSerializer.Deserialize<T>(answer, Json.Wire) ?? throw new JsonException("null");
@@ -68,15 +75,15 @@ public sealed class CoordinatorClient : IDisposable
         }
     }
 
-    private async Task<byte[]> SendAsync(string path, ReadOnlyMemory<byte> json, TimeSpan timeout, CancellationToken cancel)
+    private async Task<byte[]> SendAsync(string path, ReadOnlyMemory<byte> content, string type, TimeSpan timeout, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
         try
         {
-            using var content = new ReadOnlyMemoryContent(json);
-            content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-            using var response = await _http.PostAsync(path, content, limit.Token);
+            using var request = new ReadOnlyMemoryContent(content);
+            request.Headers.ContentType = new MediaTypeHeaderValue(type);
+            using var response = await _http.PostAsync(path, request, limit.Token);
             var body = await response.Content.ReadAsByteArrayAsync(limit.Token);
             Check(response);
             return response.IsSuccessStatusCode ? body : throw new CoordinatorException(response.StatusCode, Describe(response.StatusCode, body));
@@ -106,9 +113,13 @@ public sealed class CoordinatorClient : IDisposable
         }
 
         string? said = response.Headers.TryGetValues(ProtocolVersion.Header, out var values) ? values.First() : null;
-        if (ProtocolVersion.Parse(said) is { } version && ProtocolVersion.Mismatch(ProtocolVersion.Current, version) is { } mismatch)
+        if (ProtocolVersion.Parse(said) is { } version)
         {
-            throw new CoordinatorException(HttpStatusCode.UpgradeRequired, mismatch);
+            _heard = version;
+            if (ProtocolVersion.Mismatch(ProtocolVersion.Current, version) is { } mismatch)
+            {
+                throw new CoordinatorException(HttpStatusCode.UpgradeRequired, mismatch);
+            }
         }
     }
 

@@ -63,6 +63,10 @@ internal sealed class FakeCoordinator : IAsyncDisposable
     public ConcurrentQueue<SyncRequest> Syncs { get; } = new();
     public ConcurrentQueue<JoinRequest> Joins { get; } = new();
     public ConcurrentQueue<string> Violations { get; } = new();
+
+    /// <summary>Content types of the batches that were taken, and of those that were refused for it.</summary>
+    public ConcurrentQueue<string> Formats { get; } = new();
+    public ConcurrentQueue<string> Refused { get; } = new();
     public string Address => _app.Urls.First();
 
     public static async Task<FakeCoordinator> StartAsync(int port = 0)
@@ -217,8 +221,8 @@ internal sealed class FakeCoordinator : IAsyncDisposable
                 : Results.Problem("no such code", statusCode: StatusCodes.Status403Forbidden);
         });
         _app.MapPost("/api/worker/sync", SyncAsync);
-        _app.MapPost("/api/worker/metrics", (MetricsRequest r) => Write(r.Lease, a => a.Metrics.Add(r.Sequence, r)));
-        _app.MapPost("/api/worker/logs", (LogsRequest r) => Write(r.Lease, a => a.Logs.Add(r.Sequence, r)));
+        MapBatch<MetricsRequest>("metrics", r => Write(r.Lease, a => a.Metrics.Add(r.Sequence, r)));
+        MapBatch<LogsRequest>("logs", r => Write(r.Lease, a => a.Logs.Add(r.Sequence, r)));
         _app.MapPost("/api/worker/uploads", (UploadsRequest r) => Write(
             r.Lease, _ => null, () => new UploadsResponse([.. r.Files.Select(f => new UploadTicket(f.Sha256, _blobs.ContainsKey(f.Sha256) ? [] : [new UploadPart(1, 0, f.Bytes, $"/blobs/{f.Sha256}?sig=put", new Dictionary<string, string>())]))])));
         _app.MapPost("/api/worker/checkpoints", (CheckpointCommit r) => Write(r.Lease, a => Commit(a, r), () => new CheckpointCommitted(Guid.NewGuid(), [])));
@@ -231,6 +235,28 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             : Results.NotFound());
         _app.MapPut("/blobs/{sha256}", PutAsync);
     }
+
+    // A coordinator of a version that does not know MessagePack refuses it by its type.
+    private void MapBatch<T>(string name, Func<T, IResult> take) => _app.MapPost($"/api/worker/{name}", async (HttpContext context) =>
+    {
+        string type = context.Request.ContentType ?? "";
+        if (type == BatchFormat.MessagePack && BatchFormat.For(ProtocolVersion.Parse(Version)!.Value) == BatchFormat.MessagePack)
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            Formats.Enqueue(type);
+            return take(BatchCodec.Decode<T>(body.ToArray()));
+        }
+
+        if (type != BatchFormat.Json)
+        {
+            Refused.Enqueue(type);
+            return Results.Problem($"{type} is not known here", statusCode: StatusCodes.Status415UnsupportedMediaType);
+        }
+
+        Formats.Enqueue(type);
+        return take((await context.Request.ReadFromJsonAsync<T>())!);
+    });
 
     private async Task<IResult> PutAsync(string sha256, string sig, HttpContext context)
     {

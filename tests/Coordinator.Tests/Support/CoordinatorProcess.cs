@@ -7,6 +7,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Hearth.Coordinator.Blobs;
+using Hearth.Protocol;
 using Npgsql;
 
 namespace Hearth.Tests.Support;
@@ -70,10 +71,11 @@ public sealed class CoordinatorProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>A client of its own with this bearer token, or with none.</summary>
+    /// <summary>A client of its own with this bearer token, or with none. It speaks the worker protocol's version.</summary>
     public HttpClient Client(string? token)
     {
         var http = new HttpClient { BaseAddress = Address };
+        http.DefaultRequestHeaders.Add(ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
         http.DefaultRequestHeaders.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         return http;
     }

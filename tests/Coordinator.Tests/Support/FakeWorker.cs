@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -72,7 +73,7 @@ public sealed class FakeWorker : IAsyncDisposable
         var code = (await answer.Content.ReadFromJsonAsync<JoinCodeView>(Json.Wire))!;
         DeviceInfo[] list = [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(i, DeviceKind.Simulated, "A card", $"{name}-{i}", (long)(gigabytes * (1L << 30))))];
         var http = new HttpClient { BaseAddress = service.Address };
-        using var joined = await http.PostAsJsonAsync("/api/worker/join", new JoinRequest(code.Code, name, "test", list), Json.Wire);
+        using var joined = await PostAsync(http, "/api/worker/join", new JoinRequest(code.Code, name, "test", list), Spoken);
         joined.EnsureSuccessStatusCode();
         var worker = new FakeWorker(http, (await joined.Content.ReadFromJsonAsync<JoinResponse>(Json.Wire))!, list);
         if (heartbeats)
@@ -129,7 +130,7 @@ public sealed class FakeWorker : IAsyncDisposable
         };
         try
         {
-            using var response = await _http.PostAsJsonAsync("/api/worker/sync", request, Json.Wire, _stop.Token);
+            using var response = await PostAsync(_http, "/api/worker/sync", request, Spoken, _stop.Token);
             if (!response.IsSuccessStatusCode)
             {
                 return null;
@@ -159,10 +160,21 @@ public sealed class FakeWorker : IAsyncDisposable
         return (await commit.Content.ReadFromJsonAsync<CheckpointCommitted>(Json.Wire))!.CheckpointId;
     }
 
-    public Task<HttpResponseMessage> PostAsync<T>(string path, T body) => _http.PostAsJsonAsync(path, body, Json.Wire);
+    public Task<HttpResponseMessage> PostAsync<T>(string path, T body) => PostAsync(_http, path, body, Spoken);
 
-    /// <summary>As the other, with a header; a null value = without it.</summary>
-    public async Task<HttpResponseMessage> PostAsync<T>(string path, T body, (string Name, string? Value) header)
+    /// <summary>As the other, speaking another version of the protocol; a null value = without a word of it.</summary>
+    public Task<HttpResponseMessage> PostAsync<T>(string path, T body, (string Name, string? Value) header) => PostAsync(_http, path, body, header);
+
+    public async ValueTask DisposeAsync()
+    {
+        await FallSilentAsync();
+        _http.Dispose();
+        _stop.Dispose();
+    }
+
+    private static (string Name, string? Value) Spoken => (ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
+
+    private static async Task<HttpResponseMessage> PostAsync<T>(HttpClient http, string path, T body, (string Name, string? Value) header, CancellationToken stop = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body, options: Json.Wire) };
         if (header.Value is not null)
@@ -170,14 +182,7 @@ public sealed class FakeWorker : IAsyncDisposable
             request.Headers.Add(header.Name, header.Value);
         }
 
-        return await _http.SendAsync(request);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await FallSilentAsync();
-        _http.Dispose();
-        _stop.Dispose();
+        return await http.SendAsync(request, stop);
     }
 
     private async Task LoopAsync()

@@ -96,10 +96,10 @@ public sealed class SessionsOfAgents(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(null, HttpStatusCode.OK)]
-    [InlineData("1", HttpStatusCode.OK)]
+    [InlineData("2", HttpStatusCode.OK)]
     [InlineData("3", HttpStatusCode.OK)]
-    [InlineData("4", HttpStatusCode.UpgradeRequired)]
+    [InlineData("4", HttpStatusCode.OK)]
+    [InlineData("5", HttpStatusCode.UpgradeRequired)]
     [InlineData("2000000000", HttpStatusCode.UpgradeRequired)]
     [InlineData("0", HttpStatusCode.UnprocessableEntity)]
     [InlineData("-1", HttpStatusCode.UnprocessableEntity)]
@@ -110,11 +110,23 @@ public sealed class SessionsOfAgents(PostgresServer postgres) : IAsyncLifetime
         using var answer = await worker.PostAsync("/api/worker/sync", Request(worker, null), (ProtocolVersion.Header, version));
 
         Assert.Equal(expected, answer.StatusCode);
-        Assert.Equal(["2"], answer.Headers.GetValues(ProtocolVersion.Header));
+        Assert.Equal(["3"], answer.Headers.GetValues(ProtocolVersion.Header));
         if (expected is HttpStatusCode.UpgradeRequired)
         {
-            Assert.Contains($"The agent speaks version {version} of the worker protocol, the coordinator version 2; they may be one apart. Update the coordinator.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains($"The agent speaks version {version} of the worker protocol, the coordinator version 3; they may be one apart. Update the coordinator.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("1")]
+    public async Task An_agent_from_before_versions_were_told_is_to_be_updated(string? version)
+    {
+        await using var worker = await FakeWorker.JoinAsync(_service, $"old-{version}", heartbeats: false);
+        using var answer = await worker.PostAsync("/api/worker/sync", Request(worker, null), (ProtocolVersion.Header, version));
+
+        Assert.Equal(HttpStatusCode.UpgradeRequired, answer.StatusCode);
+        Assert.Contains("The agent speaks version 1 of the worker protocol, the coordinator version 3; they may be one apart. Update the agent.", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

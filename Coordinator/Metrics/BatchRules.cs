@@ -1,0 +1,115 @@
+using System.Globalization;
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Metrics;
+
+/// <summary>
+/// What a batch must hold before anything of it is stored, in whatever form it came: any token of a worker can be used to send anything, and
+/// both forms leave null where something is missing. A batch is taken whole or not at all; its first error is told. Pure.
+/// </summary>
+public static class BatchRules
+{
+    /// <summary>Points of a batch over all chunks; an agent gathers 4,000 at most.</summary>
+    public const int MostPoints = 65_536;
+
+    /// <summary>Chunks, samples or lines of a batch.</summary>
+    public const int MostEntries = 4_096;
+
+    /// <summary>Characters of a line; an agent cuts at 8,000.</summary>
+    public const int LongestLine = 10_000;
+
+    /// <summary>Characters of a sample's prompt or text.</summary>
+    public const int LongestSample = 1_000_000;
+
+    private const int LongestKey = 100;
+
+    // The end of the year 9999, where times end in .NET and in JavaScript's calendars.
+    private const long LastMillisecond = 253_402_300_799_999;
+
+    public static FieldError? Check(MetricsRequest request) =>
+        Head(request.Lease, request.Sequence)
+        ?? Count("chunks", request.Chunks?.Count, MostEntries)
+        ?? Count("samples", request.Samples?.Count, MostEntries)
+        ?? First("chunks", request.Chunks!, Chunk)
+        ?? Count("chunks' points", request.Chunks!.Sum(c => (long)c.Steps.Count), MostPoints)
+        ?? First("samples", request.Samples!, Sample);
+
+    public static FieldError? Check(LogsRequest request) =>
+        Head(request.Lease, request.Sequence) ?? Count("lines", request.Lines?.Count, MostEntries) ?? First("lines", request.Lines!, Line);
+
+    private static FieldError? Head(Lease? lease, long sequence) =>
+        lease is null ? Refuse("lease", "null", "an attempt and its epoch")
+        : sequence < 1 ? Refuse("sequence", Number(sequence), "at least 1")
+        : null;
+
+    private static FieldError? Chunk(string at, MetricChunk chunk)
+    {
+        if (chunk.Key is null || chunk.Key.Length is 0 or > LongestKey || chunk.Key.Any(c => char.IsControl(c) || char.IsSurrogate(c)))
+        {
+            return Refuse($"{at}.key", Shown(chunk.Key, LongestKey), $"1 to {LongestKey} printable letters");
+        }
+
+        if (chunk.Steps is null || chunk.Values is null || chunk.UnixMilliseconds is null || chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
+        {
+            return Refuse(at, $"{Length(chunk.Steps)} steps, {Length(chunk.Values)} values and {Length(chunk.UnixMilliseconds)} times", "columns of one length");
+        }
+
+        for (int i = 0; i < chunk.Steps.Count; i++)
+        {
+            if (chunk.Steps[i] < 0 || (i > 0 && chunk.Steps[i] <= chunk.Steps[i - 1]))
+            {
+                return Refuse($"{at}.steps[{i}]", Number(chunk.Steps[i]), "0 or more, each greater than the one before");
+            }
+
+            if (chunk.UnixMilliseconds[i] is < 0 or > LastMillisecond)
+            {
+                return Refuse($"{at}.unix_milliseconds[{i}]", Number(chunk.UnixMilliseconds[i]), $"0 to {Number(LastMillisecond)}");
+            }
+        }
+
+        return null;
+    }
+
+    private static FieldError? Sample(string at, SampleRecord sample) =>
+        sample.Step < 0 ? Refuse($"{at}.step", Number(sample.Step), "0 or more")
+        : Text($"{at}.prompt", sample.Prompt, LongestSample) ?? Text($"{at}.text", sample.Text, LongestSample);
+
+    private static FieldError? Line(string at, LogLine line) =>
+        !Enum.IsDefined(line.Level) ? Refuse($"{at}.level", Number((long)line.Level), string.Join(", ", Enum.GetValues<Protocol.LogLevel>().Select(l => $"{(int)l} ({l})")))
+        : Text($"{at}.text", line.Text, LongestLine);
+
+    private static FieldError? Text(string field, string? text, int longest) =>
+        text is null || text.Length > longest ? Refuse(field, Shown(text, 0), $"at most {Words.Number(longest)} characters") : null;
+
+    private static FieldError? Count(string field, long? count, int most) =>
+        count is { } n && n <= most ? null : Refuse(field, count is { } many ? $"{Words.Number(many)} entries" : "null", $"at most {Words.Number(most)} entries");
+
+    private static FieldError? First<T>(string field, IReadOnlyList<T?> entries, Func<string, T, FieldError?> check)
+        where T : class
+    {
+        for (int i = 0; i < entries.Count; i++)
+        {
+            string at = string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]");
+            if ((entries[i] is { } entry ? check(at, entry) : Refuse(at, "null", "an entry")) is { } error)
+            {
+                return error;
+            }
+        }
+
+        return null;
+    }
+
+    // What is shown comes back to whoever sent it: no longer than it may be, and printable.
+    private static string Shown(string? text, int longest) =>
+        text is null ? "null"
+        : text.Length > longest ? $"{Words.Number(text.Length)} characters long"
+        : new string([.. text.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c)]);
+
+    private static string Length<T>(IReadOnlyList<T>? column) => column is null ? "null" : Number(column.Count);
+
+    private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static FieldError Refuse(string field, string value, string allowed) =>
+        new(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}.");
+}
