@@ -9,38 +9,17 @@ namespace Hearth.Coordinator.Runs;
 /// <summary>What a worker says of its attempts: how they stand, which have ended, and, by leaving them out, which it does not know.</summary>
 public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes, CoordinatorOptions options)
 {
-    private const int LongestWhat = 200;
+    private readonly LeaseRenewals _renewals = new(database, options.Lease);
+    private readonly ReportedSteps _steps = new(database);
 
-    /// <summary>Renews a lease and records where the attempt stands, in one fenced statement. False = the epoch is over.</summary>
-    public async Task<bool> RenewLeaseAsync(Guid worker, AttemptReport report, CancellationToken stop)
+    /// <summary>Renews a lease and records where the attempt stands, in one fenced statement, which many workers share. False = the epoch is over.</summary>
+    /// <param name="worker">Who reports.</param>
+    /// <param name="number">Of the worker's report.</param>
+    /// <param name="report">How the attempt stands.</param>
+    /// <param name="stop">Ends the call.</param>
+    public async Task<bool> RenewLeaseAsync(Guid worker, long number, AttemptReport report, CancellationToken stop)
     {
-        await using var session = await DbSession.OpenAsync(database, stop);
-        var renewed = await session.FindAsync<Renewed>(
-            """
-            with old as (
-                select a.id, a.state, a.starting_what, a.last_step from attempts a
-                where a.id = @attempt and a.epoch = @epoch and a.worker_id = @worker and a.ended_at is null for update)
-            update attempts a set lease_ends_at = now() + make_interval(secs => @lease), first_heartbeat_at = coalesce(first_heartbeat_at, now()),
-                state = case when @state = 'assigned' then 'starting' else @state end, last_step = greatest(a.last_step, @Step),
-                first_step_at = case when @Step > first_step then coalesce(first_step_at, now()) else first_step_at end,
-                starting_what = case when @state = 'running' then null else coalesce(@what, a.starting_what) end,
-                starting_fraction = case when @state = 'running' then null else coalesce(@Fraction, a.starting_fraction) end
-            from old where a.id = old.id and a.ended_at is null
-            returning a.run_id, old.state <> a.state as moved, old.last_step <> a.last_step as stepped,
-                coalesce(old.starting_what, '') <> coalesce(a.starting_what, '') or a.starting_fraction is not null as starting
-            """,
-            new
-            {
-                attempt = report.Lease.AttemptId,
-                epoch = report.Lease.Epoch,
-                worker,
-                lease = options.Lease.TotalSeconds,
-                state = report.State.ToString().ToLowerInvariant(),
-                report.Step,
-                what = StoredText.Of(report.What, LongestWhat),
-                report.Fraction,
-            });
-        if (renewed is null)
+        if (await _renewals.RenewAsync(new LeaseRenewal(worker, number, report), stop) is not { } renewed)
         {
             return false;
         }
@@ -51,7 +30,8 @@ public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes
         }
         else if (renewed.Stepped || renewed.Starting)
         {
-            await StepAsync(renewed.RunId, report.Step, stop);
+            // A transaction of its own: the attempt's row is not held while the run's is waited for.
+            await _steps.RecordAsync(new ReportedStep(renewed.RunId, report.Step), stop);
         }
 
         return true;
@@ -91,14 +71,6 @@ public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes
         await AttemptMail.ForgetArrivedAsync(session, worker, seenSerial);
     }
 
-    // A transaction of its own: the attempt's row is not held while the run's is waited for.
-    private async Task StepAsync(Guid run, long step, CancellationToken stop)
-    {
-        await using var session = await DbSession.BeginAsync(database, stop);
-        await RunProgress.StepAsync(session, run, step);
-        await session.CommitAsync();
-    }
-
     private async Task StartAsync(Guid run, Lease lease, CancellationToken stop)
     {
         await using var change = await changes.BeginAsync(new RunRef(run, null), stop);
@@ -126,6 +98,4 @@ public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes
             "select run_id from attempts where id = @AttemptId and epoch = @Epoch and worker_id = @worker and ended_at is null",
             new { lease.AttemptId, lease.Epoch, worker });
     }
-
-    private sealed record Renewed(Guid RunId, bool Moved, bool Stepped, bool Starting);
 }

@@ -53,22 +53,37 @@ public static class RunProgress
         await session.ExecuteAsync("update runs set sparkline = @sparkline where id = @runId and sparkline <> @sparkline", new { runId, sparkline });
     }
 
-    /// <summary>Records how far a run's attempt reports to be, and tells the stream unless it was told within the last second.</summary>
-    internal static async Task StepAsync(DbSession session, Guid runId, long step)
+    /// <summary>Records how far the attempts of runs report to be, and tells the stream of those that it was not told of within the last second.</summary>
+    /// <param name="session">A transaction; these are its last statements.</param>
+    /// <param name="steps">Each run once.</param>
+    /// <param name="wait">For rows that somebody holds; else they are left out.</param>
+    /// <returns>The runs that were recorded.</returns>
+    internal static async Task<IReadOnlySet<Guid>> StepsAsync(DbSession session, IReadOnlyList<ReportedStep> steps, bool wait)
     {
-        await session.ExecuteAsync("update runs set step = greatest(step, @step) where id = @runId", new { runId, step });
-        int due = await session.ExecuteAsync(
-            $"update runs set progress_told_at = now() where id = @runId and ({Due})",
-            new { runId });
-        if (due == 1)
+        var recorded = await session.QueryAsync<Recorded>(
+            $"""
+            with old as (
+                select r.id, s.step, {Due} as due
+                from unnest(@runs, @steps) as s (run, step) join runs r on r.id = s.run order by r.id for no key update of r {(wait ? "" : "skip locked")})
+            update runs r set step = greatest(r.step, old.step), progress_told_at = case when old.due then now() else r.progress_told_at end
+            from old where r.id = old.id returning r.id, old.due
+            """,
+            new { runs = steps.Select(s => s.RunId).ToArray(), steps = steps.Select(s => s.Step).ToArray() });
+        if (recorded.Where(r => r.Due).Select(r => r.Id).ToArray() is { Length: > 0 } due)
         {
-            await SayAsync(session, runId);
+            await SayAsync(session, due);
+        }
+
+        return recorded.Select(r => r.Id).ToHashSet();
+    }
+
+    private static async Task SayAsync(DbSession session, params Guid[] runs)
+    {
+        foreach (var row in await session.QueryAsync<RunRow>($"{RunRow.Select} where r.id = any(@runs)", new { runs }))
+        {
+            await EventLog.AddAsync(session, "progress", row.Id, row.Summary());
         }
     }
 
-    private static async Task SayAsync(DbSession session, Guid runId)
-    {
-        var row = await session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @runId", new { runId });
-        await EventLog.AddAsync(session, "progress", runId, row.Summary());
-    }
+    private sealed record Recorded(Guid Id, bool Due);
 }
