@@ -56,6 +56,51 @@ public sealed class OutageTests
     }
 
     [Fact]
+    public async Task What_is_on_disk_when_an_agent_dies_the_next_one_sends_in_order_once_and_before_the_end()
+    {
+        await using var pool = await Pool.StartAsync();
+        var agent = pool.Agent();
+        var attempt = pool.Coordinator.Place(Pool.Spec());
+        await pool.UntilAsync(() => attempt.LastStep > 5, "training");
+        pool.Coordinator.Away = true;
+        await pool.UntilAsync(() => Batches(pool).Count(b => b.Contains("metrics", StringComparison.Ordinal)) >= 3, "points wait on disk");
+        agent.Kill();
+        long before = attempt.LastStep;
+        int left = Batches(pool).Length;
+        pool.Coordinator.Away = false;
+
+        var next = pool.Agent();
+
+        Assert.Equal((AttemptState.Lost, "the agent was restarted"), ((await pool.EndAsync(attempt)).Outcome, attempt.End!.Message));
+        Assert.True(attempt.LastStep > before, $"step {attempt.LastStep} after {before}");
+        Assert.Equal(Enumerable.Range(1, (int)attempt.LastStep).Select(s => (long)s), attempt.Steps("loss"));
+        Assert.Contains($"sent {left} batches that an earlier agent left", next.Output, StringComparison.Ordinal);
+        Assert.Empty(Batches(pool));
+        pool.AssertProtocolKept();
+    }
+
+    [Fact]
+    public async Task Points_of_a_trainer_that_dies_while_the_coordinator_is_away_arrive_before_its_end()
+    {
+        await using var pool = await Pool.StartAsync();
+        pool.Agent();
+        var attempt = pool.Coordinator.Place(Pool.Spec());
+        await pool.UntilAsync(() => attempt.LastStep > 5, "training");
+        using var trainer = await pool.TrainerAsync();
+        pool.Coordinator.Away = true;
+        await pool.UntilAsync(() => Batches(pool).Count(b => b.Contains("metrics", StringComparison.Ordinal)) >= 3, "points wait on disk");
+        long before = attempt.LastStep;
+        trainer.Kill();
+        await pool.UntilAsync(() => Directory.GetFiles(Path.Combine(pool.Home, "ended"), "*.json").Length == 1, "the end is on disk");
+        pool.Coordinator.Away = false;
+
+        Assert.Equal(AttemptState.Lost, (await pool.EndAsync(attempt)).Outcome);
+        Assert.True(attempt.LastStep > before, $"step {attempt.LastStep} after {before}");
+        Assert.Equal(Enumerable.Range(1, (int)attempt.LastStep).Select(s => (long)s), attempt.Steps("loss"));
+        pool.AssertProtocolKept();
+    }
+
+    [Fact]
     public async Task A_killed_agent_takes_a_trainer_with_it_that_obeys()
     {
         await using var pool = await Pool.StartAsync();
@@ -106,4 +151,6 @@ public sealed class OutageTests
         Assert.Empty(pool.Coordinator.Syncs.Last().Devices);
         pool.AssertProtocolKept();
     }
+
+    private static string[] Batches(Pool pool) => Directory.GetFiles(Path.Combine(pool.Home, "attempts"), "*.batch", SearchOption.AllDirectories);
 }

@@ -17,7 +17,7 @@ public sealed class OutboxTests : IDisposable
     private string File => _folder.At("box");
 
     [Fact]
-    public async Task Batches_go_out_in_order_and_the_file_is_empty_afterwards()
+    public async Task Batches_go_out_in_order_and_the_folder_is_empty_afterwards()
     {
         var box = Box();
         var run = box.RunAsync(CancellationToken.None);
@@ -31,7 +31,7 @@ public sealed class OutboxTests : IDisposable
         await run;
 
         Assert.Equal(Enumerable.Range(1, 100), Items());
-        Assert.Equal(0, new FileInfo(File).Length);
+        Assert.Empty(Directory.GetFiles(File));
     }
 
     [Fact]
@@ -110,10 +110,10 @@ public sealed class OutboxTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_cannot_be_written_costs_memory_not_points()
+    public async Task A_folder_that_cannot_be_written_costs_memory_not_points()
     {
-        Directory.CreateDirectory(_folder.At("box-is-a-folder"));
-        var box = Box(_folder.At("box-is-a-folder", "missing", "box"));
+        System.IO.File.WriteAllText(_folder.At("a-file"), "");
+        var box = Box(_folder.At("a-file", "box"));
         box.Add(1);
         var run = box.RunAsync(CancellationToken.None);
         box.Complete();
@@ -121,6 +121,52 @@ public sealed class OutboxTests : IDisposable
 
         Assert.Equal([1], Items());
         Assert.Contains("kept in memory", _log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_one_box_left_on_disk_the_next_sends_first_in_order_and_goes_on_counting()
+    {
+        _fault = _ => new CoordinatorException(null, "away");
+        var left = Box();
+        using var crash = new CancellationTokenSource();
+        var run = left.RunAsync(crash.Token);
+        for (int i = 1; i <= 12; i++)
+        {
+            long before = Length();
+            left.Add(i);
+            await Eventually.TrueAsync(() => Length() > before, "the batch is on disk", _log.ToString);
+        }
+
+        await crash.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
+        System.IO.File.WriteAllText(Path.Combine(File, "000000000099.batch.new"), "cut");
+        _fault = _ => null;
+        var next = Box();
+        next.Add(13);
+        next.Complete();
+        await next.RunAsync(CancellationToken.None);
+
+        Assert.Equal(Enumerable.Range(1, 13).Select(i => $"{i}:{i}"), _sent.All);
+        Assert.Empty(Directory.GetFiles(File, "*.batch"));
+    }
+
+    [Fact]
+    public void A_full_spool_lets_its_oldest_batches_go_and_never_its_newest()
+    {
+        var spool = new Spool(File, most: 5 * 4096);
+        for (int i = 1; i <= 5; i++)
+        {
+            Assert.Empty(spool.Add(i, [(byte)i]));
+        }
+
+        Assert.Equal([1L, 2L], spool.Add(6, new byte[6000]));
+        Assert.Equal([3L, 4L, 5L, 6L], spool.Numbers);
+        Assert.Null(spool.Read(1));
+        Assert.Equal<byte>([3], spool.Read(3)!);
+        Assert.Equal([3L, 4L, 5L, 6L], spool.Add(7, new byte[30_000]));
+        Assert.Equal([7L], new Spool(File).Numbers);
+        spool.Remove(7);
+        Assert.False(Spool.IsLeft(File));
     }
 
     public void Dispose() => _folder.Dispose();
@@ -143,7 +189,7 @@ public sealed class OutboxTests : IDisposable
         new AgentLog(_log),
         refused ?? new DeadLetters(_folder.At("refused"), new AgentLog(_log)));
 
-    private long Length() => System.IO.File.Exists(File) ? new FileInfo(File).Length : 0;
+    private long Length() => Directory.Exists(File) ? Directory.GetFiles(File, "*.batch").Length : 0;
 
     private IEnumerable<int> Items() => _sent.All.SelectMany(s => s.Split(':')[1].Split(',')).Select(n => int.Parse(n, System.Globalization.CultureInfo.InvariantCulture));
 }

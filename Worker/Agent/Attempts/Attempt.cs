@@ -31,6 +31,9 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
 
     public int DeviceIndex => device.Index;
 
+    /// <summary>Since when it may be reading what the cache holds.</summary>
+    public DateTime Began { get; } = DateTime.UtcNow;
+
     /// <summary>Its epoch is over: nothing of it is sent any more.</summary>
     public bool IsFenced => _fence.IsCancellationRequested;
 
@@ -127,7 +130,8 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         }
         finally
         {
-            AgentHome.Remove(work, services.Log);
+            // What could not be sent, the coordinator being away, is for the next agent.
+            AgentHome.Remove(work, services.Log, keepSpool: !IsFenced);
         }
     }
 
@@ -146,15 +150,18 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         }
 
         output.Complete();
+        AttemptEnd Outcome() => end ?? (facts is null
+            ? End(AttemptState.Stopped, null, "stopped before its trainer began")
+            : AttemptOutcome.Of(Lease, facts with { Unstored = output.Unstored }));
         if (facts is not { LastWord: not null, Killed: false })
         {
-            _drain.CancelAfter(services.Timings.LostDrain);
+            // Should this agent not live to tell it, the next one does.
+            services.Home.NoteEnd(Outcome(), services.Log);
+            await Leftovers.PatienceAsync(sending, output, services, services.Timings.LongestDrain, _drain);
         }
 
         await sending;
-        end ??= facts is null
-            ? End(AttemptState.Stopped, null, "stopped before its trainer began")
-            : AttemptOutcome.Of(Lease, facts with { Unstored = output.Unstored });
+        end = Outcome();
         if (end.FailureCode == FailureCodes.CorruptCheckpoint && assignment.CheckpointId is { } bad)
         {
             await ReportUnreadableAsync(bad, end.Message ?? "");
@@ -163,6 +170,7 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         if (IsFenced)
         {
             services.Log.Info($"{Lease.AttemptId:N}: its epoch {Lease.Epoch} is over; stopped without a word");
+            services.Home.ForgetEnd(Lease);
             return null;
         }
 
@@ -258,6 +266,11 @@ public sealed class Attempt(Assignment assignment, DeviceInfo device, TrainerCom
         {
             if (JsonSerializer.Deserialize<TrainerEvent>(line, Json.Wire) is { } happened)
             {
+                if (happened is PreparedEvent { Path: var used })
+                {
+                    services.Home.Touch(used);
+                }
+
                 output.Take(happened);
                 if (_progress.Take(happened))
                 {

@@ -17,15 +17,18 @@ public sealed class AttemptOutput
     /// <param name="work">The attempt's folder; the buffers lie in it.</param>
     public AttemptOutput(Lease lease, AttemptServices services, string work)
     {
-        Outbox<TItem> Box<TItem, TBatch>(string name, Func<long, IReadOnlyList<TItem>, TBatch> batch) => new(
-            Path.Combine(work, name + ".outbox"),
+        Outbox<TItem> Box<TItem, TBatch>(string name, Func<long, IReadOnlyList<TItem>, TBatch> batch, Func<TItem, int> characters) => new(
+            Path.Combine(AgentHome.SpoolPath(work), name),
             (sequence, items) => BatchCodec.Encode(batch(sequence, items)),
             (bytes, cancel) => services.Client.PostBatchAsync<TBatch>($"api/worker/{name}", bytes, cancel),
             services.Timings,
             services.Log,
-            services.Refused);
-        _metrics = Box<MetricItem, MetricsRequest>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items));
-        _logs = Box<LogLine, LogsRequest>("logs", (sequence, items) => new LogsRequest(lease, sequence, items));
+            services.Refused)
+        {
+            Characters = characters,
+        };
+        _metrics = Box<MetricItem, MetricsRequest>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items), i => (i.Sample?.Prompt.Length + i.Sample?.Text.Length) ?? 0);
+        _logs = Box<LogLine, LogsRequest>("logs", (sequence, items) => new LogsRequest(lease, sequence, items), l => l.Text.Length);
         _uploads = new Uploader(lease, services, work, Log) { Waits = what => Waits(what) };
     }
 
@@ -34,6 +37,9 @@ public sealed class AttemptOutput
 
     /// <summary>Why the newest checkpoint could not be stored; null when it was, or none came.</summary>
     public string? Unstored => _uploads.Unstored;
+
+    /// <summary>Batches of points and lines that were acknowledged.</summary>
+    public long Sent => _metrics.Sent + _logs.Sent;
 
     public void Take(TrainerEvent happened)
     {

@@ -66,7 +66,48 @@ public sealed class AgentHome : IDisposable
 
     public void WriteEnd(AttemptEnd end) => WriteWhole(EndPath(end.Lease), end, secret: false);
 
+    /// <summary>
+    /// As <see cref="WriteEnd"/>, where it is no more than a help that the disk may refuse: the coordinator finds out by itself what is not told, for the attempt is
+    /// missing from the next agent's first report.
+    /// </summary>
+    public void NoteEnd(AttemptEnd end, AgentLog log)
+    {
+        try
+        {
+            WriteEnd(end);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warn($"the end of {end.Lease.AttemptId:N} could not be noted on disk: {e.Message}");
+        }
+    }
+
     public void ForgetEnd(Lease lease) => File.Delete(EndPath(lease));
+
+    /// <summary>Attempts whose folders hold points or log lines that no coordinator has acknowledged.</summary>
+    public IReadOnlyList<Lease> Unsent() =>
+        [.. Directory.EnumerateDirectories(AttemptsPath).Order(StringComparer.Ordinal).Where(f => Spool.IsLeft(SpoolPath(f))).Select(f => LeaseOf(Path.GetFileName(f))).OfType<Lease>()];
+
+    /// <summary>Where an attempt's unsent batches lie, in its work folder.</summary>
+    public static string SpoolPath(string work) => Path.Combine(work, "spool");
+
+    /// <summary>Notes that a prepared dataset is in use, so that the cache keeps it. A path outside the cache is left alone.</summary>
+    public void Touch(string prepared)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(prepared)) != Path.GetFullPath(PreparedPath) || !Directory.Exists(prepared))
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.SetLastWriteTimeUtc(prepared, DateTime.UtcNow);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It goes sooner than it should; no reason to end who reads it.
+        }
+    }
 
     /// <summary>Ends that no coordinator has acknowledged yet, from this or an earlier start of the agent.</summary>
     public IReadOnlyList<AttemptEnd> ReadEnds() =>
@@ -74,7 +115,7 @@ public sealed class AgentHome : IDisposable
 
     /// <summary>
     /// Kills trainers that an earlier agent left running, notes their attempts as lost, and removes their work folders; the cache
-    /// stays. So a run moves on as soon as the agent is back, not when its lease is over.
+    /// stays, and so does what was not sent yet (<see cref="Unsent"/>). So a run moves on as soon as the agent is back, not when its lease is over.
     /// </summary>
     public void ClearLeftovers(AgentLog log)
     {
@@ -92,20 +133,30 @@ public sealed class AgentHome : IDisposable
 
             // First what takes room: on a full disk there may be none for the note.
             long step = NewestStep(folder);
-            Remove(folder, log);
+            Remove(folder, log, keepSpool: true);
             if (LeaseOf(Path.GetFileName(folder)) is { } lease && !File.Exists(EndPath(lease)))
             {
-                Try(() => WriteEnd(new AttemptEnd(lease, AttemptState.Lost, step, null, null, "the agent was restarted")), log);
+                NoteEnd(new AttemptEnd(lease, AttemptState.Lost, step, null, null, "the agent was restarted"), log);
             }
         }
     }
 
     /// <summary>Removes a work folder; what cannot be removed now is removed at the next start.</summary>
-    public static void Remove(string folder, AgentLog log)
+    /// <param name="folder">Of an attempt or a loaded model.</param>
+    /// <param name="log">Where a failure is told.</param>
+    /// <param name="keepSpool">Unsent batches in it stay.</param>
+    public static void Remove(string folder, AgentLog log, bool keepSpool = false)
     {
         try
         {
-            if (Directory.Exists(folder))
+            if (keepSpool && Spool.IsLeft(SpoolPath(folder)))
+            {
+                foreach (string entry in Directory.EnumerateFileSystemEntries(folder).Where(e => e != SpoolPath(folder)))
+                {
+                    RemoveEntry(entry);
+                }
+            }
+            else if (Directory.Exists(folder))
             {
                 Directory.Delete(folder, recursive: true);
             }
@@ -151,16 +202,15 @@ public sealed class AgentHome : IDisposable
         }
     }
 
-    // The coordinator finds out by itself what is not told here: the attempt is missing from the first report.
-    private static void Try(Action write, AgentLog log)
+    private static void RemoveEntry(string path)
     {
-        try
+        if (Directory.Exists(path))
         {
-            write();
+            Directory.Delete(path, recursive: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        else
         {
-            log.Warn($"the end of an earlier attempt could not be noted: {e.Message}");
+            File.Delete(path);
         }
     }
 

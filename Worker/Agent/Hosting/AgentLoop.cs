@@ -11,6 +11,7 @@ namespace Hearth.Agent;
 /// </summary>
 public sealed class AgentLoop(AttemptServices services, DeviceSet devices, TrainerCommandLine trainer)
 {
+    private static readonly TimeSpan RecentUse = TimeSpan.FromMinutes(10);
     private readonly ConcurrentDictionary<Lease, (Attempt Attempt, Task Done)> _live = new();
     private readonly ConcurrentDictionary<Lease, AttemptEnd> _ended = new(services.Home.ReadEnds().ToDictionary(e => e.Lease));
     private readonly HashSet<Lease> _known = [];
@@ -29,6 +30,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         _desk.Ended = TrimCache;
         using var registration = leave.Register(Tell);
         using var deadline = new CancellationTokenSource();
+        await Leftovers.SendAsync(services, leave);
         while (!_leaving || ((!_live.IsEmpty || (!_ended.IsEmpty && !_outage.IsOn)) && !deadline.IsCancellationRequested))
         {
             if (leave.IsCancellationRequested && !_leaving)
@@ -132,6 +134,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
                 case AgentAction.Forget forget:
                     _ended.TryRemove(forget.Lease, out _);
                     services.Home.ForgetEnd(forget.Lease);
+                    AgentHome.Remove(services.Home.AttemptPath(forget.Lease), services.Log);
                     break;
                 case AgentAction.Fence fence:
                     With(fence.Lease, null, a => a.Fence());
@@ -210,17 +213,13 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         Tell();
     }
 
-    // Only while nothing is being fetched: it might be needed in the next moment.
+    // What was asked for since the oldest live attempt began may be what it reads; a request to a checkpoint fetches within minutes.
     private void TrimCache()
     {
-        if (!_live.IsEmpty || _desk.Live.Count > 0)
-        {
-            return;
-        }
-
+        var needed = _live.Values.Select(l => l.Attempt.Began).Append(DateTime.UtcNow - RecentUse).Min();
         try
         {
-            services.Blobs.Trim(services.Options.CacheBytes);
+            CacheTrim.Apply(services.Home.CachePath, services.Home.PreparedPath, services.Options.CacheBytes, needed);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -232,14 +231,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
     {
         services.Log.Info($"{end.Lease.AttemptId:N}: {end.Outcome} at step {end.Step}{(end.Message is null ? "" : ": " + end.Message)}");
         _ended[end.Lease] = end;
-        try
-        {
-            services.Home.WriteEnd(end);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            services.Log.Warn($"the end of {end.Lease.AttemptId:N} is kept in memory only: {e.Message}");
-        }
+        services.Home.NoteEnd(end, services.Log);
     }
 
     // One that was fenced may take a moment to die, but is not spoken of any more.

@@ -21,7 +21,9 @@ public sealed record AgentOptions
           --probe PROBE       auto, cpu, or simulated:FILE (a JSON list of devices that train on the CPU)
           --threads N         compute threads of a trainer on the CPU, 1 to 1,024; part of a CPU trace (HEARTH_THREADS)
           --trainer PATH      hearth-trainer or hearth-trainer.dll (HEARTH_TRAINER)
-          --cache-gb N        size that the cache of blobs is trimmed to, 0 to 1,048,576
+          --cache-gb N        size that the cache of blobs and prepared datasets is trimmed to, 0 to 1,048,576; what a
+                              live attempt uses stays. Beside it an attempt's unsent points and log lines take at most
+                              256 MiB each
         """;
 
     private static readonly string[] Known =

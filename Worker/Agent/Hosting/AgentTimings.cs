@@ -18,8 +18,14 @@ public sealed record AgentTimings
     /// <summary>From the stop command to the kill of a trainer that does not stop.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long the end of a dead trainer waits for its uploads and buffers: the run is to move on within a heartbeat.</summary>
+    /// <summary>How long the end of a dead trainer waits for its uploads and the next batch of its buffers: the run is to move on within a heartbeat.</summary>
     public TimeSpan LostDrain { get; init; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>How long it waits in all while batch after batch is taken; shorter than a lease, which nothing renews before an agent's first report.</summary>
+    public TimeSpan LongestDrain { get; init; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>Between two looks at what is being waited for.</summary>
+    public TimeSpan Look { get; init; } = TimeSpan.FromMilliseconds(50);
 
     /// <summary>From the agent's own stop signal to its exit.</summary>
     public TimeSpan Shutdown { get; init; } = TimeSpan.FromSeconds(25);

@@ -80,21 +80,6 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    /// <summary>Removes the blobs used longest ago until the cache is no larger than <paramref name="limitBytes"/>.</summary>
-    public void Trim(long limitBytes)
-    {
-        var files = new DirectoryInfo(_root).EnumerateFiles("*", SearchOption.AllDirectories).OrderByDescending(f => f.LastWriteTimeUtc).ToList();
-        var kept = 0L;
-        foreach (var file in files)
-        {
-            kept += file.Length;
-            if (kept > limitBytes)
-            {
-                file.Delete();
-            }
-        }
-    }
-
     public void Dispose() => Store.Dispose();
 
     /// <summary>Lower-case hex SHA-256 of a file.</summary>

@@ -15,6 +15,8 @@ public sealed class CoordinatorClient : IDisposable
     // What the last answer said. Behind one address there may be coordinators of two versions; an older one that refuses a batch says so in its answer.
     private volatile int _heard = ProtocolVersion.Parse(null)!.Value;
 
+    private volatile bool _answers;
+
     public CoordinatorClient(Uri coordinator, string? token)
     {
         Address = coordinator;
@@ -27,6 +29,9 @@ public sealed class CoordinatorClient : IDisposable
     }
 
     public Uri Address { get; }
+
+    /// <summary>Whether the last call was answered by a coordinator that could tell what it thinks of it.</summary>
+    public bool Answers => _answers;
 
     public Task<JoinResponse> JoinAsync(JoinRequest request, CancellationToken cancel) =>
         PostAsync<JoinResponse>("api/worker/join", request, CallTimeout, cancel);
@@ -76,6 +81,21 @@ public sealed class CoordinatorClient : IDisposable
     }
 
     private async Task<byte[]> SendAsync(string path, ReadOnlyMemory<byte> content, string type, TimeSpan timeout, CancellationToken cancel)
+    {
+        try
+        {
+            var answer = await CallAsync(path, content, type, timeout, cancel);
+            _answers = true;
+            return answer;
+        }
+        catch (CoordinatorException e)
+        {
+            _answers = !e.IsOutage;
+            throw;
+        }
+    }
+
+    private async Task<byte[]> CallAsync(string path, ReadOnlyMemory<byte> content, string type, TimeSpan timeout, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(timeout);
