@@ -22,6 +22,7 @@ internal static class BenchCommand
         {
             TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]),
             TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim, TakeoverBench.Create(),
+            CoordinatorProgram.Forward("batches", "Bytes of a batch of points or lines, and microseconds to read it, in both forms.", ["bench", "batches"]),
             CoordinatorProgram.Forward("decide", "Milliseconds of a scheduling pass, up to 10,000 waiting runs and 1,000 devices.", ["bench", "decide"]),
             DatabaseBench.Create("metrics", "Points taken in a second, bytes that a point takes, and milliseconds of charts: [--points N] [--json]."), PagesBench.Create(),
         };

@@ -34,7 +34,8 @@ public sealed class ReadingBatches(DataService data) : IClassFixture<DataService
 
         Assert.Equal((HttpStatusCode.NoContent, HttpStatusCode.NoContent), (points.StatusCode, lines.StatusCode));
         var series = Assert.Single((await attempt.GetAsync<MetricsResponse>("metrics")).Series);
-        Assert.Equal((Curve.Steps, Curve.UnixMilliseconds), (series.Steps, series.UnixMilliseconds));
+        Assert.Equal(Curve.Steps, series.Steps);
+        Assert.Equal(Curve.UnixMilliseconds, series.UnixMilliseconds);
         Assert.Equal([3.5, double.NaN, 2.25], series.Mean.Select(m => (double)m));
         Assert.Equal("The end", Assert.Single(await attempt.GetAsync<List<SampleView>>("samples")).Text);
         var line = Assert.Single((await attempt.GetAsync<LogsResponse>("logs")).Lines);
