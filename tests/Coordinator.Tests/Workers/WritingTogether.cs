@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
-using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
 using Hearth.Coordinator.Workers;
@@ -47,7 +46,8 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
         first.SetResult();
 
         Assert.Equal("even 0", await alone);
-        Assert.Equal([null, "even 2", null, "even 4", null, "even 6"], await Task.WhenAll(others));
+        List<string?> expected = [null, "even 2", null, "even 4", null, "even 6"], outcomes = [.. await Task.WhenAll(others)];
+        Assert.Equal(expected, outcomes);
         Assert.Equal([[0], [1, 2, 3, 4, 5, 6]], batches);
     }
 
@@ -57,7 +57,7 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
         var refused = new GroupedWrites<int, string>(Window, (_, _) => Task.FromException<IReadOnlyList<string?>>(new NpgsqlException("one value is wrong")));
         var wrong = new GroupedWrites<int, string>(Window, (_, _) => Task.FromException<IReadOnlyList<string?>>(new InvalidOperationException("a bug")));
 
-        Assert.Equal([null, null], await Task.WhenAll(refused.AddAsync(1, CancellationToken.None), refused.AddAsync(2, CancellationToken.None)));
+        Assert.All(await Task.WhenAll(refused.AddAsync(1, CancellationToken.None), refused.AddAsync(2, CancellationToken.None)), Assert.Null);
         await Assert.ThrowsAsync<InvalidOperationException>(() => wrong.AddAsync(1, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(() => wrong.AddAsync(2, CancellationToken.None));
     }
@@ -98,7 +98,7 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
 
         Assert.Equal([a.Lease, null, null, c.Lease, a.Lease], outcomes.Select(o => o is null ? null : new Lease(o.AttemptId, o.Epoch)));
         Assert.Equal([a.RunId, c.RunId], outcomes.OfType<RenewedLease>().Select(o => o.RunId).Distinct());
-        Assert.Equal([5L, 0L, 10L], await Task.WhenAll(StepAsync(a), StepAsync(b), StepAsync(c)));
+        Assert.Equal((5, 0, 10), (await StepAsync(a), await StepAsync(b), await StepAsync(c)));
         Assert.Null(await renewals.RenewAsync(Renewal(b.Stale, b.WorkerId, 8), CancellationToken.None));
     }
 
@@ -116,7 +116,7 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
             await first;
             await Assert.ThrowsAsync<PostgresException>(() => both[0]);
             Assert.Equal(good.Lease.AttemptId, (await both[1])!.AttemptId);
-            Assert.Equal([12L, 0L], await Task.WhenAll(StepAsync(good), StepAsync(bad)));
+            Assert.Equal((12, 0), (await StepAsync(good), await StepAsync(bad)));
         }
         finally
         {
