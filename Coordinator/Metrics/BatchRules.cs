@@ -6,7 +6,8 @@ namespace Hearth.Coordinator.Metrics;
 
 /// <summary>
 /// What a batch must hold before anything of it is stored, in whatever form it came: any token of a worker can be used to send anything, and
-/// both forms leave null where something is missing. A batch is taken whole or not at all; its first error is told. Pure.
+/// MessagePack leaves null where something is missing. A batch is taken whole or not at all; its first error is told. Points that are well formed, and that the attempt
+/// cannot have all the same, are refused one by one later (<see cref="PointRules"/>). Pure.
 /// </summary>
 public static class BatchRules
 {
@@ -23,9 +24,6 @@ public static class BatchRules
     public const int LongestSample = 1_000_000;
 
     private const int LongestKey = 100;
-
-    // The end of the year 9999, where times end in .NET and in JavaScript's calendars.
-    private const long LastMillisecond = 253_402_300_799_999;
 
     public static FieldError? Check(MetricsRequest request) =>
         Head(request.Lease, request.Sequence)
@@ -45,14 +43,19 @@ public static class BatchRules
 
     private static FieldError? Chunk(string at, MetricChunk chunk)
     {
-        if (chunk.Key is null || chunk.Key.Length is 0 or > LongestKey || chunk.Key.Any(c => char.IsControl(c) || char.IsSurrogate(c)))
+        if (chunk.Key is null || chunk.Key.Length is 0 or > LongestKey || chunk.Key.Any(char.IsControl))
         {
             return Refuse($"{at}.key", Shown(chunk.Key, LongestKey), $"1 to {LongestKey} printable letters");
         }
 
-        if (chunk.Steps is null || chunk.Values is null || chunk.UnixMilliseconds is null || chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
+        if ((Column($"{at}.steps", chunk.Steps) ?? Column($"{at}.values", chunk.Values) ?? Column($"{at}.unix_milliseconds", chunk.UnixMilliseconds)) is { } missing)
         {
-            return Refuse(at, $"{Length(chunk.Steps)} steps, {Length(chunk.Values)} values and {Length(chunk.UnixMilliseconds)} times", "columns of one length");
+            return missing;
+        }
+
+        if (chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
+        {
+            return Refuse(at, $"{Number(chunk.Steps.Count)} steps, {Number(chunk.Values.Count)} values and {Number(chunk.UnixMilliseconds.Count)} times", "columns of one length");
         }
 
         for (int i = 0; i < chunk.Steps.Count; i++)
@@ -61,15 +64,12 @@ public static class BatchRules
             {
                 return Refuse($"{at}.steps[{i}]", Number(chunk.Steps[i]), "0 or more, each greater than the one before");
             }
-
-            if (chunk.UnixMilliseconds[i] is < 0 or > LastMillisecond)
-            {
-                return Refuse($"{at}.unix_milliseconds[{i}]", Number(chunk.UnixMilliseconds[i]), $"0 to {Number(LastMillisecond)}");
-            }
         }
 
         return null;
     }
+
+    private static FieldError? Column<T>(string field, IReadOnlyList<T>? column) => column is null ? Refuse(field, "null", "a list") : null;
 
     private static FieldError? Sample(string at, SampleRecord sample) =>
         sample.Step < 0 ? Refuse($"{at}.step", Number(sample.Step), "0 or more")
@@ -105,8 +105,6 @@ public static class BatchRules
         text is null ? "null"
         : text.Length > longest ? $"{Words.Number(text.Length)} characters long"
         : new string([.. text.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c)]);
-
-    private static string Length<T>(IReadOnlyList<T>? column) => column is null ? "null" : Number(column.Count);
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 

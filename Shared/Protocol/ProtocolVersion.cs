@@ -11,7 +11,8 @@ public static class ProtocolVersion
     public const string Header = "Hearth-Protocol";
 
     /// <summary>
-    /// 1: no header. 2: reports carry an agent's session and a number. 3: batches of points and log lines may be MessagePack (<see cref="BatchFormat"/>).
+    /// 1: no header. 2: reports carry an agent's session and a number. 3: batches of points and log lines may be MessagePack (<see cref="BatchFormat"/>), and points
+    /// are answered with <see cref="MetricsTaken"/>.
     /// </summary>
     public const int Current = 3;
 
