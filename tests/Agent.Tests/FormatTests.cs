@@ -41,6 +41,7 @@ public sealed class FormatTests
         Assert.Equal(AttemptState.Succeeded, (await pool.EndAsync(attempt)).Outcome);
         Assert.Equal(Enumerable.Range(1, 400).Select(s => (long)s), attempt.Steps("loss"));
         Assert.Equal([BatchFormat.MessagePack, BatchFormat.Json], pool.Coordinator.Formats.Distinct());
+        Assert.All(pool.Coordinator.Syncs, s => Assert.Null(s.Refused));
         pool.AssertProtocolKept();
     }
 }

@@ -105,4 +105,21 @@ public sealed class RefusalTests
             Assert.Equal(session.Select(s => s.Report).Order().Distinct(), session.Select(s => s.Report));
         }
     }
+
+    [Fact]
+    public async Task Points_that_are_refused_one_by_one_are_told_once_and_the_rest_goes_on()
+    {
+        await using var pool = await Pool.StartAsync();
+        pool.Coordinator.PointRefusal = "loss is of step 0.";
+        var agent = pool.Agent();
+        var attempt = pool.Coordinator.Place(Pool.Spec(steps: 400));
+
+        Assert.Equal(AttemptState.Succeeded, (await pool.EndAsync(attempt)).Outcome);
+
+        Assert.True(attempt.Metrics.All.Count > 1, "several batches");
+        Assert.Single(attempt.LogTexts, text => text.StartsWith("The coordinator refused 1 of the ", StringComparison.Ordinal) && text.EndsWith("loss is of step 0.", StringComparison.Ordinal));
+        Assert.Contains("loss is of step 0.", agent.Output, StringComparison.Ordinal);
+        Assert.All(pool.Coordinator.Syncs, s => Assert.Null(s.Refused));
+        pool.AssertProtocolKept();
+    }
 }

@@ -10,6 +10,9 @@ public sealed class AttemptOutput
     private readonly Outbox<MetricItem> _metrics;
     private readonly Outbox<LogLine> _logs;
     private readonly Uploader _uploads;
+    private readonly Lease _lease;
+    private readonly AgentLog _log;
+    private bool _refusalTold;
     private long _observedStep = -1;
 
     /// <param name="lease">Under which all is sent.</param>
@@ -20,13 +23,14 @@ public sealed class AttemptOutput
         Outbox<TItem> Box<TItem, TBatch>(string name, Func<long, IReadOnlyList<TItem>, TBatch> batch, Func<TItem, int> characters) => new(
             Path.Combine(AgentHome.SpoolPath(work), name),
             (sequence, items) => BatchCodec.Encode(batch(sequence, items)),
-            (bytes, cancel) => services.Client.PostBatchAsync<TBatch>($"api/worker/{name}", bytes, cancel),
+            async (bytes, cancel) => Tell(await services.Client.PostBatchAsync<TBatch>($"api/worker/{name}", bytes, cancel)),
             services.Timings,
             services.Log,
             services.Refused)
         {
             Characters = characters,
         };
+        (_lease, _log) = (lease, services.Log);
         _metrics = Box<MetricItem, MetricsRequest>("metrics", (sequence, items) => MetricPoints.Request(lease, sequence, items), i => (i.Sample?.Prompt.Length + i.Sample?.Text.Length) ?? 0);
         _logs = Box<LogLine, LogsRequest>("logs", (sequence, items) => new LogsRequest(lease, sequence, items), l => l.Text.Length);
         _uploads = new Uploader(lease, services, work, Log) { Waits = what => Waits(what) };
@@ -122,6 +126,18 @@ public sealed class AttemptOutput
 
     /// <summary>Nothing more will come.</summary>
     public void Complete() => _uploads.Complete();
+
+    // Once says enough: what a clock or a trainer gets wrong, it gets wrong in batch after batch.
+    private void Tell(MetricsTaken? taken)
+    {
+        if (taken is { Refused: > 0 } && !_refusalTold)
+        {
+            _refusalTold = true;
+            string what = $"The coordinator refused {taken.Refused} of the {taken.Taken + taken.Refused} points and samples of a batch, and took the others; later refusals are not told. {string.Join(' ', taken.Reasons)}";
+            _log.Warn($"{_lease.AttemptId:N}: {what}");
+            Log(LogLevel.Warning, what);
+        }
+    }
 
     private void Log(LogLevel level, string text, DateTimeOffset at) =>
         _logs.Add(new LogLine(at, level, text.Length > LongestLine ? text[..LongestLine] + "…" : text));

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Hearth.Protocol;
+using MessagePack;
 
 namespace Hearth.Agent;
 
@@ -48,12 +49,23 @@ public sealed class CoordinatorClient : IDisposable
     public async Task PostAsync(string path, object body, TimeSpan timeout, CancellationToken cancel) =>
         await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel);
 
-    /// <summary>Posts what <see cref="BatchCodec"/> packed: as it is, or as JSON to a coordinator that is a version behind.</summary>
-    public async Task PostBatchAsync<T>(string path, ReadOnlyMemory<byte> packed, CancellationToken cancel)
+    /// <summary>Posts what <see cref="BatchCodec"/> packed: as it is, or as JSON to a coordinator that is a version behind, though it should say so only in refusing.</summary>
+    /// <returns>What was taken of it; null where the answer does not tell.</returns>
+    /// <exception cref="CoordinatorException">As with any call; 400 too where the bytes are no batch.</exception>
+    public async Task<MetricsTaken?> PostBatchAsync<T>(string path, ReadOnlyMemory<byte> packed, CancellationToken cancel)
     {
         string format = BatchFormat.For(_heard);
-        var body = format == BatchFormat.MessagePack ? packed : JsonSerializer.SerializeToUtf8Bytes(BatchCodec.Decode<T>(packed), Json.Wire);
-        await SendAsync(path, body, format, CallTimeout, cancel);
+        byte[] answer;
+        try
+        {
+            answer = await SendAsync(path, format == BatchFormat.MessagePack ? packed : AsJson<T>(packed), format, CallTimeout, cancel);
+        }
+        catch (CoordinatorException e) when (e.Status is HttpStatusCode.UnsupportedMediaType && format != BatchFormat.For(_heard))
+        {
+            answer = await SendAsync(path, AsJson<T>(packed), BatchFormat.Json, CallTimeout, cancel);
+        }
+
+        return answer.Length == 0 ? null : Read<MetricsTaken>(path, answer);
     }
 
     public void Dispose() => _http.Dispose();
@@ -69,7 +81,23 @@ public sealed class CoordinatorClient : IDisposable
 
     private async Task<T> PostAsync<T>(string path, object body, TimeSpan timeout, CancellationToken cancel)
     {
-        var answer = await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel);
+        return Read<T>(path, await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel));
+    }
+
+    private static byte[] AsJson<T>(ReadOnlyMemory<byte> packed)
+    {
+        try
+        {
+            return JsonSerializer.SerializeToUtf8Bytes(BatchCodec.Decode<T>(packed), Json.Wire);
+        }
+        catch (MessagePackSerializationException e)
+        {
+            throw new CoordinatorException(HttpStatusCode.BadRequest, $"the batch cannot be read again: {e.Message}", e);
+        }
+    }
+
+    private T Read<T>(string path, byte[] answer)
+    {
         try
         {
             return JsonSerializer.Deserialize<T>(answer, Json.Wire) ?? throw new JsonException("null");

@@ -29,7 +29,7 @@ public sealed class DeadLetters(string folder, AgentLog log)
 
     /// <summary>Sets one aside.</summary>
     /// <param name="kind">What it is: <c>metrics</c>, <c>logs</c>, <c>answer</c>.</param>
-    /// <param name="letter">As it was sent.</param>
+    /// <param name="letter">As it lay here to be sent; a batch as <see cref="BatchCodec"/> packs it, in whichever form it went out.</param>
     /// <param name="reason">What the coordinator said.</param>
     public void Add(string kind, ReadOnlyMemory<byte> letter, string reason)
     {

@@ -52,6 +52,9 @@ internal sealed class FakeCoordinator : IAsyncDisposable
     /// <summary>What every call of a worker is answered instead, by the coordinator or by what stands before it; null = by what this is.</summary>
     public volatile Func<IResult>? Instead;
 
+    /// <summary>Why one point of each batch is said to be refused; null = none is.</summary>
+    public volatile string? PointRefusal;
+
     /// <summary>The protocol's version that its answers carry; null = they carry none.</summary>
     public volatile string? Version = ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture);
 
@@ -221,7 +224,7 @@ internal sealed class FakeCoordinator : IAsyncDisposable
                 : Results.Problem("no such code", statusCode: StatusCodes.Status403Forbidden);
         });
         _app.MapPost("/api/worker/sync", SyncAsync);
-        MapBatch<MetricsRequest>("metrics", r => Write(r.Lease, a => a.Metrics.Add(r.Sequence, r)));
+        MapBatch<MetricsRequest>("metrics", r => Write(r.Lease, a => a.Metrics.Add(r.Sequence, r), () => Taken(r)));
         MapBatch<LogsRequest>("logs", r => Write(r.Lease, a => a.Logs.Add(r.Sequence, r)));
         _app.MapPost("/api/worker/uploads", (UploadsRequest r) => Write(
             r.Lease, _ => null, () => new UploadsResponse([.. r.Files.Select(f => new UploadTicket(f.Sha256, _blobs.ContainsKey(f.Sha256) ? [] : [new UploadPart(1, 0, f.Bytes, $"/blobs/{f.Sha256}?sig=put", new Dictionary<string, string>())]))])));
@@ -234,6 +237,12 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             ? Results.Bytes(bytes, enableRangeProcessing: true)
             : Results.NotFound());
         _app.MapPut("/blobs/{sha256}", PutAsync);
+    }
+
+    private MetricsTaken Taken(MetricsRequest batch)
+    {
+        int points = batch.Chunks.Sum(c => c.Steps.Count) + batch.Samples.Count;
+        return PointRefusal is { } why ? new MetricsTaken(points - 1, 1, [why]) : new MetricsTaken(points, 0, []);
     }
 
     // A coordinator of a version that does not know MessagePack refuses it by its type.
