@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -182,6 +183,7 @@ internal sealed class FuzzPool : IAsyncDisposable
                 return new NetworkStream(socket, ownsSocket: true);
             },
         }) { BaseAddress = _service.Address };
+        http.DefaultRequestHeaders.Add(ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return http;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -40,6 +41,7 @@ internal sealed class StormWorker : IAsyncDisposable
     internal StormWorker(HistoryRecorder history, Func<int, Uri> coordinator, Guid id, string token, int seed)
     {
         (_history, _coordinator, Id, _random, _at) = (history, coordinator, id, new Random(seed), seed);
+        _http.DefaultRequestHeaders.Add(ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         _devices = [.. Enumerable.Range(0, 2).Select(i => new DeviceInfo(i, DeviceKind.Simulated, "A card", $"{id:N}-{i}", 8L << 30))];
         _loop = Task.Run(LoopAsync);
