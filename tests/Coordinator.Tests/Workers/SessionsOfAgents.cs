@@ -95,6 +95,19 @@ public sealed class SessionsOfAgents(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal("Was out of reach for 61 s while its trainers went on: the coordinator answered 403 Forbidden", (await ViewAsync(worker)).Note);
     }
 
+    [Fact]
+    public async Task Batches_that_an_agent_gave_up_are_shown_though_its_session_goes_on()
+    {
+        await using var worker = await FakeWorker.JoinAsync(_service, "dead-letters", heartbeats: false);
+        var session = Guid.NewGuid();
+        using var first = await worker.PostAsync("/api/worker/sync", Request(worker, new AgentSession(session, 1, "attic")));
+
+        using var answer = await worker.PostAsync("/api/worker/sync", Request(worker, new AgentSession(session, 2, "attic")) with { Refused = new RefusedLetters(2, "logs: batch 7: no such text") });
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (first.StatusCode, answer.StatusCode));
+        Assert.Equal("2 batches could not be taken in and lie in the folder refused of the worker's home. Last of logs: batch 7: no such text", (await ViewAsync(worker)).Note);
+    }
+
     [Theory]
     [InlineData("2", HttpStatusCode.OK)]
     [InlineData("3", HttpStatusCode.OK)]
