@@ -78,7 +78,7 @@ internal sealed class ClusterPool : IAsyncDisposable
                 throw new CliException($"Not within {Limit.TotalSeconds:0} s: {what}.");
             }
 
-            await Task.Delay(50, stop);
+            await Task.Delay(250, stop);
         }
     }
 
