@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Cli.Bench.Queue;
+using Hearth.Cli.Bench.Soak;
 using Hearth.Cli.Bench.Takeover;
 using Hearth.Cli.Client;
 using Hearth.Cli.Pool;
@@ -21,7 +23,7 @@ internal static class BenchCommand
         return new Command("bench", "Measure training and a pool on this machine.")
         {
             TrainerProgram.Forward("step", "Tokens a second of a training step beside its bare matrix products.", ["bench", "step"]),
-            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim, TakeoverBench.Create(),
+            TrainerProgram.Forward("ops", "Kernels beside their forms in plain operators.", ["bench", "ops"]), LearnBench.Create(), resume, checkpoint, claim, QueueBench.Create(), TakeoverBench.Create(), SoakBench.Create(),
             CoordinatorProgram.Forward("batches", "Bytes of a batch of points or lines, and microseconds to read it, in both forms.", ["bench", "batches"]),
             CoordinatorProgram.Forward("decide", "Milliseconds of a scheduling pass, up to 10,000 waiting runs and 1,000 devices.", ["bench", "decide"]),
             DatabaseBench.Create("metrics", "Points taken in a second, bytes that a point takes, and milliseconds of charts: [--points N] [--json]."), PagesBench.Create(),
@@ -52,14 +54,7 @@ internal static class BenchCommand
 
     private static Command Measurement(string name, string description, string count, int usual, Func<LocalPool, int, Output, CancellationToken, Task> measure)
     {
-        var times = new Option<int>(count) { Description = "How many.", DefaultValueFactory = _ => usual };
-        times.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (>= 1 and <= 10_000) and var given)
-            {
-                r.AddError($"{count} is {given}. Allowed: 1 to 10,000.");
-            }
-        });
+        var times = CountOption.Create(count, "How many.", usual, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command(name, description) { times, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Hearth.Api;
-using Hearth.Cli.Bench.Takeover;
+using Hearth.Cli.Bench.Simulated;
 using Hearth.Cli.Client;
 
 namespace Hearth.Cli.Bench;
@@ -27,20 +27,14 @@ internal static class PagesBench
 
     public static Command Create()
     {
-        var runs = new Option<int>("--runs") { Description = "How many runs there are.", DefaultValueFactory = _ => 10_000 };
-        runs.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (>= 100 and <= 1_000_000) and var given)
-            {
-                r.AddError($"--runs is {given}. Allowed: 100 to 1,000,000.");
-            }
-        });
+        var runs = CountOption.Create("--runs", "How many runs there are.", 10_000, 100, 1_000_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("pages", "Milliseconds of the requests that the page of runs makes, over many runs.") { runs, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>
         {
             await using var pool = await ClusterPool.StartAsync(1, Console.Error.WriteLine, stop);
             await pool.QueryAsync(Insert(parsed.GetValue(runs)), stop);
+            await pool.QueryAsync("vacuum analyze", stop);
             var all = new List<(string Name, Sample Milliseconds, long Total)>();
             foreach (var (name, path) in Requests)
             {
@@ -91,7 +85,6 @@ internal static class PagesBench
             from generate_series(1, {{count}}) i;
         insert into attempts (id, run_id, number, epoch, worker_id, device_index, micro_batch, state, lease_ends_at, ended_at)
             select gen_random_uuid(), r.id, n, n, (select id from workers where name = 'w' || 1 + r.number % 20), 0, 4, case n when 1 then 'lost' else 'succeeded' end, now(), now()
-            from runs r, generate_series(1, 2) n;
-        analyze
+            from runs r, generate_series(1, 2) n
         """);
 }

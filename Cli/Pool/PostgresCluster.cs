@@ -12,6 +12,9 @@ internal sealed class PostgresCluster(PostgresPlace place)
 
     public string Home => place.Home;
 
+    /// <summary>Folder of its Unix socket.</summary>
+    public string SocketFolder => place.SocketFolder;
+
     /// <summary>Whether it was made before.</summary>
     public bool Exists => Directory.Exists(place.Data);
 

@@ -4,6 +4,10 @@ using Hearth.Coordinator.Database;
 
 namespace Hearth.Coordinator.Hosting;
 
+/// <summary>An event to be told.</summary>
+/// <param name="Kind">One of <see cref="StreamEvent"/>'s.</param>
+internal sealed record NewEvent(string Kind, Guid? RunId, object Data);
+
 /// <summary>
 /// The events of <c>/api/v1/events</c>, as rows. Written in the transaction that makes them true, so that none is told too early or
 /// forgotten. Kinds are those of <see cref="StreamEvent"/>.
@@ -20,14 +24,23 @@ public static class EventLog
     /// Adds an event. <b>Call it last in a transaction</b>: it takes a lock that is held to the commit, which makes ids ascend in
     /// the order of commits. Whoever waits for a row lock after it could block every other writer.
     /// </summary>
-    public static Task AddAsync(DbSession session, string kind, Guid? runId, object? data) =>
-        session.ExecuteAsync(
-            $"""
-            select pg_advisory_xact_lock({OrderLock});
-            insert into events (kind, run_id, data) values (@kind, @runId, @data);
-            notify {Channels.Events};
-            """,
-            new { kind, runId, data = DapperTypes.Jsonb(data ?? new { }) });
+    public static Task AddAsync(DbSession session, string kind, Guid? runId, object? data) => AddAsync(session, [new NewEvent(kind, runId, data ?? new { })]);
+
+    /// <summary>Adds events in their order, by one statement: the lock is held no longer for many than for one.</summary>
+    internal static async Task AddAsync(DbSession session, IReadOnlyList<NewEvent> events)
+    {
+        if (events.Count > 0)
+        {
+            await session.ExecuteAsync(
+                $"""
+                select pg_advisory_xact_lock({OrderLock});
+                insert into events (kind, run_id, data)
+                    select e ->> 'kind', (e ->> 'run_id')::uuid, e -> 'data' from jsonb_array_elements(@events) with ordinality as n (e, place) order by place;
+                notify {Channels.Events};
+                """,
+                new { events = DapperTypes.Jsonb(events) });
+        }
+    }
 
     internal static async Task<IReadOnlyList<StreamEvent>> ReadAsync(DbSession session, long after, int limit) =>
         [.. (await session.QueryAsync<EventRow>(

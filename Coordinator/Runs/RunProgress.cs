@@ -79,10 +79,8 @@ public static class RunProgress
 
     private static async Task SayAsync(DbSession session, params Guid[] runs)
     {
-        foreach (var row in await session.QueryAsync<RunRow>($"{RunRow.Select} where r.id = any(@runs)", new { runs }))
-        {
-            await EventLog.AddAsync(session, "progress", row.Id, row.Summary());
-        }
+        var rows = await session.QueryAsync<RunRow>($"{RunRow.Select} where r.id = any(@runs)", new { runs });
+        await EventLog.AddAsync(session, [.. rows.Select(row => new NewEvent("progress", row.Id, row.Summary()))]);
     }
 
     private sealed record Recorded(Guid Id, bool Due);

@@ -68,7 +68,7 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         const string Where =
             """
             (cardinality(@states) = 0 or r.state = any(@states)) and (@family::text is null or r.family = @family)
-            and (@text::text is null or r.name ilike @text or 'r-' || r.number ilike @text or r.spec -> 'run' ->> 'tags' ilike @text)
+            and (@text::text is null or r.search like lower(@text))
             """;
         var values = new
         {
@@ -79,9 +79,8 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             more = limit + 1,
         };
         await using var session = await DbSession.OpenAsync(database, stop);
-        long total = await session.SingleAsync<long>($"select count(*) from runs r where {Where}", values);
-        var rows = (await session.QueryAsync<RunRow>(
-            $"{RunRow.Select} where {Where} and r.number < @before order by r.number desc limit @more", values)).ToList();
+        var rows = await session.QueryAsync<RunRow>($"{RunRow.Select} where {Where} and r.number < @before order by r.number desc limit @more", values);
+        long total = before is null && rows.Count <= limit ? rows.Count : await session.SingleAsync<long>($"select count(*) from runs r where {Where}", values);
         string? next = rows.Count > limit ? rows[limit - 1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
         return new Page<RunSummary>([.. rows.Take(limit).Select(r => r.Summary())], next, total);
     }

@@ -30,11 +30,7 @@ public sealed class WaitingReasons(NpgsqlDataSource database)
             new { ids = news.Select(n => n.Run).ToArray(), reasons = news.Select(n => n.Reason).ToArray() })).ToHashSet();
         var told = news.Select(n => n.Run).Where(changed.Contains).Take(MostTold).ToArray();
         var rows = await session.QueryAsync<RunRow>($"{RunRow.Select} where r.id = any(@told)", new { told });
-        foreach (var row in rows.OrderBy(r => r.Number))
-        {
-            await EventLog.AddAsync(session, "run", row.Id, row.Summary());
-        }
-
+        await EventLog.AddAsync(session, [.. rows.OrderBy(r => r.Number).Select(row => new NewEvent("run", row.Id, row.Summary()))]);
         await session.CommitAsync();
     }
 }

@@ -128,10 +128,7 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     {
         if (ids.Count > 0)
         {
-            foreach (var worker in await ReadAsync(session, ids))
-            {
-                await EventLog.AddAsync(session, "worker", null, worker);
-            }
+            await EventLog.AddAsync(session, [.. (await ReadAsync(session, ids)).Select(worker => new NewEvent("worker", null, worker))]);
         }
     }
 

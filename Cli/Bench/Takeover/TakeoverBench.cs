@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Cli.Bench.Simulated;
 using Hearth.Cli.Client;
 using Hearth.Cli.Pool;
 
@@ -35,8 +36,8 @@ internal static class TakeoverBench
 
     public static Command Create()
     {
-        var rounds = Number("--rounds", "Rounds of each.", 3, 100);
-        var workers = Number("--workers", "Simulated workers.", 200, 10_000);
+        var rounds = CountOption.Create("--rounds", "Rounds of each.", 3, 1, 100);
+        var workers = CountOption.Create("--workers", "Simulated workers.", 200, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("takeover", "Seconds until the next placement when the scheduler's coordinator is killed, frozen or stopped.") { rounds, workers, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>
@@ -64,7 +65,7 @@ internal static class TakeoverBench
         await using var pool = await ClusterPool.StartAsync(coordinators, Console.Error.WriteLine, stop);
         await BenchCommand.ImportAsync(pool.Clients[0], stop);
         await pool.QueryAsync(SimulatedWorkers.Insert(count), stop);
-        await using var workers = new SimulatedWorkers([.. pool.Clients.Select(c => c.Address)], count);
+        await using var workers = new SimulatedWorkers([.. pool.Clients.Select(c => c.Address)], count, Training.Endless);
         for (int i = 0; i < count / 2; i++)
         {
             await SubmitAsync(pool.Clients[0], $"trains-{i}", stop);
@@ -150,17 +151,4 @@ internal static class TakeoverBench
     }
 
     private static async Task<long> CountAsync(ClusterPool pool, string sql, CancellationToken stop) => long.Parse(await pool.QueryAsync(sql, stop), CultureInfo.InvariantCulture);
-
-    private static Option<int> Number(string name, string description, int usual, int most)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => usual };
-        option.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is var given && (given < 1 || given > most))
-            {
-                r.AddError($"{name} is {given}. Allowed: 1 to {Text.Count(most)}.");
-            }
-        });
-        return option;
-    }
 }

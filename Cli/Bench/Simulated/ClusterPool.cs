@@ -5,7 +5,7 @@ using System.Net.Sockets;
 using Hearth.Cli.Client;
 using Hearth.Cli.Pool;
 
-namespace Hearth.Cli.Bench.Takeover;
+namespace Hearth.Cli.Bench.Simulated;
 
 /// <summary>A private PostgreSQL and several coordinators over it, each started again when it ends; no agent.</summary>
 internal sealed class ClusterPool : IAsyncDisposable
@@ -27,7 +27,7 @@ internal sealed class ClusterPool : IAsyncDisposable
 
     public static async Task<ClusterPool> StartAsync(int coordinators, Action<string> say, CancellationToken stop)
     {
-        var pool = new ClusterPool(new PoolFolder(Directory.CreateTempSubdirectory("hearth-takeover-").FullName, 1), say);
+        var pool = new ClusterPool(new PoolFolder(Directory.CreateTempSubdirectory("hearth-bench-").FullName, 1), say);
         try
         {
             var place = PostgresPlace.Of(pool._folder.PostgresPath, Environment.UserName == "root", folder => File.GetUnixFileMode(folder).HasFlag(UnixFileMode.OtherExecute));
@@ -47,6 +47,9 @@ internal sealed class ClusterPool : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Where its PostgreSQL listens: the folder of its socket.</summary>
+    public string SocketFolder => _postgres.SocketFolder;
 
     /// <summary>One value of the database, as text.</summary>
     public Task<string> QueryAsync(string sql, CancellationToken stop) => _postgres.QueryAsync(sql, stop);
