@@ -13,6 +13,9 @@ public static class DatabaseExtensions
     /// </summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(4);
 
+    // More than there are statements that a busy coordinator repeats.
+    private const int PreparedStatements = 100;
+
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
         DapperTypes.Register();
@@ -25,6 +28,11 @@ public static class DatabaseExtensions
     internal static NpgsqlConnectionStringBuilder Settings(string database)
     {
         var settings = new NpgsqlConnectionStringBuilder(database);
+
+        // Who works on a session leaves nothing in it: settings are local to transactions, and a lock of the session is given back by who took it. So no
+        // connection needs a reset. What is repeated is parsed once a connection, and planned once where the plan does not hang on the values.
+        settings.NoResetOnClose = true;
+        settings.MaxAutoPrepare = PreparedStatements;
         settings.Options = string.Create(CultureInfo.InvariantCulture, $"{settings.Options} -c idle_in_transaction_session_timeout={LongestSilence.TotalMilliseconds}").Trim();
         return settings;
     }

@@ -82,6 +82,9 @@ public static class JobsExtensions
     {
         var connection = DatabaseExtensions.Settings(database);
         (connection.MaxPoolSize, connection.ApplicationName) = (MostConnections, "hearth jobs");
+
+        // What Hangfire leaves in its sessions is its own matter.
+        (connection.NoResetOnClose, connection.MaxAutoPrepare) = (false, 0);
         var options = new PostgreSqlStorageOptions
         {
             SchemaName = Schema,
