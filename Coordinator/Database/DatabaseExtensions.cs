@@ -11,7 +11,7 @@ public static class DatabaseExtensions
     /// How long PostgreSQL waits inside a transaction for a coordinator's next word. A frozen one keeps its connections, and the row
     /// locks of an open transaction with them; the others must get past those no later than past its death.
     /// </summary>
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
 
     // More than there are statements that a busy coordinator repeats.
     private const int PreparedStatements = 100;
