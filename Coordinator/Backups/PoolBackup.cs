@@ -36,9 +36,10 @@ internal static class PoolBackup
             throw new BackupRefusedException($"There is no folder {Path.GetDirectoryName(path)}.");
         }
 
-        var temporary = Directory.CreateTempSubdirectory("hearth-backup-");
+        DirectoryInfo? temporary = null;
         try
         {
+            temporary = Directory.CreateTempSubdirectory("hearth-backup-");
             await using var database = NpgsqlDataSource.Create(DatabaseExtensions.Settings(options.Database));
             await using var session = await DbSession.BeginAsync(database, stop, IsolationLevel.RepeatableRead);
 
@@ -57,7 +58,7 @@ internal static class PoolBackup
         }
         finally
         {
-            temporary.Delete(recursive: true);
+            temporary?.Delete(recursive: true);
         }
     }
 

@@ -63,11 +63,11 @@ public sealed class AddressSigner(byte[] key, TimeProvider clock)
     public static byte[] LoadKey(string folder)
     {
         string path = Path.Combine(folder, "store.key");
-        Directory.CreateDirectory(folder);
         if (!File.Exists(path))
         {
             try
             {
+                Directory.CreateDirectory(folder);
                 OwnFile.Create(path, RandomNumberGenerator.GetBytes(32));
             }
             catch (IOException e) when (DiskSpace.RanOut(e))

@@ -45,13 +45,21 @@ public sealed class LocalObjectStore : IObjectStore
     {
         Directory.CreateDirectory(_root);
         string fresh = $"{MarkPath}.{Guid.NewGuid():N}";
-        await using (var file = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write))
+        try
         {
-            await file.WriteAsync(identity.ToBytes(), stop);
-            file.Flush(flushToDisk: true);
+            await using (var file = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write))
+            {
+                await file.WriteAsync(identity.ToBytes(), stop);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(fresh, MarkPath, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(fresh);
         }
 
-        File.Move(fresh, MarkPath, overwrite: true);
         Folders.Sync(_root);
         return true;
     });

@@ -24,14 +24,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
     /// <exception cref="StoreFullException">There is no room.</exception>
     public async Task<DatasetView?> AddAsync(NewDataset wanted, CancellationToken stop)
     {
-        string folder = Path.Combine(options.DataPath, "imports");
-        Directory.CreateDirectory(folder);
-        await using var temporary = new FileStream(
-            Path.Combine(folder, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
-        var blob = await WriteAsync(wanted, temporary, stop);
-
-        temporary.Position = 0;
-        await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
+        var blob = await StoreAsync(wanted, stop);
         await using var session = await DbSession.OpenAsync(database, stop);
         await session.ExecuteAsync(
             """
@@ -95,11 +88,18 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
             new { id });
     }
 
-    private static async Task<CanonicalBlob> WriteAsync(NewDataset wanted, Stream temporary, CancellationToken stop)
+    private async Task<CanonicalBlob> StoreAsync(NewDataset wanted, CancellationToken stop)
     {
         try
         {
-            return await CanonicalBlob.WriteAsync(wanted.Files, temporary, stop);
+            string folder = Path.Combine(options.DataPath, "imports");
+            Directory.CreateDirectory(folder);
+            await using var temporary = new FileStream(
+                Path.Combine(folder, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+            var blob = await CanonicalBlob.WriteAsync(wanted.Files, temporary, stop);
+            temporary.Position = 0;
+            await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
+            return blob;
         }
         catch (IOException e) when (DiskSpace.RanOut(e))
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
@@ -107,31 +106,21 @@ public sealed class LocalStoreTests(DataService data, PostgresServer postgres) :
     [SkippableFact]
     public async Task A_full_disk_is_answered_507_and_leaves_nothing_behind()
     {
-        Skip.IfNot(Environment.UserName == "root" && OperatingSystem.IsLinux(), "mounting a small disk takes root on Linux");
-        string disk = Directory.CreateTempSubdirectory("hearth-small-").FullName;
-        Run("mount", "-t", "tmpfs", "-o", "size=1m", "none", disk);
-        try
-        {
-            string connection = await postgres.CreateDatabaseAsync();
-            await using var service = await CoordinatorProcess.StartAsync(connection, null, ("HEARTH_DATA", disk));
-            await using var database = Npgsql.NpgsqlDataSource.Create(connection);
-            using var attempt = await PlacedAttempt.CreateAsync(service, database, "docs", 3);
-            byte[] large = RandomNumberGenerator.GetBytes(3 << 20), small = RandomNumberGenerator.GetBytes(100_000);
-            using var http = service.Client(null);
+        using var disk = new MountedDisk(1024);
+        string connection = await postgres.CreateDatabaseAsync();
+        await using var service = await CoordinatorProcess.StartAsync(connection, null, ("HEARTH_DATA", disk.Path));
+        await using var database = Npgsql.NpgsqlDataSource.Create(connection);
+        using var attempt = await PlacedAttempt.CreateAsync(service, database, "docs", 3);
+        byte[] large = RandomNumberGenerator.GetBytes(3 << 20), small = RandomNumberGenerator.GetBytes(100_000);
+        using var http = service.Client(null);
 
-            using var refused = await http.PutAsync(new Uri(await TicketAsync(attempt, large), UriKind.Relative), new ByteArrayContent(large));
-            using var accepted = await http.PutAsync(new Uri(await TicketAsync(attempt, small), UriKind.Relative), new ByteArrayContent(small));
+        using var refused = await http.PutAsync(new Uri(await TicketAsync(attempt, large), UriKind.Relative), new ByteArrayContent(large));
+        using var accepted = await http.PutAsync(new Uri(await TicketAsync(attempt, small), UriKind.Relative), new ByteArrayContent(small));
 
-            Assert.Equal(HttpStatusCode.InsufficientStorage, refused.StatusCode);
-            Assert.Contains("full", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-            Assert.Equal(HttpStatusCode.NoContent, accepted.StatusCode);
-            Assert.Equal([Sha(small)], Directory.EnumerateFiles(Path.Combine(disk, "store"), "*", SearchOption.AllDirectories).Select(Path.GetFileName).Where(f => f != StoreIdentity.FileName));
-        }
-        finally
-        {
-            Run("umount", "-l", disk);
-            Directory.Delete(disk, recursive: true);
-        }
+        Assert.Equal(HttpStatusCode.InsufficientStorage, refused.StatusCode);
+        Assert.Contains("full", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NoContent, accepted.StatusCode);
+        Assert.Equal([Sha(small)], Directory.EnumerateFiles(disk.At("store"), "*", SearchOption.AllDirectories).Select(Path.GetFileName).Where(f => f != StoreIdentity.FileName));
     }
 
     private static string Sha(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
@@ -140,13 +129,6 @@ public sealed class LocalStoreTests(DataService data, PostgresServer postgres) :
     {
         var answer = await attempt.PostAsync<UploadsResponse>("uploads", new UploadsRequest(attempt.Lease, [new FileRef("weights", Sha(content), content.Length)]));
         return Assert.Single(Assert.Single(answer.Tickets).Parts).Url;
-    }
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(program, arguments);
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
     }
 
     private async Task<HttpStatusCode> PutAsync(string url, byte[] content)
