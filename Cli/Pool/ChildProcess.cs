@@ -65,7 +65,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
 
         await _process.WaitForExitAsync();
-        _folder.Record(_plan.Name, null);
+        Record(null);
     }
 
     private Process Start()
@@ -79,8 +79,21 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         var process = Process.Start(start)!;
         Mark = ProcessMark.Of(process);
-        _folder.Record(_plan.Name, Mark);
+        Record(Mark);
         return process;
+    }
+
+    // A full disk is no reason to leave a part that died unstarted, or one that is to stop running.
+    private void Record(ProcessMark? mark)
+    {
+        try
+        {
+            _folder.Record(_plan.Name, mark);
+        }
+        catch (IOException e)
+        {
+            _say($"{_plan.Name} could not be noted in {_folder.Root}: {e.Message}");
+        }
     }
 
     private async Task SuperviseAsync()
@@ -131,7 +144,8 @@ internal static class LogFile
     private const long Most = 16L << 20;
 
     /// <summary>
-    /// Puts a long log aside as <c>.1</c>. It is copied and emptied, not renamed: whoever writes it has it open for appending.
+    /// Puts a long log aside as <c>.1</c>. It is copied and emptied, not renamed: whoever writes it has it open for appending. Without room for
+    /// the copy it is emptied all the same.
     /// </summary>
     public static void Rotate(string path, long most = Most)
     {
@@ -140,7 +154,15 @@ internal static class LogFile
             return;
         }
 
-        File.Copy(path, path + ".1", overwrite: true);
+        try
+        {
+            File.Copy(path, path + ".1", overwrite: true);
+        }
+        catch (IOException e) when (DiskSpace.RanOut(e))
+        {
+            File.Delete(path + ".1");
+        }
+
         using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
         file.SetLength(0);
     }

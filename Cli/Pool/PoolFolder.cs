@@ -44,7 +44,15 @@ internal sealed class PoolFolder : IDisposable
         // With the lock in hand, whoever is still named here was killed.
         Leftover = ReadHolder(Root);
         OldChildren = ReadChildren(Root);
-        WriteWhole(HolderPath(Root), new PoolHolder(ProcessMark.Read(Environment.ProcessId)!, port));
+        try
+        {
+            WriteWhole(HolderPath(Root), new PoolHolder(ProcessMark.Read(Environment.ProcessId)!, port));
+        }
+        catch (IOException e)
+        {
+            _lock.Dispose();
+            throw new CliException($"The data folder {Root} cannot be written: {e.Message}");
+        }
     }
 
     public string Root { get; }
@@ -103,6 +111,7 @@ internal sealed class PoolFolder : IDisposable
         : $"{root} is in use by ./hearth up, process {holder.Process.Id}, on port {holder.Port}. Stop that one, or give this one a folder of its own with --data.";
 
     /// <summary>Remembers a child, so that the next <c>up</c> finds it should this one be killed.</summary>
+    /// <exception cref="IOException">It cannot be written; what was noted before stays.</exception>
     public void Record(string name, ProcessMark? mark)
     {
         lock (_gate)
@@ -155,7 +164,15 @@ internal sealed class PoolFolder : IDisposable
     // A reader sees the old or the new content, never a part.
     private static void WriteWhole<T>(string path, T value)
     {
-        File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty));
-        File.Move(path + ".new", path, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty));
+            File.Move(path + ".new", path, overwrite: true);
+        }
+        catch (IOException)
+        {
+            File.Delete(path + ".new");
+            throw;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -37,6 +38,38 @@ public sealed class SupervisionTests : IDisposable
 
         Assert.StartsWith("part ended with signal 9; starting it again in 0.25 s", await restarted.Task.WaitAsync(TimeSpan.FromSeconds(20)), StringComparison.Ordinal);
         await UntilAsync(() => child.Mark != first && child.Mark.IsAlive());
+    }
+
+    [SkippableFact]
+    public async Task On_a_full_disk_a_child_that_is_killed_is_started_again_all_the_same_and_stopped_in_order()
+    {
+        using var disk = new MountedDisk(64);
+        using var folder = new PoolFolder(disk.At("pool"), 1);
+        var said = new ConcurrentQueue<string>();
+        var child = ChildProcess.Start(Plan("sleep", "600"), folder, said.Enqueue);
+        var first = child.Mark;
+        disk.Fill();
+
+        Signals.Send(first, Signals.Kill);
+        await UntilAsync(() => child.Mark != first && child.Mark.IsAlive());
+        await child.DisposeAsync();
+
+        Assert.False(child.Mark.IsAlive());
+        Assert.Contains(said, text => text.StartsWith("part could not be noted in ", StringComparison.Ordinal) && text.Contains("No space left on device", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public void Without_room_to_put_it_aside_a_long_log_is_emptied()
+    {
+        using var disk = new MountedDisk(64);
+        string path = disk.At("a.log");
+        File.WriteAllText(path, new string('x', 9000));
+        disk.Fill();
+
+        LogFile.Rotate(path, most: 5);
+
+        Assert.Equal(0, new FileInfo(path).Length);
+        Assert.False(File.Exists(path + ".1"));
     }
 
     [Fact]
