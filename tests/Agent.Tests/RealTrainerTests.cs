@@ -48,13 +48,14 @@ public sealed class RealTrainerTests
         pool.AssertProtocolKept();
     }
 
-    private static RunSpec Spec()
+    internal static RunSpec Spec(int steps = 90)
     {
         using var document = JsonDocument.Parse(SpecText);
-        return RunSpecReader.Read(document.RootElement).Spec!;
+        var spec = RunSpecReader.Read(document.RootElement).Spec!;
+        return spec with { Train = spec.Train with { Steps = steps } };
     }
 
-    private static string Text()
+    internal static string Text()
     {
         string[] words = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "red", "birds", "fly", "over", "hills"];
         var random = new Random(5);

@@ -168,6 +168,8 @@ public sealed class AgentHome : IDisposable
     }
 
     /// <summary>Writes a JSON file so that a reader sees the old or the new content, never a part.</summary>
+    /// <exception cref="IOException">The disk does not take it; the old content stays.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder does not.</exception>
     public static void WriteWhole<T>(string path, T value, bool secret)
     {
         var temporary = path + ".new";
@@ -178,13 +180,21 @@ public sealed class AgentHome : IDisposable
         }
 
         File.Delete(temporary);
-        using (var file = new FileStream(temporary, options))
+        try
         {
-            JsonSerializer.Serialize(file, value, Json.Pretty);
-            file.Flush(flushToDisk: true);
-        }
+            using (var file = new FileStream(temporary, options))
+            {
+                JsonSerializer.Serialize(file, value, Json.Pretty);
+                file.Flush(flushToDisk: true);
+            }
 
-        File.Move(temporary, path, overwrite: true);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (IOException)
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     public void Dispose() => _lock.Dispose();

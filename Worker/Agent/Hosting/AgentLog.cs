@@ -1,6 +1,6 @@
 namespace Hearth.Agent;
 
-/// <summary>Lines for people on standard error: local time, level, text.</summary>
+/// <summary>Lines for people on standard error: local time, level, text. A line that cannot be written is no fault of whoever tells it.</summary>
 public sealed class AgentLog(TextWriter writer)
 {
     private readonly Lock _gate = new();
@@ -15,8 +15,15 @@ public sealed class AgentLog(TextWriter writer)
     {
         lock (_gate)
         {
-            writer.WriteLine($"{DateTime.Now:HH:mm:ss.fff} {level} {text}");
-            writer.Flush();
+            try
+            {
+                writer.WriteLine($"{DateTime.Now:HH:mm:ss.fff} {level} {text}");
+                writer.Flush();
+            }
+            catch (IOException)
+            {
+                // Its file may lie on the disk that ran full, which is what most needs telling: a line is lost, and nothing of the work.
+            }
         }
     }
 }

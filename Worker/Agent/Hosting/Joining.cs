@@ -18,7 +18,7 @@ public static class Joining
             if (options.Coordinator is { } moved && moved != known.Coordinator)
             {
                 known = known with { Coordinator = moved };
-                home.WriteIdentity(known);
+                NoteMove(home, known, log);
             }
 
             if (options.JoinCode is not null)
@@ -38,7 +38,7 @@ public static class Joining
             {
                 var joined = await client.JoinAsync(new JoinRequest(code, options.Name, AgentInfo.Version, devices), cancel);
                 var identity = new WorkerIdentity(address, joined.WorkerId, joined.Name, joined.Token);
-                home.WriteIdentity(identity);
+                await KeepAsync(home, identity, timings, log, cancel);
                 log.Info($"joined {address} as {identity.Name}");
                 return identity;
             }
@@ -55,6 +55,41 @@ public static class Joining
             {
                 throw new RefusedException($"{address} did not take the join code: {e.Message}. A code works once and for a short time; make a new one on the dashboard's pool page.");
             }
+        }
+    }
+
+    // The code is spent: a token that is lost here is lost to this home, so it waits for room.
+    private static async Task KeepAsync(AgentHome home, WorkerIdentity identity, AgentTimings timings, AgentLog log, CancellationToken cancel)
+    {
+        for (int failures = 0; ;)
+        {
+            try
+            {
+                home.WriteIdentity(identity);
+                return;
+            }
+            catch (IOException e)
+            {
+                if (++failures == 1)
+                {
+                    log.Error($"joined as {identity.Name}, but its token cannot be written ({e.Message}). It waits for room in {home.Root}; ended before, this agent has to join again with a new code.");
+                }
+
+                await Task.Delay(timings.Retry(failures), cancel);
+            }
+        }
+    }
+
+    // The option says it at each start, so that no start depends on the note.
+    private static void NoteMove(AgentHome home, WorkerIdentity moved, AgentLog log)
+    {
+        try
+        {
+            home.WriteIdentity(moved);
+        }
+        catch (IOException e)
+        {
+            log.Warn($"the new address {moved.Coordinator} could not be noted in {home.Root}: {e.Message}");
         }
     }
 }

@@ -12,8 +12,15 @@ internal sealed class AgentProcess : IDisposable
     private readonly Process _process;
 
     public AgentProcess(string home, params string[] options)
+        : this(home, log: null, options)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "hearth-agent.dll"), "--home", home, "--probe", "cpu", .. options])
+    }
+
+    private AgentProcess(string home, string? log, string[] options)
+    {
+        string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "hearth-agent.dll"), "--home", home, "--probe", "cpu", .. options];
+        string[] logged = log is null ? command : ["sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", log, .. command];
+        var start = new ProcessStartInfo(logged[0], logged[1..])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -30,8 +37,8 @@ internal sealed class AgentProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static AgentProcess Join(FakeCoordinator coordinator, string home, string? trainer = null, params string[] options) =>
-        new(home, ["--coordinator", coordinator.Address, "--join", FakeCoordinator.JoinCode, "--name", "studio", "--trainer", trainer ?? FakeTrainer, .. options]);
+    public static AgentProcess Join(FakeCoordinator coordinator, string home, string? trainer = null, string? log = null, params string[] options) =>
+        new(home, log, ["--coordinator", coordinator.Address, "--join", FakeCoordinator.JoinCode, "--name", "studio", "--trainer", trainer ?? FakeTrainer, .. options]);
 
     public void Terminate() => Process.Start("kill", ["-TERM", $"{_process.Id}"]).WaitForExit();
 

@@ -12,17 +12,25 @@ internal sealed class Pool : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private readonly List<AgentProcess> _agents = [];
 
-    private Pool(FakeCoordinator coordinator) => Coordinator = coordinator;
+    private readonly string? _home;
+
+    private Pool(FakeCoordinator coordinator, string? home) => (Coordinator, _home) = (coordinator, home);
 
     public FakeCoordinator Coordinator { get; }
 
-    public string Home => _folder.At("home");
+    public string Home => _home ?? _folder.At("home");
 
-    public static async Task<Pool> StartAsync() => new(await FakeCoordinator.StartAsync());
+    /// <param name="home">Of its agents; null = a folder of the pool's own.</param>
+    public static async Task<Pool> StartAsync(string? home = null) => new(await FakeCoordinator.StartAsync(), home);
 
-    public AgentProcess Agent(string? trainer = null, params string[] options)
+    public AgentProcess Agent(string? trainer = null, params string[] options) => Agent(trainer, log: null, options);
+
+    /// <param name="trainer">Null = the fake one.</param>
+    /// <param name="log">File that its output is appended to, as a supervisor's would be; null = it is kept in memory.</param>
+    /// <param name="options">More of its command line.</param>
+    public AgentProcess Agent(string? trainer, string? log, string[] options)
     {
-        var agent = AgentProcess.Join(Coordinator, Home, trainer, options);
+        var agent = AgentProcess.Join(Coordinator, Home, trainer, log, options);
         _agents.Add(agent);
         return agent;
     }
