@@ -22,6 +22,7 @@ public static class HttpRules
 
     public static void UseHttpRules(this WebApplication app)
     {
+        app.UseUnreadBodies();
         app.UseExceptionHandler();
         app.UseStatusCodePages(page => Problems.Unanswered(page.HttpContext).ExecuteAsync(page.HttpContext));
     }

@@ -60,7 +60,7 @@ public sealed class CoordinatorProcess : IAsyncDisposable
         var service = new CoordinatorProcess(Process.Start(start)!, address);
         try
         {
-            await Eventually.TrueAsync(service.IsReadyAsync, "the coordinator is ready", seconds: 60);
+            await service.ReadyAsync();
             service.Http = service.Client(token ?? await service.FirstTokenAsync());
             return service;
         }
@@ -129,6 +129,19 @@ public sealed class CoordinatorProcess : IAsyncDisposable
         const string Before = "Admin token (shown once): ";
         await Eventually.TrueAsync(() => Task.FromResult(_output.Any(l => l.StartsWith(Before, StringComparison.Ordinal))), "the first admin token is shown");
         return _output.First(l => l.StartsWith(Before, StringComparison.Ordinal))[Before.Length..];
+    }
+
+    // A start takes seconds, and on a machine that others load many times that; what it has said shows which of the two it was.
+    private async Task ReadyAsync()
+    {
+        try
+        {
+            await Eventually.TrueAsync(IsReadyAsync, "the coordinator is ready", seconds: 180);
+        }
+        catch (Xunit.Sdk.XunitException e)
+        {
+            throw new InvalidOperationException($"{e.Message}; it has said:\n{string.Join('\n', _output)}", e);
+        }
     }
 
     private async Task<bool> IsReadyAsync()
