@@ -1,12 +1,15 @@
 using Hearth.Coordinator;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Backups;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Hosting.Wire;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Runs;

@@ -1,8 +1,10 @@
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
@@ -23,7 +25,7 @@ internal static class Routes
         app.MapStore();
         app.MapCluster();
         app.MapJobPages();
-        app.MapDescription();
+        app.MapDescription().RequireAuthorization(Policies.View);
 
         var api = app.MapGroup("/api/v1").RequireAuthorization(Policies.View);
         api.MapSession();

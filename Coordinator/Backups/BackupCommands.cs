@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;

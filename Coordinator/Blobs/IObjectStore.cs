@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 
 namespace Hearth.Coordinator.Blobs;
@@ -67,10 +68,10 @@ public sealed record StoredBlob(string Sha256, long Bytes);
 public sealed class WrongContentException(string message) : Exception(message);
 
 /// <summary>The store has no room left; nothing of the blob was kept.</summary>
-public sealed class StoreFullException(string message, Exception inner) : Exception(message, inner);
+public sealed class StoreFullException(string message, Exception inner) : ProblemException(StatusCodes.Status507InsufficientStorage, message, inner);
 
 /// <summary>
 /// The store itself is not there: not mounted, not reachable, not this pool's. Nothing is known of its blobs, so nothing may be
 /// concluded; whoever gets this waits.
 /// </summary>
-public sealed class StoreAwayException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class StoreAwayException(string message, Exception? inner = null) : ProblemException(StatusCodes.Status503ServiceUnavailable, message, inner);

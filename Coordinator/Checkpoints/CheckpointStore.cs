@@ -5,7 +5,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;

@@ -2,6 +2,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Npgsql;

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Security.Claims;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
 

@@ -1,3 +1,4 @@
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Npgsql;
 using Orleans.Configuration;

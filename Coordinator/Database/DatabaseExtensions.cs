@@ -22,6 +22,8 @@ public static class DatabaseExtensions
         builder.Services.AddSingleton(services => NpgsqlDataSource.Create(Settings(services.GetRequiredService<CoordinatorOptions>().Database)));
         builder.Services.AddSingleton<DatabaseClock>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseClock>());
+        builder.Services.AddSingleton<DatabaseSignals>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseSignals>());
     }
 
     /// <summary>The connection string with what every session of a coordinator starts with. Pure.</summary>

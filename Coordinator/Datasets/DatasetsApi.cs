@@ -1,9 +1,10 @@
 using System.Security.Claims;
 using System.Text.RegularExpressions;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
+using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Blobs;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.Features;

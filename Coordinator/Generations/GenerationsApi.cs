@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Claims;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Protocol;

@@ -29,7 +29,7 @@ public static class OpenApi
         });
     });
 
-    public static void MapDescription(this WebApplication app) => app.MapOpenApi().RequireAuthorization(Policies.View);
+    public static IEndpointConventionBuilder MapDescription(this WebApplication app) => app.MapOpenApi();
 
     /// <summary>What the generator does not know of <see cref="Json"/>: nulls are left out, and NaN is a word beside the numbers.</summary>
     private static void DescribeWire(OpenApiSchema schema, OpenApiSchemaTransformerContext context)

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Hearth.Coordinator.Blobs;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -58,8 +57,7 @@ internal sealed partial class ProblemHandler : IExceptionHandler
         var known = exception switch
         {
             BadHttpRequestException e => Problems.Fields([FieldOf(e, httpContext)], e.StatusCode),
-            StoreAwayException e => TypedResults.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable),
-            StoreFullException e => TypedResults.Problem(e.Message, statusCode: StatusCodes.Status507InsufficientStorage),
+            ProblemException e => TypedResults.Problem(e.Message, statusCode: e.Status),
             PostgresException { SqlState: PostgresErrorCodes.DiskFull } => TypedResults.Problem("The database's disk is full.", statusCode: StatusCodes.Status507InsufficientStorage),
             NpgsqlException { IsTransient: true } => TypedResults.Problem("The database does not answer. Try again in a moment.", statusCode: StatusCodes.Status503ServiceUnavailable),
             _ => null,

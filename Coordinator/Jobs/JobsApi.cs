@@ -1,5 +1,6 @@
 using Hangfire;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 

@@ -1,6 +1,6 @@
 using Hearth.Api;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Npgsql;

@@ -1,7 +1,7 @@
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Protocol;
 using Hearth.Runs;

@@ -1,5 +1,5 @@
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Metrics;
 using Hearth.Protocol;
 

@@ -5,7 +5,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Runs;
 using Npgsql;
 

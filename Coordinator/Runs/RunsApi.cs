@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Claims;
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Hearth.Models;
 using Hearth.Runs;

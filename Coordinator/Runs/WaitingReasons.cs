@@ -1,6 +1,6 @@
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Npgsql;
 
 namespace Hearth.Coordinator.Runs;

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Hardware;

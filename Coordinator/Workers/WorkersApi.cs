@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Hearth.Api;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Microsoft.AspNetCore.Http.HttpResults;

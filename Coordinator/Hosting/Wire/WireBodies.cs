@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.Options;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Hosting.Wire;
 
 /// <summary>The edge that every JSON body passes once: bounded, parsed, held against its route's type (<see cref="WireCheck"/>), and only then read.</summary>
 internal static class WireBodies

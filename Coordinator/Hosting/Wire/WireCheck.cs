@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Hearth.Runs;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Hosting.Wire;
 
 /// <summary>
 /// Holds a JSON body against the type that a route reads, before anything reads it: kinds, nulls, what is missing, keys that are given twice, texts that are

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Hearth.Api;
-using Hearth.Coordinator.Hosting;
+using Hearth.Coordinator.Events;
 using Hearth.Protocol;
 using Hearth.Tests.Support;
 using Npgsql;

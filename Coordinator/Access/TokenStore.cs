@@ -2,7 +2,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Npgsql;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>Whose secret a request carried.</summary>
 public sealed record TokenOwner(Guid Id, string Name, string Role);

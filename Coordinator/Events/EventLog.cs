@@ -2,7 +2,7 @@ using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Database;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Events;
 
 /// <summary>An event to be told.</summary>
 /// <param name="Kind">One of <see cref="StreamEvent"/>'s.</param>

@@ -4,9 +4,10 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Hosting;
 using Npgsql;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Events;
 
 /// <summary>Reads new events once for all streams of this coordinator and keeps the latest in memory.</summary>
 public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals, TimeProvider clock, ILogger<EventFeed> log) : BackgroundService

@@ -1,6 +1,6 @@
 using System.Security.Claims;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>Roles of tokens. Each of the first three may do what the later ones may; a worker may use the worker API alone.</summary>
 public static class Roles

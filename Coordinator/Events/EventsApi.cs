@@ -1,7 +1,7 @@
 using System.Globalization;
 using Hearth.Coordinator.Jobs;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Events;
 
 /// <summary><c>GET /api/v1/events</c>: one stream of server-sent events for everything that changes in the pool.</summary>
 public static class EventsApi
@@ -9,8 +9,6 @@ public static class EventsApi
     public static void AddEvents(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<DatabaseSignals>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseSignals>());
         builder.Services.AddSingleton<EventFeed>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EventFeed>());
         builder.Services.AddSingleton<IRecurringJob, EventTrimJob>();

@@ -1,9 +1,10 @@
 using System.Reflection;
 using System.Security.Claims;
 using Hearth.Api;
+using Hearth.Coordinator.Hosting;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>POST /api/v1/session: the token to sign in with.</summary>
 public sealed record SignIn(string Token);

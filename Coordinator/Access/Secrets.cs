@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>Makes secrets and the form in which they are stored. Tokens have 256 random bits, so an unsalted hash is enough.</summary>
 public static class Secrets

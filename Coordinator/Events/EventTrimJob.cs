@@ -3,7 +3,7 @@ using Hearth.Coordinator.Jobs;
 using Hearth.Runs;
 using Npgsql;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Events;
 
 /// <summary>Keeps the list of events at the length that streams may be behind.</summary>
 internal sealed class EventTrimJob(NpgsqlDataSource database) : IRecurringJob

@@ -1,9 +1,10 @@
 using System.Text.Encodings.Web;
+using Hearth.Coordinator.Hosting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>
 /// Authenticates by bearer token or by the session cookie, whose value is a token that scripts in the page cannot read.

@@ -1,7 +1,8 @@
 using System.Net.Sockets;
+using Hearth.Coordinator.Hosting;
 using Npgsql;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Database;
 
 /// <summary>Channels of NOTIFY. Payloads only say who should look again; what is true stands in tables.</summary>
 public static class Channels

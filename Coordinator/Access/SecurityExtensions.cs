@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
+using Hearth.Coordinator.Hosting;
 using Microsoft.AspNetCore.Authentication;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>Names of authorization policies.</summary>
 public static class Policies

@@ -1,6 +1,7 @@
+using Hearth.Coordinator.Hosting;
 using Microsoft.Net.Http.Headers;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>
 /// Refuses writes that carry the session's cookie but come from another site. Bearer tokens are not affected: a browser

@@ -1,9 +1,10 @@
 using System.Security.Claims;
 using Hearth.Api;
+using Hearth.Coordinator.Hosting;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace Hearth.Coordinator.Hosting;
+namespace Hearth.Coordinator.Access;
 
 /// <summary>Tokens of people and scripts. Workers get theirs by joining.</summary>
 public static class TokensApi
