@@ -12,7 +12,7 @@ using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Hosting.Wire;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
-using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Runs.Requests;
 using Hearth.Coordinator.Schedules;
 using Hearth.Coordinator.Scheduling.Cycle;
 using Hearth.Coordinator.Workers;

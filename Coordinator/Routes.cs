@@ -10,7 +10,7 @@ using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
-using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Runs.Requests;
 using Hearth.Coordinator.Schedules;
 using Hearth.Coordinator.Workers;
 

@@ -1,5 +1,6 @@
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Runs;
 using Npgsql;
 
 namespace Hearth.Coordinator.Checkpoints;
@@ -10,25 +11,12 @@ namespace Hearth.Coordinator.Checkpoints;
 public sealed record DueCheck(Guid Id, Guid RunId, long Step, string Status, string Reason, int Tries, int Complaints);
 
 /// <summary>
-/// Checkpoints that the coordinator is to read itself. What a worker says of one only brings it here: nothing is taken out of use on
-/// a claim that was not verified.
+/// Checkpoints that the coordinator is to read itself. What a worker says of one (<see cref="CheckpointComplaints"/>) only brings it here.
 /// </summary>
 public sealed class CheckpointChecks(NpgsqlDataSource database, Wakes wakes)
 {
     /// <summary>How long a check belongs to the coordinator that took it; renewed with each file.</summary>
     private const string Claim = "interval '3 minutes'";
-
-    /// <summary>
-    /// Notes an attempt's complaint about a checkpoint that is offered, and asks for a check. Parameters: <c>@checkpoint</c>,
-    /// <c>@attempt</c>, <c>@reason</c>.
-    /// </summary>
-    public const string Complain =
-        """
-        insert into checkpoint_complaints (checkpoint_id, attempt_id, reason)
-        select id, @attempt, @reason from checkpoints where id = @checkpoint and status = 'kept' on conflict do nothing;
-        insert into checkpoint_checks (checkpoint_id, reason) select id, @reason from checkpoints where id = @checkpoint and status = 'kept'
-        on conflict (checkpoint_id) do update set next_at = now(), tries = 0;
-        """;
 
     /// <summary>A person asks; also of one that was found missing or damaged before. False = no such checkpoint, or it was removed.</summary>
     public async Task<bool> AskAsync(Guid run, Guid checkpoint, CancellationToken stop)

@@ -49,8 +49,7 @@ public sealed class CheckpointFaults(NpgsqlDataSource database, Wakes wakes)
             new { attempt = problem.Lease.AttemptId, epoch = problem.Lease.Epoch, worker, checkpoint = problem.CheckpointId });
         if (live && problem.CheckpointId is { } checkpoint)
         {
-            await session.ExecuteAsync(
-                CheckpointChecks.Complain, new { checkpoint, attempt = problem.Lease.AttemptId, reason = Sentence(problem.Reason) });
+            await CheckpointComplaints.AddAsync(session, checkpoint, problem.Lease.AttemptId, Sentence(problem.Reason));
         }
 
         await session.CommitAsync();

@@ -115,17 +115,10 @@ public static class CheckpointsApi
             : await store.CommitAsync(commit, caller.WorkerId(), stop) switch
             {
                 CommitResult.Done done => Results.Ok(done.Answer),
-                CommitResult.Missing missing => Problems.Fields([.. missing.Files.Select(f => Missing("manifest.files", f))]),
+                CommitResult.Missing missing => Problems.Fields([.. missing.Files.Select(f => FileChecks.Missing("manifest.files", f))]),
                 _ => Problems.Fenced(),
             };
     }
-
-    /// <summary>What is said of a blob that a commit refers to and the store lacks.</summary>
-    internal static FieldError Missing(string field, FileRef file) => new(
-        field,
-        file.Name,
-        "files whose blobs are stored",
-        $"{file.Name} (SHA-256 {file.Sha256[..12]}…, {file.Bytes:N0} bytes) is not in the object store. Upload it first.");
 
     private static IResult NotFound(Guid checkpoint) => Problems.NotFound($"The run has no checkpoint {checkpoint} for which this could be done.");
 

@@ -1,5 +1,4 @@
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Scheduling.Cycle;
 using Orleans.Concurrency;
 using Orleans.Placement;
 
@@ -27,7 +26,7 @@ public interface ISchedulerGrain : IGrainWithIntegerKey
 /// </summary>
 [PreferLocalPlacement]
 public sealed class SchedulerGrain(
-    SchedulerCycle cycle,
+    SchedulerWork work,
     SchedulerTerms terms,
     ILocalSiloDetails silo,
     CoordinatorOptions options,
@@ -97,7 +96,7 @@ public sealed class SchedulerGrain(
                 bool lossesKnown = _losses.Look();
 
                 // Off the grain's own turn: a long decision must not keep it from answering.
-                await Task.Run(() => cycle.RunAsync(_term, lossesKnown, stop), stop);
+                await Task.Run(() => work(_term, lossesKnown, stop), stop);
             }
             while (_again);
         }

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Hearth.Api;
 using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
-using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;

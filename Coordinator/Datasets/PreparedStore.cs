@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Hearth.Coordinator.Blobs;
-using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Runs;
 using Hearth.Data;
@@ -64,7 +63,7 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
 
         if (await blobs.MissingAsync(commit.Files, stop) is { Count: > 0 } missing)
         {
-            return new PublishResult.Refused([.. missing.Select(f => CheckpointsApi.Missing("files", f))]);
+            return new PublishResult.Refused([.. missing.Select(f => FileChecks.Missing("files", f))]);
         }
 
         if (commit.Files.SingleOrDefault(f => f.Name == ManifestName) is not { } manifest || await CountTokensAsync(manifest, stop) is not { } tokens)

@@ -23,7 +23,7 @@ internal sealed class CompactionJob(MetricCompaction compaction, NpgsqlDataSourc
         {
             points += await compaction.CompactAsync(run, stop);
             await using var session = await DbSession.OpenAsync(database, stop);
-            await RunProgress.RedrawAsync(session, run);
+            await RunProgress.DrawAsync(session, run, await MetricReader.SparklineAsync(session, run));
         }
 
         return due.Count == 0 ? "No run had points enough that wait." : $"Compacted {Words.Number(points)} points of {Words.Number(due.Count)} runs.";

@@ -1,6 +1,7 @@
 using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Metrics.Storage;
+using Hearth.Coordinator.Runs;
 using Npgsql;
 
 namespace Hearth.Coordinator.Metrics;
@@ -24,9 +25,9 @@ public sealed class MetricReader(NpgsqlDataSource database)
         return new MetricsResponse([.. views.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => Columnar(v.Key, v.Value.Size, v.Value.Buckets()))]);
     }
 
-    /// <summary>Means of a whole series in at most so many buckets; empty when there is none.</summary>
-    internal static async Task<float[]> MeansAsync(DbSession session, Guid runId, string key, int points) =>
-        [.. (await WholeAsync(session, runId, key, points)).Select(b => b.Mean)];
+    /// <summary>The small curve beside a run: means of its whole loss; empty when there is none.</summary>
+    internal static async Task<float[]> SparklineAsync(DbSession session, Guid runId) =>
+        [.. (await WholeAsync(session, runId, "loss", RunProgress.SparklinePoints)).Select(b => b.Mean)];
 
     /// <summary>A whole series as (step, value); for series with a point per evaluation, not per step.</summary>
     internal static async Task<IReadOnlyList<(long Step, double Value)>> PointsAsync(DbSession session, Guid runId, string key) =>

@@ -35,7 +35,7 @@ public sealed class MetricStore(NpgsqlDataSource database, MetricCompaction comp
             stored = await InsertAsync(session, request, place, batch);
             if (stored is { Due: true })
             {
-                await RunProgress.TellAsync(session, run);
+                await RunProgress.TellAsync(session, run, await MetricReader.SparklineAsync(session, run));
             }
 
             await session.CommitAsync();

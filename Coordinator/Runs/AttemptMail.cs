@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Hearth.Coordinator.Database;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -22,7 +21,7 @@ public sealed record AttemptLetters(IReadOnlyList<AssignedAttempt> Placed, IRead
 }
 
 /// <summary>Assignments and commands on their way to workers; both are repeated until a report shows that they arrived.</summary>
-public sealed class AttemptMail(RunChanges changes, RunInputs inputs)
+internal static class AttemptMail
 {
     /// <param name="session">To read with.</param>
     /// <param name="worker">Whose attempts.</param>
@@ -62,56 +61,10 @@ public sealed class AttemptMail(RunChanges changes, RunInputs inputs)
         """,
         new { worker, seenSerial });
 
-    /// <summary>
-    /// The assignment as it was decided, with fresh addresses. Null when what it reads is gone: without its dataset the run fails;
-    /// without its checkpoint the attempt is over, and the next one begins with another.
-    /// </summary>
-    public async Task<Assignment?> AssignAsync(AssignedAttempt placed, CancellationToken stop)
-    {
-        var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
-        var spec = placed.Recompute ? given.Recomputing() : given;
-        if (await inputs.FindDataAsync(spec, stop) is not { } data)
-        {
-            await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
-            return null;
-        }
-
-        var checkpoint = placed.CheckpointId is { } id ? await inputs.FindCheckpointAsync(id, stop) : null;
-        if (placed.CheckpointId is not null && checkpoint is null)
-        {
-            await EndAsync(placed, AttemptState.Lost, null, $"Its checkpoint of step {Words.Number(placed.FirstStep)} is no longer good.", stop);
-            return null;
-        }
-
-        return new Assignment
-        {
-            Lease = new Lease(placed.Id, placed.Epoch),
-            RunId = placed.RunId,
-            RunName = placed.RunName,
-            Number = placed.Number,
-            Spec = spec,
-            DeviceIndex = placed.DeviceIndex,
-            MicroBatch = placed.MicroBatch,
-            Dataset = data.Dataset,
-            Prepared = data.Prepared,
-            CheckpointId = placed.CheckpointId,
-            Checkpoint = checkpoint,
-        };
-    }
-
     private static bool Applies(AttemptCommandKind kind, AttemptState state) => kind switch
     {
         AttemptCommandKind.Kill => true,
         AttemptCommandKind.Stop => state != AttemptState.Stopping,
         _ => state == AttemptState.Running,
     };
-
-    private async Task EndAsync(AssignedAttempt placed, AttemptState outcome, string? code, string message, CancellationToken stop)
-    {
-        await using var change = await changes.BeginAsync(new RunRef(placed.RunId, null), stop);
-        if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(placed.Id, placed.Epoch), outcome, placed.FirstStep, null, code, message)))
-        {
-            await change.CommitAsync();
-        }
-    }
 }

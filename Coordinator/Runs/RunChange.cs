@@ -1,4 +1,3 @@
-using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Events;
@@ -203,7 +202,7 @@ public sealed class RunChange : IAsyncDisposable
         if (end.FailureCode == FailureCodes.CorruptCheckpoint)
         {
             // Its agent says so on the checkpoint's own route too; this holds when that message got lost.
-            await _session.ExecuteAsync(CheckpointChecks.Complain, new { checkpoint = attempt.CheckpointId, attempt = attempt.Id, reason = end.Message ?? "its attempt could not read it." });
+            await CheckpointComplaints.AddAsync(_session, attempt.CheckpointId, attempt.Id, end.Message ?? "its attempt could not read it.");
         }
 
         if (end is { Outcome: AttemptState.Succeeded, PeakMemoryBytes: > 0 and var peak })

@@ -1,6 +1,5 @@
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Events;
-using Hearth.Coordinator.Metrics;
 using Hearth.Protocol;
 
 namespace Hearth.Coordinator.Runs;
@@ -39,19 +38,16 @@ public static class RunProgress
         where r.id = @run returning old.due
         """;
 
-    /// <summary>Draws the curve and tells the stream, as the last statements of a transaction.</summary>
-    internal static async Task TellAsync(DbSession session, Guid runId)
+    /// <summary>Keeps the curve and tells the stream, as the last statements of a transaction.</summary>
+    internal static async Task TellAsync(DbSession session, Guid runId, float[] sparkline)
     {
-        await RedrawAsync(session, runId);
+        await DrawAsync(session, runId, sparkline);
         await SayAsync(session, runId);
     }
 
-    /// <summary>Draws the curve beside a run anew.</summary>
-    internal static async Task RedrawAsync(DbSession session, Guid runId)
-    {
-        float[] sparkline = await MetricReader.MeansAsync(session, runId, "loss", SparklinePoints);
-        await session.ExecuteAsync("update runs set sparkline = @sparkline where id = @runId and sparkline <> @sparkline", new { runId, sparkline });
-    }
+    /// <summary>Keeps the curve beside a run, at most <see cref="SparklinePoints"/> of its losses.</summary>
+    internal static Task DrawAsync(DbSession session, Guid runId, float[] sparkline) =>
+        session.ExecuteAsync("update runs set sparkline = @sparkline where id = @runId and sparkline <> @sparkline", new { runId, sparkline });
 
     /// <summary>Records how far the attempts of runs report to be, and tells the stream of those that it was not told of within the last second.</summary>
     /// <param name="session">A transaction; these are its last statements.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hearth.Api;
+using Hearth.Coordinator.Database;
 using Hearth.Runs;
 
 namespace Hearth.Coordinator.Runs;
@@ -54,6 +55,9 @@ internal sealed record RunRow
     public string? AttemptState { get; init; }
     public string? StartingWhat { get; init; }
     public double? StartingFraction { get; init; }
+
+    internal static Task<RunRow?> FindAsync(DbSession session, RunRef run) =>
+        session.FindAsync<RunRow>($"{Select} where {RunRef.Is}", new { id = run.Id, number = run.Number });
 
     internal RunSummary Summary() => new()
     {

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Hearth.Api;
-using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Events;
@@ -18,7 +17,7 @@ public sealed record RunFilter(IReadOnlyList<RunState> States, string? Family, s
 public sealed record Submitted(RunSummary? Run, bool IsNew);
 
 /// <summary>Runs as rows. States are changed by <see cref="RunChange"/> alone.</summary>
-public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoints, Wakes wakes)
+public sealed class RunStore(NpgsqlDataSource database, Wakes wakes)
 {
     /// <summary>The run that this caller submitted under a key; null when there is none.</summary>
     public async Task<Submitted?> FindByKeyAsync(string caller, string key, JsonElement body, CancellationToken stop)
@@ -28,7 +27,7 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             "select id, idempotency_sha256 from runs where created_by = @caller and idempotency_key = @key", new { caller, key });
         return found is null ? null
             : !found.IdempotencySha256.AsSpan().SequenceEqual(Hash(body)) ? new Submitted(null, false)
-            : new Submitted((await RowAsync(session, new RunRef(found.Id, null)))!.Summary(), false);
+            : new Submitted((await RunRow.FindAsync(session, new RunRef(found.Id, null)))!.Summary(), false);
     }
 
     /// <summary>Queues a checked run.</summary>
@@ -49,7 +48,7 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
             return (await FindByKeyAsync(caller, key!, body, stop))!;
         }
 
-        var summary = (await RowAsync(session, new RunRef(id, null)))!.Summary();
+        var summary = (await RunRow.FindAsync(session, new RunRef(id, null)))!.Summary();
         await EventLog.AddAsync(session, "run", id, summary);
         await session.CommitAsync();
         wakes.Scheduler();
@@ -59,7 +58,7 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
     public async Task<RunSummary?> FindAsync(RunRef run, CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        return (await RowAsync(session, run))?.Summary();
+        return (await RunRow.FindAsync(session, run))?.Summary();
     }
 
     /// <summary>Newest first; <paramref name="before"/> is the number that the page before ended with.</summary>
@@ -85,87 +84,10 @@ public sealed class RunStore(NpgsqlDataSource database, CheckpointStore checkpoi
         return new Page<RunSummary>([.. rows.Take(limit).Select(r => r.Summary())], next, total);
     }
 
-    /// <summary>Everything of a run except its series; null when there is none.</summary>
-    public async Task<RunDetail?> DetailAsync(RunRef run, CancellationToken stop)
-    {
-        await using var session = await DbSession.OpenAsync(database, stop);
-        if (await RowAsync(session, run) is not { } row)
-        {
-            return null;
-        }
-
-        var spec = await session.SingleAsync<string>("select spec::text from runs where id = @Id", new { row.Id });
-        var attempts = await session.QueryAsync<AttemptRow>(
-            """
-            select t.id, t.number, t.state, t.epoch, w.name || '/' || t.device_index as device, coalesce(d.value ->> 'model', '') as device_model, t.assigned_at,
-                t.first_heartbeat_at, t.first_step_at, t.ended_at, t.first_step, t.last_step, t.forecast_bytes, t.peak_bytes, t.trace, t.message
-            from attempts t join workers w on w.id = t.worker_id
-            left join lateral (select value from jsonb_array_elements(w.devices) where (value ->> 'index')::int = t.device_index limit 1) d on true
-            where t.run_id = @Id order by t.number
-            """,
-            new { row.Id });
-        var notes = await session.QueryAsync<RunNote>(
-            "select id, at, kind, text, step from run_notes where run_id = @Id order by id", new { row.Id });
-        return new RunDetail
-        {
-            Summary = row.Summary(),
-            Spec = JsonElement.Parse(spec),
-            Attempts = [.. attempts.Select(a => a.View())],
-            Checkpoints = await checkpoints.ListAsync(row.Id, stop),
-            Notes = [.. notes],
-            Trace = row.Trace,
-            Parameters = row.Parameters,
-        };
-    }
-
-    private static async Task<RunRow?> RowAsync(DbSession session, RunRef run) =>
-        await session.FindAsync<RunRow>(
-            $"{RunRow.Select} where {RunRef.Is}", new { id = run.Id, number = run.Number });
-
     private static byte[] Hash(JsonElement body) => SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(body)));
 
     private static string Escape(string text) =>
         text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
 
     private sealed record Keyed(Guid Id, byte[] IdempotencySha256);
-
-    private sealed record AttemptRow
-    {
-        public Guid Id { get; init; }
-        public int Number { get; init; }
-        public AttemptState State { get; init; }
-        public long Epoch { get; init; }
-        public string Device { get; init; } = "";
-        public string DeviceModel { get; init; } = "";
-        public DateTimeOffset AssignedAt { get; init; }
-        public DateTimeOffset? FirstHeartbeatAt { get; init; }
-        public DateTimeOffset? FirstStepAt { get; init; }
-        public DateTimeOffset? EndedAt { get; init; }
-        public long FirstStep { get; init; }
-        public long LastStep { get; init; }
-        public long? ForecastBytes { get; init; }
-        public long? PeakBytes { get; init; }
-        public string? Trace { get; init; }
-        public string? Message { get; init; }
-
-        internal AttemptView View() => new()
-        {
-            Id = Id,
-            Number = Number,
-            State = State,
-            Epoch = Epoch,
-            Device = Device,
-            DeviceModel = DeviceModel,
-            AssignedAt = AssignedAt,
-            FirstHeartbeatAt = FirstHeartbeatAt,
-            FirstStepAt = FirstStepAt,
-            EndedAt = EndedAt,
-            FirstStep = FirstStep,
-            LastStep = LastStep,
-            ForecastBytes = ForecastBytes,
-            PeakBytes = PeakBytes,
-            Trace = Trace,
-            Message = Message,
-        };
-    }
 }

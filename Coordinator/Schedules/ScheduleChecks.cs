@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Hosting;
-using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Runs.Requests;
 using Hearth.Runs;
 
 namespace Hearth.Coordinator.Schedules;

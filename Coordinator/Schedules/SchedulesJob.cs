@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Hearth.Coordinator.Jobs;
 using Hearth.Coordinator.Runs;
+using Hearth.Coordinator.Runs.Requests;
 using Hearth.Runs;
 
 namespace Hearth.Coordinator.Schedules;

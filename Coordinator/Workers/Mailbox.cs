@@ -10,7 +10,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Workers;
 
 /// <summary>What the coordinator has to tell a worker, and the wait until there is something.</summary>
-public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, CoordinatorOptions options, AttemptMail attempts, GenerationMail generations)
+public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, CoordinatorOptions options, Assignments attempts, GenerationMail generations)
 {
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(2);
 
@@ -57,7 +57,7 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
         var assignments = new List<Assignment>();
         foreach (var placed in mail.Letters.Placed)
         {
-            if (await attempts.AssignAsync(placed, stop) is { } assignment)
+            if (await attempts.MakeAsync(placed, stop) is { } assignment)
             {
                 assignments.Add(assignment);
             }

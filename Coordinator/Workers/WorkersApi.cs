@@ -16,6 +16,7 @@ public static class WorkersApi
     {
         builder.Services.AddSingleton<WorkerStore>();
         builder.Services.AddSingleton<Heartbeats>();
+        builder.Services.AddSingleton<Assignments>();
         builder.Services.AddSingleton<Mailbox>();
     }
 

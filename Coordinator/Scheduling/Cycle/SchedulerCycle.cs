@@ -19,7 +19,7 @@ public sealed class SchedulerCycle(SnapshotReader reader, PlanExecutor executor,
     }
 }
 
-/// <summary>Registers the parts of a cycle; who runs it is the cluster's matter.</summary>
+/// <summary>Registers the parts of a cycle, and the cycle as the cluster's scheduler's work: where and when it runs is the cluster's matter.</summary>
 public static class SchedulerExtensions
 {
     public static void AddScheduler(this WebApplicationBuilder builder)
@@ -28,5 +28,6 @@ public static class SchedulerExtensions
         builder.Services.AddSingleton<SnapshotReader>();
         builder.Services.AddSingleton<PlanExecutor>();
         builder.Services.AddSingleton<SchedulerCycle>();
+        builder.Services.AddSingleton<SchedulerWork>(services => services.GetRequiredService<SchedulerCycle>().RunAsync);
     }
 }

@@ -9,7 +9,7 @@ using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
-namespace Hearth.Coordinator.Runs;
+namespace Hearth.Coordinator.Runs.Requests;
 
 /// <summary>Runs: submit, look, steer.</summary>
 public static class RunsApi
@@ -23,11 +23,10 @@ public static class RunsApi
     {
         builder.Services.AddSingleton<RunStore>();
         builder.Services.AddSingleton<RunChanges>();
-        builder.Services.AddSingleton<RunInputs>();
+        builder.Services.AddSingleton<RunDetails>();
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunActions>();
         builder.Services.AddSingleton<AttemptReports>();
-        builder.Services.AddSingleton<AttemptMail>();
         builder.Services.AddSingleton<PoolDevices>();
         builder.Services.AddSingleton<WaitingReasons>();
     }
@@ -109,8 +108,8 @@ public static class RunsApi
         return errors;
     }
 
-    private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(RunRef run, RunStore store, CancellationToken stop) =>
-        await store.DetailAsync(run, stop) is { } detail ? TypedResults.Ok(detail) : Problems.NotFound($"No run is called {run}.");
+    private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(RunRef run, RunDetails details, CancellationToken stop) =>
+        await details.FindAsync(run, stop) is { } detail ? TypedResults.Ok(detail) : Problems.NotFound($"No run is called {run}.");
 
     private static async Task<Validation> ValidateAsync(SubmitRun request, RunSubmission submission, CancellationToken stop)
     {

@@ -2,19 +2,22 @@ using System.Globalization;
 using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Database;
+using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Scheduling.Rules;
 using Hearth.Models;
 using Hearth.Runs;
 using Npgsql;
 
-namespace Hearth.Coordinator.Runs;
+namespace Hearth.Coordinator.Runs.Requests;
 
 /// <summary>A spec that may be queued, or every error in it; and where it would fit.</summary>
 public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits);
 
 /// <summary>Every check of a submitted run: the spec alone, the dataset, and whether any device of the pool could ever hold one row.</summary>
-public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, PoolDevices pool)
+public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datasets, PoolDevices pool)
 {
+    private const int MostNames = 10;
+
     public async Task<Checked> CheckAsync(JsonElement json, CancellationToken stop)
     {
         var run = RunChecks.Validate(json);
@@ -24,7 +27,7 @@ public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, P
         }
 
         var errors = run.Errors.ToList();
-        if (run.Read.Says("data.dataset") && await inputs.CheckAsync(readable, stop) is { } missing)
+        if (run.Read.Says("data.dataset") && await NoDatasetAsync(readable.Data.Dataset, stop) is { } missing)
         {
             errors.Add(missing);
         }
@@ -81,6 +84,18 @@ public sealed class RunSubmission(NpgsqlDataSource database, RunInputs inputs, P
             spec.Model.Size,
             $"what {largest.Name} with its {room} GB can hold",
             $"{plan.Title} fits no device that it may use. {largest.Name}: {forecast.On(largest.MemoryBytes, largest.Kind).Reason}");
+    }
+
+    private async Task<FieldError?> NoDatasetAsync(string name, CancellationToken stop)
+    {
+        if (await datasets.FindAsync(name, stop) is not null)
+        {
+            return null;
+        }
+
+        var names = (await datasets.ListAsync(stop)).Select(d => d.Name).ToList();
+        string allowed = names.Count == 0 ? "a dataset of the pool, which has none yet" : string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? ", …" : "");
+        return new FieldError("data.dataset", name, allowed, $"No dataset is called {name}. Allowed: {allowed}.");
     }
 
     private async Task<ReportedPeaks> PeaksAsync(RunSpec spec, CancellationToken stop)

@@ -4,7 +4,7 @@ using Hearth.Protocol;
 using Hearth.Runs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
-namespace Hearth.Coordinator.Runs;
+namespace Hearth.Coordinator.Runs.Requests;
 
 /// <summary>POST /api/v1/runs/{id}/sample: text to go on from; what is left out comes from the spec.</summary>
 public sealed record SampleRequest(string? Prompt, int? MaxTokens, double? Temperature);

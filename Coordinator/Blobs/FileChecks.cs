@@ -1,10 +1,9 @@
 using System.Globalization;
-using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Hearth.Runs;
 
-namespace Hearth.Coordinator.Checkpoints;
+namespace Hearth.Coordinator.Blobs;
 
 /// <summary>What may stand in a list of files that a worker sends. Pure.</summary>
 public static class FileChecks
@@ -48,6 +47,13 @@ public static class FileChecks
 
         return errors;
     }
+
+    /// <summary>What is said of a blob that a commit refers to and the store lacks.</summary>
+    internal static FieldError Missing(string field, FileRef file) => new(
+        field,
+        file.Name,
+        "files whose blobs are stored",
+        $"{file.Name} (SHA-256 {file.Sha256[..12]}…, {file.Bytes:N0} bytes) is not in the object store. Upload it first.");
 
     /// <summary>A name comes over the wire and becomes a path on other machines, so it may not lead out of a folder.</summary>
     private static bool IsRelativeName(string name) =>

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using Hearth.Coordinator.Checkpoints;
+using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Runs;
+using Hearth.Protocol;
+using Hearth.Runs;
+
+namespace Hearth.Coordinator.Workers;
+
+/// <summary>Makes assignments of placed attempts: what was decided, with fresh addresses of what the attempt reads.</summary>
+public sealed class Assignments(RunChanges changes, DatasetStore datasets, PreparedStore prepared, CheckpointStore checkpoints)
+{
+    /// <summary>
+    /// Null when what the attempt reads is gone: without its dataset the run fails; without its checkpoint the attempt is over, and the next
+    /// one begins with another.
+    /// </summary>
+    public async Task<Assignment?> MakeAsync(AssignedAttempt placed, CancellationToken stop)
+    {
+        var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
+        var spec = placed.Recompute ? given.Recomputing() : given;
+        if (await FindDataAsync(spec, stop) is not { } data)
+        {
+            await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
+            return null;
+        }
+
+        var checkpoint = placed.CheckpointId is { } id ? await checkpoints.FindGoodAsync(id, stop) : null;
+        if (placed.CheckpointId is not null && checkpoint is null)
+        {
+            await EndAsync(placed, AttemptState.Lost, null, $"Its checkpoint of step {Words.Number(placed.FirstStep)} is no longer good.", stop);
+            return null;
+        }
+
+        return new Assignment
+        {
+            Lease = new Lease(placed.Id, placed.Epoch),
+            RunId = placed.RunId,
+            RunName = placed.RunName,
+            Number = placed.Number,
+            Spec = spec,
+            DeviceIndex = placed.DeviceIndex,
+            MicroBatch = placed.MicroBatch,
+            Dataset = data.Raw,
+            Prepared = data.Prepared,
+            CheckpointId = placed.CheckpointId,
+            Checkpoint = checkpoint,
+        };
+    }
+
+    private async Task<RunData?> FindDataAsync(RunSpec spec, CancellationToken stop) =>
+        await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset ? null
+            : await prepared.FindForAsync(spec, stop) is { } files ? new RunData([], files)
+            : new RunData(await datasets.FilesAsync(dataset.Id, stop), null);
+
+    private async Task EndAsync(AssignedAttempt placed, AttemptState outcome, string? code, string message, CancellationToken stop)
+    {
+        await using var change = await changes.BeginAsync(new RunRef(placed.RunId, null), stop);
+        if (change is not null && await change.EndAsync(new AttemptEnd(new Lease(placed.Id, placed.Epoch), outcome, placed.FirstStep, null, code, message)))
+        {
+            await change.CommitAsync();
+        }
+    }
+
+    /// <summary>Files of a run's dataset.</summary>
+    /// <param name="Raw">Empty when it is prepared.</param>
+    /// <param name="Prepared">Tokenised, or null.</param>
+    private sealed record RunData(IReadOnlyList<BlobRef> Raw, IReadOnlyList<BlobRef>? Prepared);
+}
