@@ -1,6 +1,7 @@
 using System.Net;
 using Hearth.Coordinator.Backups;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Hosting;
 using Hearth.Tests.Support;
 using Npgsql;
