@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { CheckpointChoice, TokenEvent } from "../api/types";
-import { answerFacts, choicesByRun, choiceWords, depth, draftWords, exchange, haltWords, KNOBS, knobErrors, legendLoops, loopWords, parted, requestOf, take, turnsBefore } from "./playground";
+import { answerFacts, choicesByRun, choiceWords, depth, draftWords, exchange, haltWords, KNOBS, knobErrors, legendLoops, loopWords, parted, requestOf, take, turnsBefore, visible } from "./playground";
 import type { Exchange } from "./playground";
 
 const token = (text: string, more: Partial<TokenEvent> = {}): TokenEvent => ({ event: "token", index: 0, token: 1, text, ...more });
@@ -44,6 +44,8 @@ it("says how deep a loop went", () => {
 it("keeps white space out of a token's underline", () => {
   expect(parted(" fire")).toEqual({ space: " ", word: "fire" });
   expect(parted("\n\n")).toEqual({ space: "\n\n", word: "" });
+  expect(visible("\n\t x")).toBe("⏎→·x");
+  expect(visible("")).toBe("∅");
 });
 
 it("asks with what came before, and without what failed", () => {

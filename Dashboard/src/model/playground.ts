@@ -52,6 +52,11 @@ export function parted(text: string): { readonly space: string; readonly word: s
   return { space: text.slice(0, text.length - word.length), word };
 }
 
+/** White space made visible: "·fire", "⏎". */
+export function visible(text: string): string {
+  return text === "" ? "∅" : text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "→");
+}
+
 /** "19 tokens", "0.09 s", "211 tok/s", and what speculation saved. */
 export function answerFacts(one: Exchange): readonly string[] {
   const { statistics: done } = one;

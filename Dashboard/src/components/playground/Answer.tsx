@@ -1,5 +1,5 @@
 import type { KeyboardEvent } from "react";
-import { answerFacts, depth, isUnderWay, parted } from "../../model/playground";
+import { answerFacts, depth, isUnderWay, parted, visible } from "../../model/playground";
 import type { Exchange } from "../../model/playground";
 import type { TokenEvent } from "../../api/types";
 
@@ -60,10 +60,9 @@ function Token({ token, index, flush, loops, picked, reachable, onPick }: TokenP
   return (
     <>
       {token.refused && <s className="refused" title="Drafted, refused">{token.refused}</s>}
-      {!flush && space}
-      {word !== "" && (
-        <button type="button" className={`token${kind}${picked ? " picked" : ""}`} data-index={index} tabIndex={reachable ? 0 : -1} aria-pressed={picked} onClick={() => onPick(index)}>{word}</button>
-      )}
+      {!flush && word !== "" && space}
+      <button type="button" className={`token${kind}${word === "" ? " blank" : ""}${picked ? " picked" : ""}`} data-index={index} tabIndex={reachable ? 0 : -1} aria-pressed={picked} onClick={() => onPick(index)}>{word === "" ? visible(token.text) : word}</button>
+      {!flush && word === "" && space}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import type { CheckpointChoice, TokenEvent } from "../../api/types";
 import { count } from "../../model/format";
-import { haltWords } from "../../model/playground";
+import { haltWords, visible } from "../../model/playground";
 
 interface Props {
   readonly token: TokenEvent | null;
@@ -49,9 +49,4 @@ function Bar({ name, share, shown, strong, dim = false }: { name: React.ReactNod
       <span className="right">{shown}</span>
     </div>
   );
-}
-
-/** White space made visible: "·fire", "⏎". */
-function visible(text: string): string {
-  return text === "" ? "∅" : text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "→");
 }
