@@ -153,10 +153,11 @@ internal sealed class FuzzPool : IAsyncDisposable
         await asked.ExecuteNonQueryAsync();
     }
 
+    // A NUL in a path is the web server's own to refuse (400 without a word); no route ever sees one.
     private string PathOf(Operation operation) => operation.Path
         .Replace("{run}", _path["run"], StringComparison.Ordinal)
         .Replace("{checkpoint}", _path["checkpoint"], StringComparison.Ordinal)
-        .Replace("{name}", "nothing%00%F0", StringComparison.Ordinal)
+        .Replace("{name}", "nothing%F0%9F", StringComparison.Ordinal)
         .Replace("{schedule}", "a", StringComparison.Ordinal)
         .Replace("{id}", operation.Path.StartsWith("/api/v1/runs/", StringComparison.Ordinal) ? _writer.RunId.ToString() : operation.IsWorkers ? _path["generation"] : Guid.Empty.ToString(), StringComparison.Ordinal);
 
@@ -174,6 +175,8 @@ internal sealed class FuzzPool : IAsyncDisposable
         var from = new IPEndPoint(new IPAddress([127, 1, (byte)(number / 250), (byte)(1 + (number % 250))]), 0);
         var http = new HttpClient(new SocketsHttpHandler
         {
+            // A header may hold any bytes; the client would send ASCII alone.
+            RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8,
             AllowAutoRedirect = false,
             ConnectCallback = async (context, stop) =>
             {
