@@ -43,8 +43,9 @@ internal static class BenchCommand
         Checkpoint = new CheckpointSpec { EverySteps = checkpointEvery },
     };
 
-    public static Task<RunSummary> SubmitAsync(LocalPool pool, RunSpec spec, CancellationToken stop) => pool.Api.PostAsync<RunSummary>(
-        "runs", new SubmitRun(JsonSerializer.SerializeToElement(spec, Json.Wire)), stop, key: Guid.NewGuid().ToString());
+    /// <summary>Submits a run under a key of its own.</summary>
+    public static Task<RunSummary> SubmitAsync(ApiClient api, RunSpec spec, CancellationToken stop, string? key = null) => api.PostAsync<RunSummary>(
+        "runs", new SubmitRun(JsonSerializer.SerializeToElement(spec, Json.Wire)), stop, key: key ?? Guid.NewGuid().ToString());
 
     public static async Task CancelAsync(LocalPool pool, RunWatch watch, Guid run, CancellationToken stop)
     {

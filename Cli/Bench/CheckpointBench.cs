@@ -14,7 +14,7 @@ internal static class CheckpointBench
     public static async Task RunAsync(LocalPool pool, int checkpoints, Output output, CancellationToken stop)
     {
         var spec = BenchCommand.Spec("bench-checkpoint", checkpoints * Every, Every) with { Checkpoint = new CheckpointSpec { EverySteps = Every, KeepLast = 1000 } };
-        var run = await BenchCommand.SubmitAsync(pool, spec, stop);
+        var run = await BenchCommand.SubmitAsync(pool.Api, spec, stop);
         var done = await new RunWatch(pool.Api, run.Id).UntilAsync("to finish", r => r.Summary.State.IsTerminal(), Limit, stop);
         if (done.Summary.State != RunState.Succeeded)
         {

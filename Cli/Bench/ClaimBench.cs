@@ -14,7 +14,7 @@ internal static class ClaimBench
         for (int i = 1; i <= submits; i++)
         {
             var asked = DateTimeOffset.UtcNow;
-            var run = await BenchCommand.SubmitAsync(pool, BenchCommand.Spec($"bench-claim-{i}", steps: 1_000_000, checkpointEvery: 0), stop);
+            var run = await BenchCommand.SubmitAsync(pool.Api, BenchCommand.Spec($"bench-claim-{i}", steps: 1_000_000, checkpointEvery: 0), stop);
             var watch = new RunWatch(pool.Api, run.Id);
             var claimed = await watch.UntilAsync("to be claimed", r => r.Attempts is [{ FirstHeartbeatAt: not null }, ..], Limit, stop);
             seconds.Add((claimed.Attempts[0].FirstHeartbeatAt!.Value - asked).TotalSeconds);

@@ -10,7 +10,7 @@ internal static class ResumeBench
 
     public static async Task RunAsync(LocalPool pool, int rounds, Output output, CancellationToken stop)
     {
-        var run = await BenchCommand.SubmitAsync(pool, BenchCommand.Spec("bench-resume", steps: 10_000_000, checkpointEvery: 50), stop);
+        var run = await BenchCommand.SubmitAsync(pool.Api, BenchCommand.Spec("bench-resume", steps: 10_000_000, checkpointEvery: 50), stop);
         var watch = new RunWatch(pool.Api, run.Id);
         var trainer = new List<Recovery>();
         var agent = new List<Recovery>();

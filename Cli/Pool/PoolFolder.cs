@@ -161,18 +161,5 @@ internal sealed class PoolFolder : IDisposable
         }
     }
 
-    // A reader sees the old or the new content, never a part.
-    private static void WriteWhole<T>(string path, T value)
-    {
-        try
-        {
-            File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty));
-            File.Move(path + ".new", path, overwrite: true);
-        }
-        catch (IOException)
-        {
-            File.Delete(path + ".new");
-            throw;
-        }
-    }
+    private static void WriteWhole<T>(string path, T value) => WholeFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty));
 }

@@ -139,15 +139,5 @@ internal sealed class PostgresCluster(PostgresPlace place)
         return process.ExitCode;
     }
 
-    /// <returns>What the program printed.</returns>
-    private static async Task<string> RunAsync(string[] command, CancellationToken stop)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = "/", RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var output = process.StandardOutput.ReadToEndAsync(stop);
-        var errors = process.StandardError.ReadToEndAsync(stop);
-        await process.WaitForExitAsync(stop);
-        return process.ExitCode == 0
-            ? (await output).Trim()
-            : throw new CliException($"{string.Join(' ', command)} ended with {process.ExitCode}: {(await errors).Trim()}");
-    }
+    private static Task<string> RunAsync(string[] command, CancellationToken stop) => ProgramOutput.ReadAsync(command, "/", stop);
 }

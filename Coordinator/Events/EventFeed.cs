@@ -18,7 +18,7 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
     // Notifications can be lost with their connection, so the feed looks by itself now and then.
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
 
-    // What comes in quick succession is read together.
+    // What comes alone is read at once, what comes soon after that together.
     private static readonly TimeSpan Together = TimeSpan.FromMilliseconds(25);
 
     // Pages call a stream lost after six quiet seconds.
@@ -92,8 +92,8 @@ public sealed class EventFeed(NpgsqlDataSource database, DatabaseSignals signals
             {
                 await CatchUpAsync(stoppingToken);
                 _started.TrySetResult();
-                await Signal.WaitAsync(next, Look, clock, stoppingToken);
                 await Task.Delay(Together, clock, stoppingToken);
+                await Signal.WaitAsync(next, Look, clock, stoppingToken);
             }
             catch (Exception e) when (e is NpgsqlException or System.Net.Sockets.SocketException or IOException or TimeoutException)
             {

@@ -13,7 +13,8 @@ internal static class BatchBody
     // A request, its list, an entry and its column.
     private const int MostDepth = 8;
 
-    private static readonly MessagePackSerializerOptions Options = MessagePackSerializerOptions.Standard
+    /// <summary>Of both directions; the bounds are for what is read.</summary>
+    internal static readonly MessagePackSerializerOptions Options = MessagePackSerializerOptions.Standard
         .WithCompression(MessagePackCompression.Lz4BlockArray)
         .WithSecurity(MessagePackSecurity.UntrustedData.WithMaximumDecompressedSize(MostUnpackedBytes).WithMaximumObjectGraphDepth(MostDepth));
 

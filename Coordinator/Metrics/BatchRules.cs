@@ -37,15 +37,15 @@ public static class BatchRules
         Head(request.Lease, request.Sequence) ?? Count("lines", request.Lines?.Count, MostEntries) ?? First("lines", request.Lines!, Line);
 
     private static FieldError? Head(Lease? lease, long sequence) =>
-        lease is null ? Refuse("lease", "null", "an attempt and its epoch")
-        : sequence < 1 ? Refuse("sequence", Number(sequence), "at least 1")
+        lease is null ? FieldError.Of("lease", "null", "an attempt and its epoch")
+        : sequence < 1 ? FieldError.Of("sequence", Number(sequence), "at least 1")
         : null;
 
     private static FieldError? Chunk(string at, MetricChunk chunk)
     {
         if (chunk.Key is null || chunk.Key.Length is 0 or > LongestKey || chunk.Key.Any(char.IsControl))
         {
-            return Refuse($"{at}.key", Shown(chunk.Key, LongestKey), $"1 to {LongestKey} printable letters");
+            return FieldError.Of($"{at}.key", Shown(chunk.Key, LongestKey), $"1 to {LongestKey} printable letters");
         }
 
         if ((Column($"{at}.steps", chunk.Steps) ?? Column($"{at}.values", chunk.Values) ?? Column($"{at}.unix_milliseconds", chunk.UnixMilliseconds)) is { } missing)
@@ -55,35 +55,35 @@ public static class BatchRules
 
         if (chunk.Values.Count != chunk.Steps.Count || chunk.UnixMilliseconds.Count != chunk.Steps.Count)
         {
-            return Refuse(at, $"{Number(chunk.Steps.Count)} steps, {Number(chunk.Values.Count)} values and {Number(chunk.UnixMilliseconds.Count)} times", "columns of one length");
+            return FieldError.Of(at, $"{Number(chunk.Steps.Count)} steps, {Number(chunk.Values.Count)} values and {Number(chunk.UnixMilliseconds.Count)} times", "columns of one length");
         }
 
         for (int i = 0; i < chunk.Steps.Count; i++)
         {
             if (chunk.Steps[i] < 0 || (i > 0 && chunk.Steps[i] <= chunk.Steps[i - 1]))
             {
-                return Refuse($"{at}.steps[{i}]", Number(chunk.Steps[i]), "0 or more, each greater than the one before");
+                return FieldError.Of($"{at}.steps[{i}]", Number(chunk.Steps[i]), "0 or more, each greater than the one before");
             }
         }
 
         return null;
     }
 
-    private static FieldError? Column<T>(string field, IReadOnlyList<T>? column) => column is null ? Refuse(field, "null", "a list") : null;
+    private static FieldError? Column<T>(string field, IReadOnlyList<T>? column) => column is null ? FieldError.Of(field, "null", "a list") : null;
 
     private static FieldError? Sample(string at, SampleRecord sample) =>
-        sample.Step < 0 ? Refuse($"{at}.step", Number(sample.Step), "0 or more")
+        sample.Step < 0 ? FieldError.Of($"{at}.step", Number(sample.Step), "0 or more")
         : Text($"{at}.prompt", sample.Prompt, LongestSample) ?? Text($"{at}.text", sample.Text, LongestSample);
 
     private static FieldError? Line(string at, LogLine line) =>
-        !Enum.IsDefined(line.Level) ? Refuse($"{at}.level", Number((long)line.Level), string.Join(", ", Enum.GetValues<Protocol.LogLevel>().Select(l => $"{(int)l} ({l})")))
+        !Enum.IsDefined(line.Level) ? FieldError.Of($"{at}.level", Number((long)line.Level), string.Join(", ", Enum.GetValues<Protocol.LogLevel>().Select(l => $"{(int)l} ({l})")))
         : Text($"{at}.text", line.Text, LongestLine);
 
     private static FieldError? Text(string field, string? text, int longest) =>
-        text is null || text.Length > longest ? Refuse(field, Shown(text, 0), $"at most {Words.Number(longest)} characters") : null;
+        text is null || text.Length > longest ? FieldError.Of(field, Shown(text, 0), $"at most {Words.Number(longest)} characters") : null;
 
     private static FieldError? Count(string field, long? count, int most) =>
-        count is { } n && n <= most ? null : Refuse(field, count is { } many ? $"{Words.Number(many)} entries" : "null", $"at most {Words.Number(most)} entries");
+        count is { } n && n <= most ? null : FieldError.Of(field, count is { } many ? $"{Words.Number(many)} entries" : "null", $"at most {Words.Number(most)} entries");
 
     private static FieldError? First<T>(string field, IReadOnlyList<T?> entries, Func<string, T, FieldError?> check)
         where T : class
@@ -91,7 +91,7 @@ public static class BatchRules
         for (int i = 0; i < entries.Count; i++)
         {
             string at = string.Create(CultureInfo.InvariantCulture, $"{field}[{i}]");
-            if ((entries[i] is { } entry ? check(at, entry) : Refuse(at, "null", "an entry")) is { } error)
+            if ((entries[i] is { } entry ? check(at, entry) : FieldError.Of(at, "null", "an entry")) is { } error)
             {
                 return error;
             }
@@ -107,7 +107,4 @@ public static class BatchRules
         : new string([.. text.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '\uFFFD' : c)]);
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private static FieldError Refuse(string field, string value, string allowed) =>
-        new(field, value, allowed, value.Length == 0 ? $"{field} is missing. Allowed: {allowed}." : $"{field} is {value}. Allowed: {allowed}.");
 }

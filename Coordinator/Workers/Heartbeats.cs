@@ -71,7 +71,7 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
             await BeginAsync(session, worker);
         }
 
-        var seen = await UpdateAsync(session, worker, request);
+        var seen = (await Presences.WriteAsync(session, [new Presence(worker, request)], judged: true)).Single();
         string[] notes = [.. new[] { request.CutOff is { } outage ? AgentSessions.Said(outage) : null, request.Refused is { } refused ? AgentSessions.Said(refused) : null }.OfType<string>()];
         if (notes.Length > 0)
         {
@@ -91,27 +91,6 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
         return null;
     }
 
-    private static Task<Seen> UpdateAsync(DbSession session, Guid worker, SyncRequest request) => session.SingleAsync<Seen>(
-        """
-        with old as (select id, devices, told_online, told_at from workers where id = @worker)
-        update workers w set seen_at = now(), agent_version = @AgentVersion, devices = @devices, readings = @readings, host_free_bytes = @HostFreeBytes, told_online = true,
-            told_at = case when old.told_at < now() - interval '5 seconds' then now() else old.told_at end,
-            session_id = coalesce(@session, w.session_id), session_report = coalesce(@report, w.session_report), session_host = coalesce(@host, w.session_host)
-        from old where w.id = old.id
-        returning old.devices <> w.devices or not old.told_online as changed, old.told_at <> w.told_at as due
-        """,
-        new
-        {
-            worker,
-            request.AgentVersion,
-            request.HostFreeBytes,
-            devices = DapperTypes.Jsonb(request.Devices),
-            readings = DapperTypes.Jsonb(request.Readings),
-            session = request.Session?.Id,
-            report = request.Session?.Report,
-            host = StoredText.Of(request.Session?.Host, ReportRules.LongestName),
-        });
-
     // An ended session is remembered longer than any agent could have slept.
     private static Task<int> BeginAsync(DbSession session, Guid worker) => session.ExecuteAsync(
         """
@@ -127,6 +106,4 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
     }
 
     private sealed record Before(string Name, Guid? SessionId, long SessionReport, string SessionHost, bool Ended);
-
-    private sealed record Seen(bool Changed, bool Due);
 }

@@ -10,7 +10,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Workers;
 
 /// <summary>What the coordinator has to tell a worker, and the wait until there is something.</summary>
-public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, CoordinatorOptions options, Assignments attempts, GenerationMail generations)
+public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, CoordinatorOptions options, Assignments assignments, GenerationMail generations)
 {
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(2);
 
@@ -54,12 +54,12 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
 
     private async Task<SyncResponse> AnswerAsync(Guid worker, Mail mail, SyncRequest request, Taken taken, CancellationToken stop)
     {
-        var assignments = new List<Assignment>();
+        var made = new List<Assignment>();
         foreach (var placed in mail.Letters.Placed)
         {
-            if (await attempts.MakeAsync(placed, stop) is { } assignment)
+            if (await assignments.MakeAsync(placed, stop) is { } assignment)
             {
-                assignments.Add(assignment);
+                made.Add(assignment);
             }
         }
 
@@ -78,7 +78,7 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
             Serial = stamp.Serial,
             ServerTime = stamp.Now,
             LeaseSeconds = options.Lease.TotalSeconds,
-            Assignments = assignments,
+            Assignments = made,
             Commands = [.. mail.Letters.Commands.Select(c => new AttemptCommand(c.Id, c.AttemptId, c.Kind, c.Prompt, c.MaxTokens, c.Temperature))],
             Acknowledged = taken.Acknowledged,
             Revoked = taken.Revoked,

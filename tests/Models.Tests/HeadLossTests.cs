@@ -89,7 +89,7 @@ public sealed class HeadLossTests : IDisposable
     public void Nothing_outlives_the_scope()
     {
         var (x, labels, head) = Inputs(600, ScalarType.Float64);
-        long before = Small.SettledTensors();
+        long before = LiveTensors.Settled();
         using (NewDisposeScope())
         {
             var loss = new HeadLoss(head, ScalarType.Float64);

@@ -62,12 +62,4 @@ internal static class Small
         Assert.Equal(a.shape, b.shape);
         return x.Zip(y, (p, q) => Math.Abs(p - q)).DefaultIfEmpty(0).Max();
     }
-
-    /// <summary>Tensors alive once those that earlier tests dropped are finalised: what a count of leaks starts from.</summary>
-    public static long SettledTensors()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return Tensor.TotalCount;
-    }
 }

@@ -159,7 +159,7 @@ public sealed class WithoutMastersTests : IDisposable
         var ids = Small.Ids(2, 32, 64);
         var input = model.Prepare(new LossInput(ids, ids, model.Count(Array.ConvertAll(ids.HostArray<long>(), i => (int)i), 32)), new TrainingStep(1, 0, 0, 1, 0));
         model.LossAlone(input);
-        long before = Small.SettledTensors();
+        long before = LiveTensors.Settled();
 
         var loss = model.LossAlone(input);
 

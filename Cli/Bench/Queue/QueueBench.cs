@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.Json;
-using Hearth.Api;
 using Hearth.Cli.Bench.Simulated;
 using Hearth.Cli.Client;
 using Hearth.Runs;
@@ -48,14 +46,14 @@ internal static class QueueBench
                 System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        string restarted = await pool.QueryAsync("select count(*) from attempts where number > 1", stop);
+        long restarted = await pool.CountAsync("select count(*) from attempts where number > 1", stop);
         await pool.QueryAsync("create database rival", stop);
         double rival = await PgBoss.MeasureAsync(pool.SocketFolder, "rival", runs, workers, stop);
         var figures = new { runs, workers, submits_per_second = runs / submitted, runs_per_second = runs / ended, restarted, pg_boss_jobs_per_second = rival };
         return output.Show(figures, f => output.Table(
             ["runs", "workers", "submits/s", "submitted to ended/s", "restarted", "pg-boss fetch and complete/s", "ratio"],
             [[
-                Text.Count(f.runs), Text.Count(f.workers), Rate(f.submits_per_second), Rate(f.runs_per_second), f.restarted, Rate(f.pg_boss_jobs_per_second),
+                Text.Count(f.runs), Text.Count(f.workers), Rate(f.submits_per_second), Rate(f.runs_per_second), Text.Count(f.restarted), Rate(f.pg_boss_jobs_per_second),
                 Words.Number(Math.Round(f.runs_per_second / f.pg_boss_jobs_per_second, 2)),
             ]]));
     }
@@ -65,15 +63,11 @@ internal static class QueueBench
     private static Task SubmitAsync(ApiClient api, string name, int count, CancellationToken stop) => Parallel.ForEachAsync(
         Enumerable.Range(0, count),
         new ParallelOptions { MaxDegreeOfParallelism = Submitters, CancellationToken = stop },
-        async (i, token) => await api.PostAsync<RunSummary>(
-            "runs",
-            new SubmitRun(JsonSerializer.SerializeToElement(BenchCommand.Spec($"{name}-{i}", steps: 1, checkpointEvery: 0), Json.Wire)),
-            token,
-            key: $"{name}-{i}"));
+        async (i, token) => await BenchCommand.SubmitAsync(api, BenchCommand.Spec($"{name}-{i}", steps: 1, checkpointEvery: 0), token));
 
     private static async Task EndedAsync(ClusterPool pool, int count, CancellationToken stop)
     {
-        while (await pool.QueryAsync("select count(*) from runs where state = 'succeeded'", stop) != $"{count}")
+        while (await pool.CountAsync("select count(*) from runs where state = 'succeeded'", stop) != count)
         {
             await Task.Delay(Look, stop);
         }

@@ -54,6 +54,9 @@ internal sealed class ClusterPool : IAsyncDisposable
     /// <summary>One value of the database, as text.</summary>
     public Task<string> QueryAsync(string sql, CancellationToken stop) => _postgres.QueryAsync(sql, stop);
 
+    /// <summary>One whole number of the database.</summary>
+    public async Task<long> CountAsync(string sql, CancellationToken stop) => long.Parse(await QueryAsync(sql, stop), CultureInfo.InvariantCulture);
+
     /// <summary>Which coordinator took the scheduler's present term.</summary>
     public async Task<int> SchedulerAsync(CancellationToken stop) =>
         _silos.IndexOf(int.Parse(await QueryAsync("select split_part(split_part(holder, ':', 2), '@', 1) from scheduler", stop), CultureInfo.InvariantCulture));

@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json;
-using Hearth.Api;
 using Hearth.Cli.Bench.Simulated;
 using Hearth.Cli.Client;
 
@@ -59,18 +56,18 @@ internal static class SoakBench
         for (int submitted = 0; Stopwatch.GetElapsedTime(began) < length;)
         {
             // As many wait as train, so that none of the workers is ever without one.
-            long waiting = await CountAsync(pool, "select count(*) from runs where state = 'queued'", stop);
+            long waiting = await pool.CountAsync("select count(*) from runs where state = 'queued'", stop);
             for (; waiting < workers; waiting++)
             {
-                await SubmitAsync(pool.Clients[0], $"soak-{submitted++}", stop);
+                await BenchCommand.SubmitAsync(pool.Clients[0], BenchCommand.Spec($"soak-{submitted++}", steps: 1_000_000, checkpointEvery: 0), stop);
             }
 
             samples.Add(new SoakSample(
                 Stopwatch.GetElapsedTime(began).TotalSeconds,
                 Resident(pool),
-                await CountAsync(pool, "select sum(n_dead_tup) from pg_stat_user_tables", stop),
-                await CountAsync(pool, "select pg_database_size(current_database())", stop),
-                await CountAsync(pool, "select count(*) from runs where state = 'succeeded'", stop)));
+                await pool.CountAsync("select sum(n_dead_tup) from pg_stat_user_tables", stop),
+                await pool.CountAsync("select pg_database_size(current_database())", stop),
+                await pool.CountAsync("select count(*) from runs where state = 'succeeded'", stop)));
             if (samples.Count % 10 == 0)
             {
                 var s = samples[^1];
@@ -82,12 +79,6 @@ internal static class SoakBench
 
         return samples;
     }
-
-    private static Task<RunSummary> SubmitAsync(ApiClient api, string name, CancellationToken stop) => api.PostAsync<RunSummary>(
-        "runs", new SubmitRun(JsonSerializer.SerializeToElement(BenchCommand.Spec(name, steps: 1_000_000, checkpointEvery: 0), Json.Wire)), stop, key: name);
-
-    private static async Task<long> CountAsync(ClusterPool pool, string sql, CancellationToken stop) =>
-        long.Parse(await pool.QueryAsync(sql, stop), CultureInfo.InvariantCulture);
 
     private static long Resident(ClusterPool pool)
     {

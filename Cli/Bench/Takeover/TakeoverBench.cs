@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using Hearth.Api;
 using Hearth.Cli.Bench.Simulated;
 using Hearth.Cli.Client;
@@ -89,8 +88,8 @@ internal static class TakeoverBench
                 rounds,
                 sample.Median,
                 sample.Max,
-                await CountAsync(pool, "select count(*) from (select from attempts group by run_id having count(*) > 1) a", stop),
-                workers.AssignedTwice + await CountAsync(pool, LatePlacements, stop)));
+                await pool.CountAsync("select count(*) from (select from attempts group by run_id having count(*) > 1) a", stop),
+                workers.AssignedTwice + await pool.CountAsync(LatePlacements, stop)));
             Console.Error.WriteLine($"{coordinators} coordinators, {name}: the next placement after {Text.Seconds(sample.Median)}, at most {Text.Seconds(sample.Max)}.");
         }
 
@@ -101,8 +100,8 @@ internal static class TakeoverBench
     private static async Task SettledAsync(ClusterPool pool, int count, CancellationToken stop)
     {
         await pool.WholeAsync(stop);
-        await ClusterPool.UntilAsync("every worker is there", async token => await CountAsync(pool, "select count(*) from workers where seen_at > now() - interval '3 s'", token) == count, stop);
-        await ClusterPool.UntilAsync("every run trains", async token => await CountAsync(pool, "select count(*) from runs where state <> 'running'", token) == 0, stop);
+        await ClusterPool.UntilAsync("every worker is there", async token => await pool.CountAsync("select count(*) from workers where seen_at > now() - interval '3 s'", token) == count, stop);
+        await ClusterPool.UntilAsync("every run trains", async token => await pool.CountAsync("select count(*) from runs where state <> 'running'", token) == 0, stop);
     }
 
     private static async Task<double> RoundAsync(ClusterPool pool, int signal, string name, CancellationToken stop)
@@ -136,8 +135,7 @@ internal static class TakeoverBench
             {
                 try
                 {
-                    run = await api.PostAsync<RunSummary>(
-                        "runs", new SubmitRun(JsonSerializer.SerializeToElement(BenchCommand.Spec(name, steps: 1_000_000, checkpointEvery: 0), Json.Wire)), token, key: name);
+                    run = await BenchCommand.SubmitAsync(api, BenchCommand.Spec(name, steps: 1_000_000, checkpointEvery: 0), token, key: name);
                 }
                 catch (ApiException e) when (e.Status is HttpStatusCode.ServiceUnavailable)
                 {
@@ -149,6 +147,4 @@ internal static class TakeoverBench
             stop);
         return run!;
     }
-
-    private static async Task<long> CountAsync(ClusterPool pool, string sql, CancellationToken stop) => long.Parse(await pool.QueryAsync(sql, stop), CultureInfo.InvariantCulture);
 }

@@ -13,7 +13,6 @@ internal static class BatchBench
 {
     private const int Rounds = 31;
     private static readonly string[] Keys = ["loss", "lr", "grad_norm", "tokens_per_second", "step_seconds", "tokens"];
-    private static readonly MessagePackSerializerOptions Packed = MessagePackSerializerOptions.Standard.WithCompression(MessagePackCompression.Lz4BlockArray);
 
     internal static int Run(TextWriter output)
     {
@@ -34,7 +33,7 @@ internal static class BatchBench
     private static void Print<T>(TextWriter output, string what, T batch, Func<T, FieldError?> check)
         where T : class
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(batch, Json.Wire), packed = MessagePackSerializer.Serialize(batch, Packed);
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(batch, Json.Wire), packed = MessagePackSerializer.Serialize(batch, BatchBody.Options);
         double readJson = Microseconds(() => check(JsonSerializer.Deserialize<T>(json, Json.Wire)!)), readPacked = Microseconds(() => check(BatchBody.Unpack<T>(packed)));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-25} {json.Length,12:N0} {packed.Length,13:N0} {readJson,20:N1} {readPacked,13:N1}"));
     }

@@ -170,32 +170,8 @@ public sealed class AgentHome : IDisposable
     /// <summary>Writes a JSON file so that a reader sees the old or the new content, never a part.</summary>
     /// <exception cref="IOException">The disk does not take it; the old content stays.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder does not.</exception>
-    public static void WriteWhole<T>(string path, T value, bool secret)
-    {
-        var temporary = path + ".new";
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (secret && !OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        File.Delete(temporary);
-        try
-        {
-            using (var file = new FileStream(temporary, options))
-            {
-                JsonSerializer.Serialize(file, value, Json.Pretty);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (IOException)
-        {
-            File.Delete(temporary);
-            throw;
-        }
-    }
+    public static void WriteWhole<T>(string path, T value, bool secret) =>
+        WholeFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(value, Json.Pretty), secret, durable: true);
 
     public void Dispose() => _lock.Dispose();
 
@@ -212,7 +188,8 @@ public sealed class AgentHome : IDisposable
         }
     }
 
-    private static void RemoveEntry(string path)
+    /// <summary>Removes a file, or a folder with all that is in it.</summary>
+    internal static void RemoveEntry(string path)
     {
         if (Directory.Exists(path))
         {

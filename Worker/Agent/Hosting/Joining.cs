@@ -32,7 +32,7 @@ public static class Joining
         var address = options.Coordinator ?? throw new UsageException($"{home.Root} holds no token, and --coordinator is missing. Allowed: the address that the dashboard's pool page shows.");
         string code = options.JoinCode ?? throw new UsageException($"{home.Root} holds no token, and --join is missing. Allowed: a one-time code from the dashboard's pool page.");
         using var client = new CoordinatorClient(address, token: null);
-        for (int failures = 0; ;)
+        for (int failures = 1; ; failures++)
         {
             try
             {
@@ -44,7 +44,7 @@ public static class Joining
             }
             catch (CoordinatorException e) when (e.IsTransient)
             {
-                if (++failures == 1)
+                if (failures == 1)
                 {
                     log.Warn($"{e.Message}; trying again until it answers");
                 }
@@ -61,7 +61,7 @@ public static class Joining
     // The code is spent: a token that is lost here is lost to this home, so it waits for room.
     private static async Task KeepAsync(AgentHome home, WorkerIdentity identity, AgentTimings timings, AgentLog log, CancellationToken cancel)
     {
-        for (int failures = 0; ;)
+        for (int failures = 1; ; failures++)
         {
             try
             {
@@ -70,7 +70,7 @@ public static class Joining
             }
             catch (IOException e)
             {
-                if (++failures == 1)
+                if (failures == 1)
                 {
                     log.Error($"joined as {identity.Name}, but its token cannot be written ({e.Message}). It waits for room in {home.Root}; ended before, this agent has to join again with a new code.");
                 }

@@ -41,14 +41,7 @@ public static class CacheTrim
             .Select(d => new CacheEntry(d.FullName, d.EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length), d.LastWriteTimeUtc));
         foreach (var entry in Choose(files.Concat(folders), limit, needed))
         {
-            if (Directory.Exists(entry.Path))
-            {
-                Directory.Delete(entry.Path, recursive: true);
-            }
-            else
-            {
-                File.Delete(entry.Path);
-            }
+            AgentHome.RemoveEntry(entry.Path);
         }
     }
 }

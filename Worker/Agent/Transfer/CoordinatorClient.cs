@@ -79,10 +79,8 @@ public sealed class CoordinatorClient : IDisposable
         UseCookies = false,
     };
 
-    private async Task<T> PostAsync<T>(string path, object body, TimeSpan timeout, CancellationToken cancel)
-    {
-        return Read<T>(path, await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel));
-    }
+    private async Task<T> PostAsync<T>(string path, object body, TimeSpan timeout, CancellationToken cancel) =>
+        Read<T>(path, await SendAsync(path, JsonSerializer.SerializeToUtf8Bytes(body, Json.Wire), BatchFormat.Json, timeout, cancel));
 
     private static byte[] AsJson<T>(ReadOnlyMemory<byte> packed)
     {

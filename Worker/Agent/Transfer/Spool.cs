@@ -58,18 +58,7 @@ public sealed class Spool
         lock (_gate)
         {
             Directory.CreateDirectory(_folder);
-            string unfinished = At(number) + ".new";
-            try
-            {
-                File.WriteAllBytes(unfinished, bytes);
-                File.Move(unfinished, At(number), overwrite: true);
-            }
-            catch (IOException)
-            {
-                File.Delete(unfinished);
-                throw;
-            }
-
+            WholeFile.Write(At(number), bytes);
             Count(number, bytes.Length);
             var gone = new List<long>();
             while (_bytes > _most && _sizes.Count > 1)

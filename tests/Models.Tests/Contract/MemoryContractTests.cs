@@ -66,7 +66,7 @@ public sealed class MemoryContractTests : IDisposable
     private static long Peak(LanguageModel model, int rows, int length, bool recompute)
     {
         Train(model, 1, length, recompute);
-        Small.SettledTensors();
+        LiveTensors.Settled();
         long before = CountingAllocator.RestartPeak();
         Train(model, rows, length, recompute);
         return CountingAllocator.Peak - before;

@@ -99,7 +99,7 @@ public sealed class MoaDecodeTests : IDisposable
         long before;
         using (NewDisposeScope())
         {
-            before = Small.SettledTensors();
+            before = LiveTensors.Settled();
             using var session = model.StartDecode();
             session.Step(Small.Ids(1, 5, 40));
             session.Step(Small.Ids(1, 35, 40));

@@ -180,7 +180,7 @@ public sealed class Check08_DecodingTests(ITestOutputHelper output) : IDisposabl
         Generate();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        long before = Small.SettledTensors();
+        long before = LiveTensors.Settled();
 
         Generate();
         GC.Collect();

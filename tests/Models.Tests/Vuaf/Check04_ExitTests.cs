@@ -166,7 +166,7 @@ public sealed class Check04_ExitTests : IDisposable
     {
         var model = VuafSmall.Deciding();
         int[] plain = [.. Sampler.Generate(model, [1, 2, 3], 30, new Sampling(Exit: new ExitOptions()))];
-        long before = Small.SettledTensors();
+        long before = LiveTensors.Settled();
 
         var text = Sampler.GenerateSteps(model, [1, 2, 3], 30, new Sampling(Exit: new ExitOptions())).ToArray();
 
