@@ -3,16 +3,15 @@ using Npgsql;
 namespace Hearth.Coordinator.Database;
 
 /// <summary>
-/// Small writes of many callers as one statement. A write that comes alone goes at once; after one has begun, those that come within the window go
-/// together at its end, so the database sees so many statements a second however many callers there are.
+/// Small writes of many callers as one statement. A write that comes alone goes at once; those that come while one is under way go together when it
+/// is done, so nobody waits for anything but the database, and the busier that is, the more share a statement.
 /// </summary>
 /// <typeparam name="TWrite">What one caller wants written.</typeparam>
 /// <typeparam name="TOutcome">What became of it.</typeparam>
-/// <param name="window">From the beginning of one statement to that of the next.</param>
 /// <param name="write">
 /// Writes a batch. Its outcomes are in the batch's order; null for what could not be written with the others (somebody holds its row, say).
 /// </param>
-internal sealed class GroupedWrites<TWrite, TOutcome>(TimeSpan window, Func<IReadOnlyList<TWrite>, CancellationToken, Task<IReadOnlyList<TOutcome?>>> write)
+internal sealed class GroupedWrites<TWrite, TOutcome>(Func<IReadOnlyList<TWrite>, CancellationToken, Task<IReadOnlyList<TOutcome?>>> write)
     where TOutcome : class
 {
     // More would only make one statement long.
@@ -21,7 +20,6 @@ internal sealed class GroupedWrites<TWrite, TOutcome>(TimeSpan window, Func<IRea
     private static readonly TimeSpan LongestWrite = TimeSpan.FromSeconds(10);
     private readonly Lock _gate = new();
     private readonly Queue<(TWrite Write, TaskCompletionSource<TOutcome?> Done)> _waiting = new();
-    private long? _began;
     private bool _busy;
 
     /// <returns>What became of it; null when it was not written and its caller is to write it alone, which tells what is wrong with it.</returns>
@@ -42,22 +40,10 @@ internal sealed class GroupedWrites<TWrite, TOutcome>(TimeSpan window, Func<IRea
         return done.Task.WaitAsync(stop);
     }
 
-    /// <summary>How long what waits has to wait for others. Pure.</summary>
-    /// <param name="sinceLast">Since the last statement began; null = there was none.</param>
-    /// <param name="window">See the type.</param>
-    internal static TimeSpan Pause(TimeSpan? sinceLast, TimeSpan window) =>
-        sinceLast is { } since && since < window ? window - since : TimeSpan.Zero;
-
     private async Task DrainAsync()
     {
         while (true)
         {
-            var pause = Pause(_began is { } at ? TimeProvider.System.GetElapsedTime(at) : null, window);
-            if (pause > TimeSpan.Zero)
-            {
-                await Task.Delay(pause);
-            }
-
             var batch = new List<(TWrite Write, TaskCompletionSource<TOutcome?> Done)>();
             lock (_gate)
             {
@@ -73,7 +59,6 @@ internal sealed class GroupedWrites<TWrite, TOutcome>(TimeSpan window, Func<IRea
                 }
             }
 
-            _began = TimeProvider.System.GetTimestamp();
             await WriteAsync(batch);
         }
     }

@@ -20,13 +20,12 @@ internal sealed record RenewedLease(Guid AttemptId, long Epoch, Guid WorkerId, G
 internal sealed class LeaseRenewals
 {
     private const int LongestWhat = 200;
-    private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(50);
     private readonly NpgsqlDataSource _database;
     private readonly TimeSpan _lease;
     private readonly GroupedWrites<LeaseRenewal, RenewedLease> _together;
 
     public LeaseRenewals(NpgsqlDataSource database, TimeSpan lease) =>
-        (_database, _lease, _together) = (database, lease, new GroupedWrites<LeaseRenewal, RenewedLease>(Window, RenewAsync));
+        (_database, _lease, _together) = (database, lease, new GroupedWrites<LeaseRenewal, RenewedLease>(RenewAsync));
 
     /// <returns>Null = the epoch is over.</returns>
     public async Task<RenewedLease?> RenewAsync(LeaseRenewal renewal, CancellationToken stop)

@@ -9,11 +9,10 @@ internal sealed record ReportedStep(Guid RunId, long Step);
 /// <summary>Records how far runs are and tells the stream: those of many workers in one transaction. A run that somebody holds gets one of its own.</summary>
 internal sealed class ReportedSteps
 {
-    private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(50);
     private readonly NpgsqlDataSource _database;
     private readonly GroupedWrites<ReportedStep, ReportedStep> _together;
 
-    public ReportedSteps(NpgsqlDataSource database) => (_database, _together) = (database, new GroupedWrites<ReportedStep, ReportedStep>(Window, RecordAsync));
+    public ReportedSteps(NpgsqlDataSource database) => (_database, _together) = (database, new GroupedWrites<ReportedStep, ReportedStep>(RecordAsync));
 
     public async Task RecordAsync(ReportedStep step, CancellationToken stop)
     {

@@ -24,14 +24,13 @@ internal sealed record WrittenPresence(Guid Id, bool Changed, bool Due);
 /// </summary>
 internal sealed class Presences
 {
-    private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(50);
     private readonly NpgsqlDataSource _database;
     private readonly WorkerStore _workers;
     private readonly Wakes _wakes;
     private readonly GroupedWrites<Presence, NotedPresence> _together;
 
     public Presences(NpgsqlDataSource database, WorkerStore workers, Wakes wakes) =>
-        (_database, _workers, _wakes, _together) = (database, workers, wakes, new GroupedWrites<Presence, NotedPresence>(Window, NoteAsync));
+        (_database, _workers, _wakes, _together) = (database, workers, wakes, new GroupedWrites<Presence, NotedPresence>(NoteAsync));
 
     /// <returns>Null when it was not written and is to be judged alone.</returns>
     public Task<NotedPresence?> NoteAsync(Presence presence, CancellationToken stop) =>

@@ -17,23 +17,13 @@ namespace Hearth.Tests.Workers;
 public sealed class WritingTogether(DataService data) : IClassFixture<DataService>
 {
     private static readonly Guid One = Guid.NewGuid(), Other = Guid.NewGuid(), Somebody = Guid.NewGuid();
-    private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(50);
-
-    [Theory]
-    [InlineData(null, 0)]
-    [InlineData(0, 50)]
-    [InlineData(30, 20)]
-    [InlineData(50, 0)]
-    [InlineData(5000, 0)]
-    public void What_comes_alone_goes_at_once_and_the_next_at_the_end_of_the_window(int? sinceLast, int expected) =>
-        Assert.Equal(TimeSpan.FromMilliseconds(expected), GroupedWrites<int, string>.Pause(sinceLast is { } since ? TimeSpan.FromMilliseconds(since) : null, Window));
 
     [Fact]
     public async Task What_comes_while_a_statement_is_under_way_shares_the_next_and_each_gets_its_own_outcome()
     {
         var batches = new ConcurrentQueue<IReadOnlyList<int>>();
         var first = new TaskCompletionSource();
-        var writes = new GroupedWrites<int, string>(Window, async (batch, _) =>
+        var writes = new GroupedWrites<int, string>(async (batch, _) =>
         {
             batches.Enqueue(batch);
             await first.Task;
@@ -54,8 +44,8 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
     [Fact]
     public async Task What_the_database_refuses_is_tried_alone_by_each_and_a_bug_is_thrown_to_each()
     {
-        var refused = new GroupedWrites<int, string>(Window, (_, _) => Task.FromException<IReadOnlyList<string?>>(new NpgsqlException("one value is wrong")));
-        var wrong = new GroupedWrites<int, string>(Window, (_, _) => Task.FromException<IReadOnlyList<string?>>(new InvalidOperationException("a bug")));
+        var refused = new GroupedWrites<int, string>((_, _) => Task.FromException<IReadOnlyList<string?>>(new NpgsqlException("one value is wrong")));
+        var wrong = new GroupedWrites<int, string>((_, _) => Task.FromException<IReadOnlyList<string?>>(new InvalidOperationException("a bug")));
 
         Assert.All(await Task.WhenAll(refused.AddAsync(1, CancellationToken.None), refused.AddAsync(2, CancellationToken.None)), Assert.Null);
         await Assert.ThrowsAsync<InvalidOperationException>(() => wrong.AddAsync(1, CancellationToken.None));
