@@ -1,4 +1,4 @@
-using Hearth.Coordinator.Database;
+using Dapper;
 using Hearth.Runs;
 
 namespace Hearth.Coordinator.Checkpoints;
@@ -11,15 +11,19 @@ public sealed record OpenCheck(Guid RunId, long Step, string Status, string Reas
 /// <summary>Runs that may not be placed because of their checkpoints, each with its reason.</summary>
 public static class CheckpointHolds
 {
-    public static async Task<IReadOnlyDictionary<Guid, string>> ReadAsync(DbSession session)
+    /// <summary>A statement of a batch, read by <see cref="ReadAsync"/>.</summary>
+    internal const string Select =
+        """
+        select c.run_id, c.step, c.status, k.reason,
+            coalesce(c.id = (select id from checkpoints where run_id = c.run_id and status = 'kept' order by step desc, created_at desc limit 1), false) as is_next, n.any_kept
+        from checkpoint_checks k join checkpoints c on c.id = k.checkpoint_id join runs r on r.id = c.run_id and r.state = 'queued'
+            cross join lateral (select exists (select 1 from checkpoints where run_id = c.run_id and status = 'kept') as any_kept) n
+        """;
+
+    /// <param name="rows">Of <see cref="Select"/>.</param>
+    internal static async Task<IReadOnlyDictionary<Guid, string>> ReadAsync(SqlMapper.GridReader rows)
     {
-        var open = await session.QueryAsync<OpenCheck>(
-            """
-            select c.run_id, c.step, c.status, k.reason,
-                coalesce(c.id = (select id from checkpoints where run_id = c.run_id and status = 'kept' order by step desc, created_at desc limit 1), false) as is_next, n.any_kept
-            from checkpoint_checks k join checkpoints c on c.id = k.checkpoint_id join runs r on r.id = c.run_id and r.state = 'queued'
-                cross join lateral (select exists (select 1 from checkpoints where run_id = c.run_id and status = 'kept') as any_kept) n
-            """);
+        var open = await rows.ReadAsync<OpenCheck>();
         return open.GroupBy(c => c.RunId).Select(g => (g.Key, Why: Why([.. g]))).Where(h => h.Why is not null).ToDictionary(h => h.Key, h => h.Why!);
     }
 

@@ -11,14 +11,21 @@ namespace Hearth.Coordinator.Cluster;
 /// <param name="Alone">Whether its coordinator knows of no other.</param>
 public sealed record SchedulerTerm(long Number, bool Alone)
 {
+    /// <summary>The first statement of a batch. Parameter: <c>@term</c>.</summary>
+    internal const string Hold = "select term from scheduler where term = @term for share;";
+
     /// <summary>
     /// Keeps the term from ending before the transaction does. Comes first in it: a new term waits for one row lock, whoever holds
     /// that lock waits for the rest.
     /// </summary>
     /// <exception cref="TermOverException">Another term has begun.</exception>
-    public async Task HoldAsync(DbSession session)
+    public async Task HoldAsync(DbSession session) => Check(await session.FindAsync<long?>(Hold, new { term = Number }));
+
+    /// <summary>The same for a batch that begins with <see cref="Hold"/>.</summary>
+    /// <param name="held">What that gave.</param>
+    /// <exception cref="TermOverException">Another term has begun.</exception>
+    internal void Check(long? held)
     {
-        var held = await session.FindAsync<long?>("select term from scheduler where term = @Number for share", new { Number });
         if (held is null)
         {
             throw new TermOverException(Number, Alone);

@@ -51,6 +51,16 @@ public sealed class DbSession : IAsyncDisposable
     /// <summary>The first value of the first row as it comes, for arrays; the default where there is none or it is null.</summary>
     public async Task<T?> ScalarAsync<T>(string sql, object? values = null) => await _connection.ExecuteScalarAsync(Command(sql, values)) is T value ? value : default;
 
+    /// <summary>Several statements in one round trip, each of which sees what those before it did.</summary>
+    /// <param name="sql">Statements with a semicolon between them.</param>
+    /// <param name="values">Of all of them.</param>
+    /// <param name="read">Takes the rows of those that give rows, in their order.</param>
+    public async Task<T> BatchAsync<T>(string sql, object? values, Func<SqlMapper.GridReader, Task<T>> read)
+    {
+        await using var rows = await _connection.QueryMultipleAsync(Command(sql, values));
+        return await read(rows);
+    }
+
     /// <exception cref="InvalidOperationException">The session has no transaction.</exception>
     public Task CommitAsync() =>
         (_transaction ?? throw new InvalidOperationException("a session that was opened and not begun has nothing to commit")).CommitAsync(Stop);

@@ -38,8 +38,8 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     }
 
     /// <summary>What a run's trainer would prepare, where it is there already.</summary>
-    public async Task<IReadOnlyList<BlobRef>?> FindForAsync(RunSpec spec, CancellationToken stop) =>
-        await datasets.FindAsync(spec.Data.Dataset, stop) is { } dataset && KeyOf(spec, dataset) is { } needed ? await FindAsync(needed.Key, stop) : null;
+    public async Task<IReadOnlyList<BlobRef>?> FindForAsync(RunSpec spec, Dataset dataset, CancellationToken stop) =>
+        KeyOf(spec, dataset) is { } needed ? await FindAsync(needed.Key, stop) : null;
 
     /// <summary>
     /// Publishes under the key that the attempt's own run needs, once however often it is asked for; fenced in the statement that writes.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dapper;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Cluster;
@@ -20,34 +21,40 @@ public sealed record GenerationLetter(Guid Id, Guid CheckpointId, int? DeviceInd
 /// </summary>
 public sealed class GenerationMail(NpgsqlDataSource database, Wakes wakes, CoordinatorOptions options, BlobLedger blobs)
 {
-    /// <summary>Renews the leases of reported requests, and fails those that the worker once reported and now does not know.</summary>
-    public async Task SeeAsync(Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
+    /// <summary>A statement of a batch, read by <see cref="ReadAsync"/>. Parameter: <c>@worker</c>.</summary>
+    internal const string Select =
+        """
+        select id, checkpoint_id, device_index, bytes, request::text as request, sent_in from generations
+        where worker_id = @worker and ended_at is null order by created_at, id
+        """;
+
+    /// <summary>
+    /// Two statements of a batch: leases of the requests that a worker reports are renewed, and whether there are any that it once reported and now does not know.
+    /// Parameters: <c>@worker</c>, <c>@generations</c> and <c>@lease</c> in seconds.
+    /// </summary>
+    internal const string RenewLeases =
+        $"""
+        update generations set lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now())
+        where worker_id = @worker and id = any(@generations) and ended_at is null;
+        select exists (select 1 from generations where ended_at is null and {Missing})
+        """;
+
+    private const string Missing = "worker_id = @worker and taken_at is not null and not id = any(@generations)";
+
+    /// <summary>Fails requests that the worker once reported and now does not know.</summary>
+    public async Task FailMissingAsync(Guid worker, IReadOnlyList<Guid> reported, CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        var all = new { worker, ids = reported.ToArray(), lease = options.Lease.TotalSeconds };
-        await session.ExecuteAsync(
-            """
-            update generations set lease_ends_at = now() + make_interval(secs => @lease), taken_at = coalesce(taken_at, now())
-            where worker_id = @worker and id = any(@ids) and ended_at is null
-            """,
-            all);
-        wakes.Workers(await GenerationStore.EndAsync(
-            session,
-            "worker_id = @worker and taken_at is not null and not id = any(@ids)",
-            all,
-            GenerationState.Failed,
-            new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it.")));
+        var lost = new GenerationFailed(GenerationFailed.Lost, "Its worker came back without it.");
+        wakes.Workers(await GenerationStore.EndAsync(session, Missing, new { worker, generations = reported.ToArray() }, GenerationState.Failed, lost));
     }
 
     /// <summary>What there is for a worker that reported these requests.</summary>
-    public static async Task<GenerationLetters> ReadAsync(DbSession session, Guid worker, IReadOnlyList<Guid> reported)
+    /// <param name="rows">Of <see cref="Select"/>.</param>
+    /// <param name="reported">Requests that the worker has reported.</param>
+    internal static async Task<GenerationLetters> ReadAsync(SqlMapper.GridReader rows, IReadOnlyList<Guid> reported)
     {
-        var live = (await session.QueryAsync<GenerationLetter>(
-            """
-            select id, checkpoint_id, device_index, bytes, request::text as request, sent_in from generations
-            where worker_id = @worker and ended_at is null order by created_at, id
-            """,
-            new { worker })).ToList();
+        GenerationLetter[] live = [.. await rows.ReadAsync<GenerationLetter>()];
         return new GenerationLetters([.. live.Where(l => !reported.Contains(l.Id))], [.. reported.Except(live.Select(l => l.Id))]);
     }
 

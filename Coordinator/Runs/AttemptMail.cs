@@ -1,4 +1,4 @@
-using Hearth.Coordinator.Database;
+using Dapper;
 using Hearth.Protocol;
 using Hearth.Runs;
 
@@ -23,43 +23,42 @@ public sealed record AttemptLetters(IReadOnlyList<AssignedAttempt> Placed, IRead
 /// <summary>Assignments and commands on their way to workers; both are repeated until a report shows that they arrived.</summary>
 internal static class AttemptMail
 {
-    /// <param name="session">To read with.</param>
-    /// <param name="worker">Whose attempts.</param>
-    /// <param name="reported">States of those that it has reported.</param>
-    internal static async Task<AttemptLetters> ReadAsync(DbSession session, Guid worker, IReadOnlyDictionary<Guid, AttemptState> reported)
-    {
-        var placed = await session.QueryAsync<AssignedAttempt>(
-            """
-            select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, a.first_step, a.sent_in
-            from attempts a join runs r on r.id = a.run_id
-            where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested
-            """,
-            new { worker });
-        var commands = await session.QueryAsync<PendingCommand>(
-            """
-            select c.id, c.attempt_id, c.kind, c.prompt, c.max_tokens, c.temperature, c.sent_in
-            from attempt_commands c join attempts a on a.id = c.attempt_id
-            where a.worker_id = @worker and a.ended_at is null order by c.id
-            """,
-            new { worker });
-        return new AttemptLetters(placed, [.. commands.Where(c => reported.TryGetValue(c.AttemptId, out var state) && Applies(c.Kind, state))]);
-    }
-
-    /// <summary>Notes which answer carries the letters.</summary>
-    internal static Task StampAsync(DbSession session, AttemptLetters letters, long serial, long seenSerial) => letters.IsEmpty ? Task.CompletedTask : session.ExecuteAsync(
+    /// <summary>Two statements of a batch, read by <see cref="ReadAsync"/>. Parameter: <c>@worker</c>.</summary>
+    internal const string Select =
         """
-        update attempts set sent_in = @serial where id = any(@attempts) and (sent_in is null or sent_in > @seenSerial);
-        update attempt_commands set sent_in = @serial where id = any(@commands) and (sent_in is null or sent_in > @seenSerial)
-        """,
-        new { serial, seenSerial, attempts = letters.Placed.Select(p => p.Id).ToArray(), commands = letters.Commands.Select(c => c.Id).ToArray() });
+        select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, a.first_step, a.sent_in
+        from attempts a join runs r on r.id = a.run_id
+        where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested;
+        select c.id, c.attempt_id, c.kind, c.prompt, c.max_tokens, c.temperature, c.sent_in
+        from attempt_commands c join attempts a on a.id = c.attempt_id
+        where a.worker_id = @worker and a.ended_at is null order by c.id
+        """;
 
-    /// <summary>Stop and kill are repeated until the attempt shows that it obeys; the others go once they have arrived.</summary>
-    internal static Task ForgetArrivedAsync(DbSession session, Guid worker, long seenSerial) => session.ExecuteAsync(
+    /// <summary>
+    /// Part of the statement that numbers an answer, behind a <c>next</c> with its <c>serial</c>: notes which answer carries the letters. Parameters: <c>@attempts</c>,
+    /// <c>@commands</c> and <c>@SeenSerial</c>.
+    /// </summary>
+    internal const string Stamp =
+        """
+        placed as (update attempts a set sent_in = next.serial from next where a.id = any(@attempts) and (a.sent_in is null or a.sent_in > @SeenSerial)),
+        told as (update attempt_commands c set sent_in = next.serial from next where c.id = any(@commands) and (c.sent_in is null or c.sent_in > @SeenSerial))
+        """;
+
+    /// <summary>A statement. Stop and kill are repeated until the attempt shows that it obeys; the others go once they have arrived. Parameters: <c>@worker</c> and <c>@SeenSerial</c>.</summary>
+    internal const string ForgetArrived =
         """
         delete from attempt_commands c using attempts a
-        where a.id = c.attempt_id and a.worker_id = @worker and c.kind in ('checkpoint', 'sample') and c.sent_in <= @seenSerial
-        """,
-        new { worker, seenSerial });
+        where a.id = c.attempt_id and a.worker_id = @worker and c.kind in ('checkpoint', 'sample') and c.sent_in <= @SeenSerial
+        """;
+
+    /// <param name="rows">Of <see cref="Select"/>.</param>
+    /// <param name="reported">States of those attempts that the worker has reported.</param>
+    internal static async Task<AttemptLetters> ReadAsync(SqlMapper.GridReader rows, IReadOnlyDictionary<Guid, AttemptState> reported)
+    {
+        AssignedAttempt[] placed = [.. await rows.ReadAsync<AssignedAttempt>()];
+        var commands = await rows.ReadAsync<PendingCommand>();
+        return new AttemptLetters(placed, [.. commands.Where(c => reported.TryGetValue(c.AttemptId, out var state) && Applies(c.Kind, state))]);
+    }
 
     private static bool Applies(AttemptCommandKind kind, AttemptState state) => kind switch
     {

@@ -6,9 +6,19 @@ using Npgsql;
 
 namespace Hearth.Coordinator.Runs;
 
+/// <summary>A live attempt that its worker does not name any more, and how far it was heard to be.</summary>
+public sealed record MissingAttempt(Guid Id, long Epoch, long Step);
+
 /// <summary>What a worker says of its attempts: how they stand, which have ended, and, by leaving them out, which it does not know.</summary>
 public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes, CoordinatorOptions options)
 {
+    /// <summary>A statement: attempts that the worker once reported and does not name. Parameters: <c>@worker</c> and <c>@known</c>, every attempt that it names, live or ended.</summary>
+    internal const string SelectMissing =
+        """
+        select id, epoch, last_step as step from attempts
+        where worker_id = @worker and ended_at is null and first_heartbeat_at is not null and not id = any(@known)
+        """;
+
     private readonly LeaseRenewals _renewals = new(database, options.Lease);
     private readonly ReportedSteps _steps = new(database);
 
@@ -53,22 +63,12 @@ public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes
     }
 
     /// <summary>Ends attempts that the worker once reported and now does not know: its agent restarted without them.</summary>
-    /// <param name="worker">Who reports.</param>
-    /// <param name="known">Every attempt that it names, live or ended.</param>
-    /// <param name="stop">Ends the call.</param>
-    public async Task LoseMissingAsync(Guid worker, IEnumerable<Guid> known, CancellationToken stop)
+    public async Task LoseMissingAsync(Guid worker, IEnumerable<MissingAttempt> missing, CancellationToken stop)
     {
-        foreach (var (id, epoch, step) in await MissingAsync(worker, [.. known], stop))
+        foreach (var (id, epoch, step) in missing)
         {
             await EndAsync(worker, new AttemptEnd(new Lease(id, epoch), AttemptState.Lost, step, null, null, "Its worker came back without it."), stop);
         }
-    }
-
-    /// <summary>Forgets commands that the worker has shown to have.</summary>
-    public async Task ForgetArrivedAsync(Guid worker, long seenSerial, CancellationToken stop)
-    {
-        await using var session = await DbSession.OpenAsync(database, stop);
-        await AttemptMail.ForgetArrivedAsync(session, worker, seenSerial);
     }
 
     private async Task StartAsync(Guid run, Lease lease, CancellationToken stop)
@@ -78,17 +78,6 @@ public sealed class AttemptReports(NpgsqlDataSource database, RunChanges changes
         {
             await change.CommitAsync();
         }
-    }
-
-    private async Task<IReadOnlyList<(Guid Id, long Epoch, long Step)>> MissingAsync(Guid worker, Guid[] known, CancellationToken stop)
-    {
-        await using var session = await DbSession.OpenAsync(database, stop);
-        return await session.QueryAsync<(Guid, long, long)>(
-            """
-            select id, epoch, last_step from attempts
-            where worker_id = @worker and ended_at is null and first_heartbeat_at is not null and not id = any(@known)
-            """,
-            new { worker, known });
     }
 
     private async Task<Guid?> RunOfAsync(Guid worker, Lease lease, CancellationToken stop)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Dapper;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Scheduling.Rules;
@@ -16,22 +17,21 @@ public sealed class PoolDevices(NpgsqlDataSource database, CoordinatorOptions op
 {
     private readonly ConcurrentDictionary<Guid, string> _setAside = new();
 
+    /// <summary>A statement of a batch, read by <see cref="ReadAsync(SqlMapper.GridReader)"/>. Parameter: <c>@lease</c> in seconds.</summary>
+    internal const string Select =
+        """
+        select id, name, devices::text as devices, seen_at > now() - make_interval(secs => @lease) as online, draining
+        from workers where not removed order by name
+        """;
+
     public async Task<IReadOnlyList<PoolDevice>> ReadAsync(CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        return await ReadAsync(session);
+        return await session.BatchAsync(Select, new { lease = options.Lease.TotalSeconds }, ReadAsync);
     }
 
-    internal async Task<IReadOnlyList<PoolDevice>> ReadAsync(DbSession session)
-    {
-        var rows = await session.QueryAsync<Row>(
-            """
-            select id, name, devices::text as devices, seen_at > now() - make_interval(secs => @lease) as online, draining
-            from workers where not removed order by name
-            """,
-            new { lease = options.Lease.TotalSeconds });
-        return [.. rows.SelectMany(Of)];
-    }
+    /// <param name="rows">Of <see cref="Select"/>.</param>
+    internal async Task<IReadOnlyList<PoolDevice>> ReadAsync(SqlMapper.GridReader rows) => [.. (await rows.ReadAsync<Row>()).SelectMany(Of)];
 
     /// <summary>The devices of a worker's stored list; none where it contradicts itself, and then what is wrong with it.</summary>
     internal static (IReadOnlyList<DeviceInfo> Devices, string? Problem) Parse(string json)

@@ -53,28 +53,27 @@ public sealed class RunChange : IAsyncDisposable
         var session = await DbSession.BeginAsync(database, stop);
         try
         {
-            if (origin.Term is { } term)
-            {
-                await term.HoldAsync(session);
-            }
-
-            var row = await session.FindAsync<LockedRun>(
+            long? held = null;
+            var (row, attempt) = await session.BatchAsync(
                 $"""
+                {(origin.Term is null ? "" : SchedulerTerm.Hold)}
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
                     (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows,
                     recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes, step
-                from runs r where {RunRef.Is} for update
+                from runs r where {RunRef.Is} for update;
+                select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
+                    a.stop_requested, a.first_heartbeat_at is not null as known, a.forecast_bytes
+                from runs r join attempts a on a.run_id = r.id join workers w on w.id = a.worker_id where {RunRef.Is} and a.ended_at is null
                 """,
-                new { id = run.Id, number = run.Number });
+                new { id = run.Id, number = run.Number, term = origin.Term?.Number },
+                async rows =>
+                {
+                    held = origin.Term is null ? null : await rows.ReadSingleOrDefaultAsync<long?>();
+                    return (await rows.ReadSingleOrDefaultAsync<LockedRun>(), await rows.ReadSingleOrDefaultAsync<LockedAttempt>());
+                });
+            origin.Term?.Check(held);
             if (row is not null)
             {
-                var attempt = await session.FindAsync<LockedAttempt>(
-                    """
-                    select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
-                        a.stop_requested, a.first_heartbeat_at is not null as known, a.forecast_bytes
-                    from attempts a join workers w on w.id = a.worker_id where a.run_id = @Id and a.ended_at is null
-                    """,
-                    new { row.Id });
                 return new RunChange(session, row, attempt, origin);
             }
         }
@@ -228,12 +227,8 @@ public sealed class RunChange : IAsyncDisposable
     public async Task CommitAsync()
     {
         var row = await _session.SingleAsync<RunRow>($"{RunRow.Select} where r.id = @Id", new { Run.Id });
-        await EventLog.AddAsync(_session, "run", Run.Id, row.Summary());
-        if (_noted)
-        {
-            await EventLog.AddAsync(_session, "note", Run.Id, null);
-        }
-
+        var changed = new NewEvent("run", Run.Id, row.Summary());
+        await EventLog.AddAsync(_session, _noted ? [changed, new NewEvent("note", Run.Id, new { })] : [changed]);
         await _session.CommitAsync();
         _origin.Wakes.Scheduler();
         _origin.Wakes.Workers(_told);

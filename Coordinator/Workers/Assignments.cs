@@ -49,7 +49,7 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
 
     private async Task<RunData?> FindDataAsync(RunSpec spec, CancellationToken stop) =>
         await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset ? null
-            : await prepared.FindForAsync(spec, stop) is { } files ? new RunData([], files)
+            : await prepared.FindForAsync(spec, dataset, stop) is { } files ? new RunData([], files)
             : new RunData(await datasets.FilesAsync(dataset.Id, stop), null);
 
     private async Task EndAsync(AssignedAttempt placed, AttemptState outcome, string? code, string message, CancellationToken stop)

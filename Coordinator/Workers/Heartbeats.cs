@@ -1,6 +1,7 @@
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Generations;
+using Hearth.Coordinator.Hosting;
 using Hearth.Coordinator.Runs;
 using Hearth.Protocol;
 using Npgsql;
@@ -15,7 +16,7 @@ public sealed record Taken(IReadOnlyList<Guid> Acknowledged, IReadOnlyList<Guid>
 public sealed record Refusal(string? Ended);
 
 /// <summary>Takes in what a worker reports: that it lives, its devices, how its attempts stand and which have ended.</summary>
-public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempts, Wakes wakes, WorkerStore workers, GenerationMail generations)
+public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempts, Wakes wakes, WorkerStore workers, GenerationMail generations, CoordinatorOptions options)
 {
     private const int LongestNote = 400;
     private readonly Presences _presences = new(database, workers, wakes);
@@ -38,10 +39,31 @@ public sealed class Heartbeats(NpgsqlDataSource database, AttemptReports attempt
         bool[] renewed = await Task.WhenAll(request.Attempts.Select(report => attempts.RenewLeaseAsync(worker, request.Session?.Report ?? 0, report, stop)));
         var revoked = request.Attempts.Where((_, i) => !renewed[i]).Select(report => report.Lease.AttemptId).ToList();
 
-        await attempts.LoseMissingAsync(worker, request.Attempts.Select(a => a.Lease.AttemptId).Concat(request.Ended.Select(e => e.Lease.AttemptId)), stop);
-        await generations.SeeAsync(worker, request.Generations, stop);
-        await attempts.ForgetArrivedAsync(worker, request.SeenSerial, stop);
+        var (missing, anyGeneration) = await CompareAsync(worker, request, stop);
+        await attempts.LoseMissingAsync(worker, missing, stop);
+        if (anyGeneration)
+        {
+            await generations.FailMissingAsync(worker, request.Generations, stop);
+        }
+
         return (new Taken([.. request.Ended.Select(e => e.Lease.AttemptId)], revoked), null);
+    }
+
+    // What is there beside what the worker names. It has arrived what it says it has seen.
+    private async Task<(MissingAttempt[] Attempts, bool AnyGeneration)> CompareAsync(Guid worker, SyncRequest request, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.BatchAsync(
+            $"{AttemptMail.ForgetArrived}; {AttemptReports.SelectMissing}; {GenerationMail.RenewLeases}",
+            new
+            {
+                worker,
+                request.SeenSerial,
+                known = request.Attempts.Select(a => a.Lease.AttemptId).Concat(request.Ended.Select(e => e.Lease.AttemptId)).ToArray(),
+                generations = request.Generations.ToArray(),
+                lease = options.Lease.TotalSeconds,
+            },
+            async rows => ((await rows.ReadAsync<MissingAttempt>()).ToArray(), await rows.ReadSingleAsync<bool>()));
     }
 
     private async Task<Refusal?> ReportPresenceAsync(Guid worker, SyncRequest request, CancellationToken stop)

@@ -47,8 +47,11 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
     private async Task<Mail> ReadAsync(Guid worker, SyncRequest request, CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        var letters = await AttemptMail.ReadAsync(session, worker, request.Attempts.ToDictionary(a => a.Lease.AttemptId, a => a.State));
-        var asked = await GenerationMail.ReadAsync(session, worker, request.Generations);
+        var reported = request.Attempts.ToDictionary(a => a.Lease.AttemptId, a => a.State);
+        var (letters, asked) = await session.BatchAsync(
+            $"{AttemptMail.Select}; {GenerationMail.Select}",
+            new { worker },
+            async rows => (await AttemptMail.ReadAsync(rows, reported), await GenerationMail.ReadAsync(rows, request.Generations)));
         return new Mail(letters, asked, letters.IsNew(request.SeenSerial) || asked.New.Any(l => !(l.SentIn <= request.SeenSerial)) || asked.Over.Count > 0);
     }
 
@@ -66,13 +69,20 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
         var asked = await generations.AssignAsync(mail.Asked.New, stop);
         await using var session = await DbSession.OpenAsync(database, stop);
         var stamp = await session.SingleAsync<Stamp>(
-            """
+            $"""
             with next as (select nextval('sync_serial') as serial),
-            asked as (update generations g set sent_in = next.serial from next where g.id = any(@asked) and (g.sent_in is null or g.sent_in > @SeenSerial))
+            asked as (update generations g set sent_in = next.serial from next where g.id = any(@asked) and (g.sent_in is null or g.sent_in > @SeenSerial)),
+            {AttemptMail.Stamp}
             select serial, now() as now, (select draining from workers where id = @worker) as draining from next
             """,
-            new { worker, asked = asked.Select(a => a.Id).ToArray(), request.SeenSerial });
-        await AttemptMail.StampAsync(session, mail.Letters, stamp.Serial, request.SeenSerial);
+            new
+            {
+                worker,
+                request.SeenSerial,
+                asked = asked.Select(a => a.Id).ToArray(),
+                attempts = mail.Letters.Placed.Select(p => p.Id).ToArray(),
+                commands = mail.Letters.Commands.Select(c => c.Id).ToArray(),
+            });
         return new SyncResponse
         {
             Serial = stamp.Serial,

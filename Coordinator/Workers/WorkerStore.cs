@@ -113,14 +113,20 @@ public sealed class WorkerStore(NpgsqlDataSource database, RunChanges changes, W
     /// <exception cref="TermOverException">The scheduler that looked has been replaced.</exception>
     public async Task TellPresenceAsync(SchedulerTerm term, CancellationToken stop)
     {
+        // Looked for without a lock first: each pass of the scheduler asks, and hardly ever is there anything.
+        const string Untold = "not removed and told_online <> (seen_at > now() - make_interval(secs => @lease))";
+        var lease = new { lease = options.Lease.TotalSeconds };
+        await using (var look = await DbSession.OpenAsync(database, stop))
+        {
+            if (!await look.SingleAsync<bool>($"select exists (select 1 from workers where {Untold})", lease))
+            {
+                return;
+            }
+        }
+
         await using var session = await DbSession.BeginAsync(database, stop);
         await term.HoldAsync(session);
-        var changed = (await session.QueryAsync<Guid>(
-            """
-            update workers set told_online = not told_online
-            where not removed and told_online <> (seen_at > now() - make_interval(secs => @lease)) returning id
-            """,
-            new { lease = options.Lease.TotalSeconds })).ToList();
+        var changed = (await session.QueryAsync<Guid>($"update workers set told_online = not told_online where {Untold} returning id", lease)).ToList();
         await TellAsync(session, changed);
         await session.CommitAsync();
     }
