@@ -87,6 +87,26 @@ public sealed class CommandTests(PoolFixture fixture)
     }
 
     [Fact]
+    public async Task A_schedule_is_made_of_a_runs_file_listed_switched_and_deleted_and_a_wrong_one_is_refused_by_its_field()
+    {
+        string file = await WriteAsync(Json.Pretty, PoolFixture.Spec("by-the-clock"));
+
+        Assert.Contains("zone is Europe/Atlantis.", await RunAsync(2, "schedules", "create", "nightly", file, "--cron", "30 2 * * *", "--zone", "Europe/Atlantis"), StringComparison.Ordinal);
+        Assert.Contains("cron is 30 25 * * *:", await RunAsync(2, "schedules", "create", "nightly", file, "--cron", "30 25 * * *"), StringComparison.Ordinal);
+        Assert.Contains("data.dataset", await RunAsync(2, "schedules", "create", "nightly", await WriteAsync(Json.Pretty, PoolFixture.Spec("of-nothing") with { Data = new DataSpec { Dataset = "nowhere" } }), "--cron", "30 2 * * *"), StringComparison.Ordinal);
+        Assert.StartsWith("nightly: next at ", await RunAsync(0, "schedules", "create", "nightly", file, "--cron", "30 2 * * *", "--zone", "Europe/Vienna", "--overlap"), StringComparison.Ordinal);
+        Assert.Contains("Another schedule is called nightly.", await RunAsync(1, "schedules", "create", "nightly", file, "--cron", "0 * * * *"), StringComparison.Ordinal);
+
+        var made = Assert.Single(JsonSerializer.Deserialize<ScheduleView[]>(await RunAsync(0, "schedules", "list", "--json"), Json.Wire)!);
+        Assert.Equal(("nightly", "30 2 * * *", "Europe/Vienna", false, true), (made.Name, made.Cron, made.Zone, made.SkipWhileRunning, made.Enabled));
+        Assert.Equal((2, 30), (TimeZoneInfo.ConvertTime(made.NextAt!.Value, TimeZoneInfo.FindSystemTimeZoneById("Europe/Vienna")).Hour, made.NextAt.Value.Minute));
+        Assert.Equal("nightly: off", (await RunAsync(0, "schedules", "disable", "nightly")).Trim());
+        Assert.StartsWith("nightly: next at ", await RunAsync(0, "schedules", "enable", "nightly"), StringComparison.Ordinal);
+        await RunAsync(0, "schedules", "delete", "nightly");
+        Assert.Contains("No schedule is called nightly.", await RunAsync(2, "schedules", "disable", "nightly"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_run_that_is_not_there_is_named() =>
         Assert.Contains("No run is called r-999999.", await RunAsync(2, "runs", "show", "r-999999"), StringComparison.Ordinal);
 

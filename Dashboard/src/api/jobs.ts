@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { request } from "./client";
-import type { JobView, ScheduleView } from "./types";
+import type { JobView, SaveSchedule, ScheduleView } from "./types";
 
 const LOOK_MS = 5_000;
 
@@ -22,6 +22,15 @@ export function useScheduleAction() {
     mutationFn: ({ id, verb }: { id: string; verb: ScheduleVerb }) =>
       verb === "delete" ? request<unknown>(`/schedules/${id}`, { method: "DELETE" }) : request<unknown>(`/schedules/${id}/${verb}`, { method: "POST" }),
     onSettled: () => client.invalidateQueries({ queryKey: ["schedules"] }),
+  });
+}
+
+/** Makes a schedule; its run is checked as a submission is. */
+export function useCreateSchedule() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (schedule: SaveSchedule) => request<ScheduleView>("/schedules", { method: "POST", body: schedule }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["schedules"] }),
   });
 }
 

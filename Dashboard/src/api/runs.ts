@@ -26,7 +26,7 @@ export function useRunPages(filter: RunFilter, enabled = true) {
 }
 
 export function useRun(id: string) {
-  return useQuery({ queryKey: ["run", id], queryFn: ({ signal }) => request<RunDetail>(`/runs/${id}`, { signal }) });
+  return useQuery({ queryKey: ["run", id], queryFn: ({ signal }) => request<RunDetail>(`/runs/${id}`, { signal }), enabled: id !== "" });
 }
 
 export function useSamples(id: string) {
@@ -42,6 +42,17 @@ export function useRunAction() {
       void client.invalidateQueries({ queryKey: ["run", id] });
       void client.invalidateQueries({ queryKey: ["runs"] });
     },
+  });
+}
+
+export type CheckpointVerb = "check" | "discard";
+
+/** Has the coordinator read a checkpoint from the store, or gives up one that cannot be used; the run is read again after it. */
+export function useCheckpointAction(run: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, verb }: { id: string; verb: CheckpointVerb }) => request<unknown>(`/runs/${run}/checkpoints/${id}/${verb}`, { method: "POST" }),
+    onSettled: () => client.invalidateQueries({ queryKey: ["run", run] }),
   });
 }
 

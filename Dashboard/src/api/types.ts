@@ -46,6 +46,7 @@ export type Me = Schemas["MeView"];
 export type CreateToken = Schemas["CreateToken"];
 export type Token = Schemas["TokenView"];
 export type JobView = Finite<Schemas["JobView"]>;
+export type SaveSchedule = Omit<Schemas["SaveSchedule"], "spec"> & { spec: Spec };
 export type ScheduleView = Omit<Schemas["ScheduleView"], "spec"> & { spec: Spec };
 
 export type CheckpointChoice = Schemas["CheckpointChoice"];

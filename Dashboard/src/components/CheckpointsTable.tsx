@@ -1,5 +1,7 @@
-import { Menu } from "@mantine/core";
+import { Button, Menu, Modal } from "@mantine/core";
+import { useState } from "react";
 import { Link } from "react-router";
+import type { CheckpointVerb } from "../api/runs";
 import type { CheckpointView } from "../api/types";
 import { clock, count, duration, fileSize, plural, trace } from "../model/format";
 import { StateGlyph } from "./StateGlyph";
@@ -7,11 +9,16 @@ import { StateGlyph } from "./StateGlyph";
 interface Props {
   readonly checkpoints: readonly CheckpointView[];
   readonly now: number;
+  readonly may: boolean;
+  /** Id of the checkpoint that something was just asked of. */
+  readonly busy: string | null;
   readonly fileUrl: (checkpoint: string, file: string) => string;
+  readonly onVerb: (checkpoint: string, verb: CheckpointVerb) => void;
 }
 
 /** What is kept, what was removed, and what must not be used. */
-export function CheckpointsTable({ checkpoints, now, fileUrl }: Props) {
+export function CheckpointsTable({ checkpoints, now, may, busy, fileUrl, onVerb }: Props) {
+  const [ending, setEnding] = useState<CheckpointView | null>(null);
   const rows = [...checkpoints].sort((a, b) => b.step - a.step || b.created_at.localeCompare(a.created_at));
   const kept = rows.filter((c) => c.status === "kept");
   if (rows.length === 0) {
@@ -20,6 +27,13 @@ export function CheckpointsTable({ checkpoints, now, fileUrl }: Props) {
   return (
     <>
       <p className="soft small" style={{ margin: "2px 0 10px" }}>{plural(kept.length, "checkpoint")} kept of {count(rows.length)} written, {fileSize(kept.reduce((sum, c) => sum + c.bytes, 0))} in the store.</p>
+      <Modal opened={ending !== null} onClose={() => setEnding(null)} title={`Discard the checkpoint of step ${count(ending?.step ?? 0)}?`} size={440} closeButtonProps={{ "aria-label": "Keep it" }}>
+        <p className="soft" style={{ margin: "6px 0 18px" }}>It is {ending?.status}. Once it is discarded it is not looked for any more, and the run goes on from an earlier one, or from the start if there is none.</p>
+        <div className="row" style={{ justifyContent: "flex-end" }}>
+          <Button onClick={() => setEnding(null)} data-autofocus>Keep it</Button>
+          <Button className="btn danger" onClick={() => { onVerb(ending!.id, "discard"); setEnding(null); }}>Discard checkpoint</Button>
+        </div>
+      </Modal>
       <div className="panel scroll-x">
         <table className="plain-table">
           <thead><tr><th scope="col">Step</th><th scope="col">Time</th><th scope="col">Status</th><th scope="col" className="right">Size</th><th scope="col" className="right">Pause</th><th scope="col">Trace at this step</th><th scope="col"><span className="visually-hidden">Files</span></th></tr></thead>
@@ -32,7 +46,16 @@ export function CheckpointsTable({ checkpoints, now, fileUrl }: Props) {
                 <td className="right">{fileSize(checkpoint.bytes)}</td>
                 <td className="right">{duration(checkpoint.pause_seconds)}</td>
                 <td><span className="mono" title={trace(checkpoint.trace)}>{trace(checkpoint.trace).slice(0, 9)}</span></td>
-                <td className="right">{checkpoint.status === "kept" && <span className="row" style={{ justifyContent: "flex-end" }}><Link className="link small" to={`/playground?a=${checkpoint.id}`}>Ask</Link><Files checkpoint={checkpoint} fileUrl={fileUrl} /></span>}</td>
+                <td className="right one-line">
+                  <span className="row" style={{ justifyContent: "flex-end" }}>
+                    {checkpoint.status === "kept" && <><Link className="link small" to={`/playground?a=${checkpoint.id}`}>Ask</Link><Files checkpoint={checkpoint} fileUrl={fileUrl} /></>}
+                    {may && checkpoint.status !== "removed" && (
+                      <button className="link small" disabled={busy === checkpoint.id} title="Has the coordinator read it from the store and compare it with its manifest" aria-label={`Check the checkpoint of step ${count(checkpoint.step)}`}
+                        onClick={() => onVerb(checkpoint.id, "check")}>Check</button>
+                    )}
+                    {may && isBad(checkpoint.status) && <button className="link small" aria-label={`Discard the checkpoint of step ${count(checkpoint.step)}`} onClick={() => setEnding(checkpoint)}>Discard…</button>}
+                  </span>
+                </td>
               </tr>
             ))}
           </tbody>

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { IconBan, IconCopy, IconDeviceFloppy, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
+import { IconBan, IconCalendarRepeat, IconCopy, IconDeviceFloppy, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import type { RunVerb } from "../api/runs";
 import type { RunSummary } from "../api/types";
 import { allowedVerbs, modelName, progressOf } from "../model/runs";
@@ -15,10 +15,11 @@ interface Props {
   readonly phone: boolean;
   readonly onVerb: (verb: RunVerb) => void;
   readonly onClone: () => void;
+  readonly onSchedule: () => void;
 }
 
 /** Name, state and what can be done now. */
-export function RunHead({ run, exact, off, busy, phone, onVerb, onClone }: Props) {
+export function RunHead({ run, exact, off, busy, phone, onVerb, onClone, onSchedule }: Props) {
   const may = allowedVerbs(run.state);
   const button = (verb: RunVerb, words: string, doing: string, icon: React.ReactNode, danger = false) => may[verb] && (
     <Button leftSection={icon} className={danger ? "btn danger" : "btn"} disabled={off !== "" || busy !== null} title={off} onClick={() => onVerb(verb)}>{busy === verb ? doing : words}</Button>
@@ -36,6 +37,7 @@ export function RunHead({ run, exact, off, busy, phone, onVerb, onClone }: Props
         {button("resume", "Resume", "Resuming…", <IconPlayerPlay size={14} stroke={1.6} />)}
         {!phone && button("checkpoint", "Checkpoint now", "Asking…", <IconDeviceFloppy size={14} stroke={1.6} />)}
         <Button leftSection={<IconCopy size={14} stroke={1.6} />} onClick={onClone}>Clone</Button>
+        {!phone && <Button leftSection={<IconCalendarRepeat size={14} stroke={1.6} />} onClick={onSchedule}>Schedule…</Button>}
         {button("cancel", "Cancel…", "Cancelling…", <IconBan size={14} stroke={1.6} />, true)}
       </div>
     </div>

@@ -5,8 +5,9 @@ import { useState } from "react";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { ApiError } from "../api/client";
 import { useLive } from "../api/live";
-import { checkpointFileUrl, useRun, useRunAction } from "../api/runs";
+import { checkpointFileUrl, useCheckpointAction, useRun, useRunAction } from "../api/runs";
 import type { RunVerb } from "../api/runs";
+import { useMe } from "../api/session";
 import type { RunDetail, RunSummary } from "../api/types";
 import { CheckpointsTable } from "../components/CheckpointsTable";
 import { ConfigView } from "../components/ConfigView";
@@ -52,6 +53,9 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
   const phone = useMediaQuery("(max-width: 759px)") ?? false;
   const now = useNow(1000);
   const action = useRunAction();
+  const checkpoint = useCheckpointAction(run.summary.id);
+  const failed = action.error ?? checkpoint.error;
+  const me = useMe();
   const { connection } = useLive();
   const [cancelling, setCancelling] = useState(false);
   const { summary } = run;
@@ -61,8 +65,8 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
   return (
     <>
       <RunHead run={summary} exact={getField(run.spec, "train.exact") !== false} off={offWords(connection)} busy={action.isPending ? action.variables.verb : null} phone={phone}
-        onVerb={onVerb} onClone={() => void navigate(`/runs/new?from=${summary.id}`)} />
-      {action.error && <Problem title="That was not done" words={action.error.message} />}
+        onVerb={onVerb} onClone={() => void navigate(`/runs/new?from=${summary.id}`)} onSchedule={() => void navigate(`/schedules?like=${summary.id}`)} />
+      {failed && <Problem title="That was not done" words={failed.message} />}
       <div className="tabs">
         <div role="tablist" aria-label="Parts of the run">
           {TABS.map(([name, words]) => (
@@ -76,7 +80,10 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
       {tab === "overview" && <RunOverview run={run} now={now} phone={phone} />}
       {tab === "logs" && <RunLogs run={summary} />}
       {tab === "samples" && <RunSamples run={run} now={now} />}
-      {tab === "checkpoints" && <CheckpointsTable checkpoints={run.checkpoints} now={now} fileUrl={(c, f) => checkpointFileUrl(summary.id, c, f)} />}
+      {tab === "checkpoints" && (
+        <CheckpointsTable checkpoints={run.checkpoints} now={now} may={me.data?.role === "admin" || me.data?.role === "submit"} busy={checkpoint.isPending ? checkpoint.variables.id : null}
+          fileUrl={(c, f) => checkpointFileUrl(summary.id, c, f)} onVerb={(c, verb) => checkpoint.mutate({ id: c, verb })} />
+      )}
       {tab === "config" && <ConfigView spec={run.spec} />}
       <ConfirmCancel runs={cancelling ? [summary] : []} onKeep={() => setCancelling(false)}
         onCancel={() => { setCancelling(false); action.mutate({ id: summary.id, verb: "cancel" }); }} />

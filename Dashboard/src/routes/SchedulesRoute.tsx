@@ -1,13 +1,15 @@
 import "../theme/run.css";
 import "../theme/runs.css";
 import { Button, Modal } from "@mantine/core";
+import { IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
-import { Link } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { useJobs, useRunJob, useScheduleAction, useSchedules } from "../api/jobs";
 import type { ScheduleVerb } from "../api/jobs";
 import { useMe } from "../api/session";
 import type { JobView, ScheduleView } from "../api/types";
 import { Problem } from "../components/Notices";
+import { ScheduleDialog } from "../components/ScheduleDialog";
 import { clock, plural } from "../model/format";
 import { isRefused, lastWords, nextWords } from "../model/schedules";
 import { useNow } from "./time";
@@ -22,16 +24,21 @@ export function SchedulesRoute() {
   const action = useScheduleAction();
   const run = useRunJob();
   const now = useNow(5_000);
+  const [params, setParams] = useSearchParams();
+  const like = params.get("like");
   const done = action.error ?? run.error;
   return (
     <>
-      <div className="page-head"><h1>Schedules</h1>{schedules.data && <span className="small soft">{plural(schedules.data.length, "schedule")}</span>}</div>
+      <div className="page-head"><h1>Schedules</h1>{schedules.data && <span className="small soft grow">{plural(schedules.data.length, "schedule")}</span>}
+        {may && <Button leftSection={<IconPlus size={14} stroke={1.6} />} onClick={() => setParams({ like: "" })}>New schedule</Button>}
+      </div>
+      {may && like !== null && <ScheduleDialog like={like} onClose={() => setParams({})} />}
       {schedules.error && <Problem title="The schedules did not arrive" words={schedules.error.message} onRetry={() => void schedules.refetch()} />}
       {done && <Problem title="That was not done" words={done.message} />}
       {schedules.data?.length === 0 && (
         <div className="panel nothing">
           <b className="strong" style={{ fontSize: 14 }}>No run is on a schedule</b>
-          <span className="soft">Have one submitted every night at half past two:</span>
+          <span className="soft">Have one submitted every night at half past two: like a run that was there before, or from its file:</span>
           <code>./hearth schedules create nightly run.yaml --cron "30 2 * * *" --zone Europe/Vienna</code>
         </div>
       )}

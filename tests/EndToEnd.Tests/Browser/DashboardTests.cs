@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Hearth.Api;
 using Hearth.Cli.Pool;
@@ -174,6 +175,29 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await Expect(card).ToContainTextAsync(fixture.Pool.Worker.AgentVersion);
         await _page.GetByRole(AriaRole.Button, new() { Name = "Join a machine" }).First.ClickAsync();
         await Expect(_page.GetByRole(AriaRole.Dialog)).ToContainTextAsync("hearth");
+    }
+
+    [Fact]
+    public async Task A_run_is_put_on_a_schedule_where_a_wrong_time_is_refused_beside_its_field()
+    {
+        var pattern = await fixture.Api.PostAsync<RunSummary>("runs", new SubmitRun(JsonSerializer.SerializeToElement(PoolFixture.Spec("pattern"), Json.Wire)), CancellationToken.None, key: "pattern");
+        await _page.GotoAsync($"/runs/{pattern.Id}/overview");
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Schedule…" }).ClickAsync();
+        var dialog = _page.GetByRole(AriaRole.Dialog, new() { Name = "New schedule" });
+        await dialog.GetByLabel("Name").FillAsync("again");
+        var when = dialog.GetByLabel("When (cron)");
+        await when.FillAsync("30 25 * * *");
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Make the schedule" }).ClickAsync();
+        await Expect(dialog.GetByText("cron is 30 25 * * *:")).ToBeVisibleAsync();
+
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "nights of workdays" }).ClickAsync();
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Make the schedule" }).ClickAsync();
+
+        await Expect(dialog).ToBeHiddenAsync();
+        await Expect(_page.GetByRole(AriaRole.Row).Filter(new() { HasText = "again" })).ToContainTextAsync("30 2 * * 1-5");
+        var made = Assert.Single(await fixture.Api.GetAsync<IReadOnlyList<ScheduleView>>("schedules", CancellationToken.None), s => s.Name == "again");
+        Assert.Equal("pattern", made.Spec.GetProperty("name").GetString());
+        await fixture.Api.DeleteAsync("schedules/again", CancellationToken.None);
     }
 
     private async Task AskAsync(string beginning)
