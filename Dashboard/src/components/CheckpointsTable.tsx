@@ -36,7 +36,7 @@ export function CheckpointsTable({ checkpoints, now, may, busy, fileUrl, onVerb 
       </Modal>
       <div className="panel scroll-x">
         <table className="plain-table">
-          <thead><tr><th scope="col">Step</th><th scope="col">Time</th><th scope="col">Status</th><th scope="col" className="right">Size</th><th scope="col" className="right">Pause</th><th scope="col">Trace at this step</th><th scope="col"><span className="visually-hidden">Files</span></th></tr></thead>
+          <thead><tr><th scope="col">Step</th><th scope="col">Time</th><th scope="col">Status</th><th scope="col" className="right">Size</th><th scope="col" className="right">Pause</th><th scope="col" className="one-line">Trace at this step</th><th scope="col"><span className="visually-hidden">Files</span></th></tr></thead>
           <tbody>
             {rows.map((checkpoint) => (
               <tr key={checkpoint.id} className={checkpoint.status === "kept" ? "" : "gone"}>

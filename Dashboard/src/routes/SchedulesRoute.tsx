@@ -101,7 +101,7 @@ function JobTable({ jobs, now, onRun }: { jobs: readonly JobView[]; now: number;
         <tbody>
           {jobs.map((job) => (
             <tr key={job.name}>
-              <td><b className="strong">{job.name}</b><div className="small soft" style={{ maxWidth: 380 }}>{job.does}</div></td>
+              <td><b className="strong">{job.name}</b><div className="small soft" style={{ minWidth: 220, maxWidth: 380 }}>{job.does}</div></td>
               <td className="one-line"><code>{job.schedule}</code></td>
               <td className="one-line">{clock(Date.parse(job.next_at), now)}</td>
               <td className="one-line">{lastWords(job, now)}</td>
