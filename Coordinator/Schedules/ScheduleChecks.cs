@@ -30,9 +30,9 @@ public sealed class ScheduleChecks(RunSubmission submission)
     internal static List<FieldError> Own(SaveSchedule schedule)
     {
         var errors = new List<FieldError>();
-        if (schedule.Name is null || schedule.Name.Trim().Length is 0 or > LongestName || Guid.TryParse(schedule.Name, out _))
+        if (schedule.Name is null || schedule.Name.Trim().Length is 0 or > LongestName || !FitsAddress(schedule.Name.Trim()))
         {
-            errors.Add(FieldError.Of("name", schedule.Name ?? "", $"1 to {LongestName} characters that are no id"));
+            errors.Add(FieldError.Of("name", schedule.Name ?? "", $"1 to {LongestName} characters without '/' that are no id and not dots alone"));
         }
         else if (TextRules.Name("name", schedule.Name, LongestName) is { } unreadable)
         {
@@ -56,4 +56,7 @@ public sealed class ScheduleChecks(RunSubmission submission)
 
         return errors;
     }
+
+    // A schedule is addressed by its name as by its id. Whoever normalises an address takes dots away, and '/' stays escaped in it.
+    private static bool FitsAddress(string name) => !Guid.TryParse(name, out _) && !name.Contains('/', StringComparison.Ordinal) && name is not ("." or "..");
 }

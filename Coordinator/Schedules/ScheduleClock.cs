@@ -8,11 +8,37 @@ namespace Hearth.Coordinator.Schedules;
 /// <param name="Zone">Where.</param>
 public sealed record ScheduleClock(CronExpression Cron, TimeZoneInfo Zone)
 {
+    private const int Fields = 5;
+
     // Looked through backwards, so that a pool that was down for a year is not asked for every minute of it.
     private static readonly TimeSpan[] Spans = [TimeSpan.FromHours(2), TimeSpan.FromDays(2), TimeSpan.FromDays(62), TimeSpan.FromDays(366 * 9)];
 
     /// <summary>The clock of fields that were checked before.</summary>
-    public static ScheduleClock Parse(string cron, string zone) => new(CronExpression.Parse(cron), TimeZoneInfo.FindSystemTimeZoneById(zone));
+    public static ScheduleClock Parse(string cron, string zone) =>
+        TryParse(cron, zone, out string problem) ?? throw new InvalidOperationException($"The schedule's clock cannot be read: {problem}.");
+
+    /// <summary>
+    /// The clock of fields that were kept; null when this host cannot read them, as when a pool was restored where a zone is not known.
+    /// </summary>
+    /// <param name="cron">Five fields.</param>
+    /// <param name="zone">Name of the zone.</param>
+    /// <param name="problem">Why it is null, in a few words.</param>
+    public static ScheduleClock? TryParse(string cron, string zone, out string problem)
+    {
+        if (!TryParse(cron, out var expression, out problem))
+        {
+            problem = $"cron is {cron}: {problem}";
+            return null;
+        }
+
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var known))
+        {
+            problem = $"zone is {zone}, which this host does not know";
+            return null;
+        }
+
+        return new ScheduleClock(expression, known);
+    }
 
     /// <param name="cron">Five fields.</param>
     /// <param name="expression">What they mean.</param>
@@ -20,6 +46,15 @@ public sealed record ScheduleClock(CronExpression Cron, TimeZoneInfo Zone)
     public static bool TryParse(string cron, [NotNullWhen(true)] out CronExpression? expression, out string problem)
     {
         expression = null;
+        int fields = cron.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries).Length;
+
+        // The parser would read on to a NUL only, and takes words such as @every_second too.
+        if (fields != Fields || cron.Any(letter => char.IsControl(letter) && letter != '\t'))
+        {
+            problem = fields != Fields ? $"it has {fields} fields" : "it has control characters";
+            return false;
+        }
+
         try
         {
             expression = CronExpression.Parse(cron);

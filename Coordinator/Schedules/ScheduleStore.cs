@@ -149,7 +149,14 @@ public sealed class ScheduleStore(NpgsqlDataSource database)
         public string? LastResult { get; init; }
         public Guid? LastRunId { get; init; }
 
-        internal ScheduleView View(DateTimeOffset now) => new()
+        // One that cannot be read keeps nobody from the others, nor from deleting it.
+        internal ScheduleView View(DateTimeOffset now)
+        {
+            var clock = ScheduleClock.TryParse(Cron, Zone, out string problem);
+            return Shown(Enabled ? clock?.Next(now) : null, clock is null ? $"It never comes: {problem}." : LastResult);
+        }
+
+        private ScheduleView Shown(DateTimeOffset? nextAt, string? lastResult) => new()
         {
             Id = Id,
             Name = Name,
@@ -160,9 +167,9 @@ public sealed class ScheduleStore(NpgsqlDataSource database)
             Enabled = Enabled,
             CreatedBy = CreatedBy,
             CreatedAt = CreatedAt,
-            NextAt = Enabled ? ScheduleClock.Parse(Cron, Zone).Next(now) : null,
+            NextAt = nextAt,
             LastFireAt = LastFireAt,
-            LastResult = LastResult,
+            LastResult = lastResult,
             LastRunId = LastRunId,
         };
     }

@@ -55,6 +55,10 @@ public sealed class WhenSchedulesFire
     [InlineData("cron", "* * * *", "UTC")]
     [InlineData("cron", "0 0 30 2 *", "UTC")]
     [InlineData("cron", "", "UTC")]
+    [InlineData("cron", "@every_second", "UTC")]
+    [InlineData("cron", "0 3 * * *\0", "UTC")]
+    [InlineData("cron", "0 3 * * *\0 and more", "UTC")]
+    [InlineData("cron", "0 3 * * *\n", "UTC")]
     [InlineData("zone", "0 3 * * *", "Vienna")]
     public void A_wrong_field_is_named_with_what_is_allowed(string field, string cron, string zone)
     {
@@ -69,6 +73,22 @@ public sealed class WhenSchedulesFire
     {
         Assert.Empty(ScheduleChecks.Own(new SaveSchedule("nightly", JsonElement.Parse("{}"), "0 3 * * *", "Europe/Vienna")));
         Assert.Equal("name", Assert.Single(ScheduleChecks.Own(new SaveSchedule(Guid.NewGuid().ToString(), JsonElement.Parse("{}"), "0 3 * * *"))).Field);
+    }
+
+    [Theory]
+    [InlineData(".")]
+    [InlineData(" .. ")]
+    [InlineData("nightly/small")]
+    public void A_name_that_no_address_carries_is_refused(string name) =>
+        Assert.Contains("without '/'", Assert.Single(ScheduleChecks.Own(new SaveSchedule(name, JsonElement.Parse("{}"), "0 3 * * *"))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("0 3 * * *\uFFFD", "UTC", "cron is 0 3 * * *\uFFFD")]
+    [InlineData("0 3 * * *", "Mars/Olympus", "zone is Mars/Olympus")]
+    public void A_clock_that_cannot_be_read_says_why(string cron, string zone, string why)
+    {
+        Assert.Null(ScheduleClock.TryParse(cron, zone, out string problem));
+        Assert.StartsWith(why, problem, StringComparison.Ordinal);
     }
 
     private static DateTimeOffset At(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
