@@ -12,7 +12,7 @@ internal static class BundleCommand
 
     public static Command Create()
     {
-        var output = new Option<string>("--out") { Description = "Folder to write hearth-worker-RUNTIME.tar.xz (or .zip) into.", DefaultValueFactory = _ => Path.Combine(Repository.Root, ".build", "bundle") };
+        var output = new Option<string>("--out") { Description = "Folder to write hearth-worker-RUNTIME.tar.xz (or .zip) into.", DefaultValueFactory = _ => Path.Combine(Repository.Root, ".build", "bundle") }.NotEmpty("the path of a folder");
         var runtime = new Option<string>("--runtime") { Description = $"{Linux} or {Windows}.", DefaultValueFactory = _ => Linux };
         runtime.AcceptOnlyFromAmong(Linux, Windows);
         var libtorch = new Option<bool>("--with-libtorch") { Description = $"Pack the CPU's libtorch too ({Linux}): for machines without a GPU and without python3's torch." };

@@ -7,7 +7,7 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var file = new Argument<FileInfo>("run.yaml") { Description = "The run: YAML or JSON." };
+        var file = Given.File("run.yaml", "The run: YAML or JSON.");
         var command = new Command("train", "Train one run here, without a coordinator. Further options go to the trainer: --data, --out, --device, --threads, --resume.")
         {
             file,

@@ -55,7 +55,7 @@ internal static class BenchCommand
 
     private static Command Measurement(string name, string description, string count, int usual, Func<LocalPool, int, Output, CancellationToken, Task> measure)
     {
-        var times = CountOption.Create(count, "How many.", usual, 1, 10_000);
+        var times = Given.Number(count, "How many.", usual, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command(name, description) { times, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>

@@ -31,14 +31,7 @@ internal static class LearnBench
     public static Command Create()
     {
         var family = new Option<string?>("--family") { Description = "One family; every one when left out." };
-        var threads = new Option<int>("--threads") { Description = "Compute threads; 0 takes the trainer's usual number." };
-        threads.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (>= 0 and <= 1024) and var given)
-            {
-                r.AddError($"--threads is {given}. Allowed: 0 to 1,024.");
-            }
-        });
+        var threads = Given.Number("--threads", "Compute threads; 0 takes the trainer's usual number.", 0, 0, 1024);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("learn", "Validation loss that each family's nano reaches on real text, and how long it takes.") { family, threads, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>

@@ -27,7 +27,7 @@ internal static class PagesBench
 
     public static Command Create()
     {
-        var runs = CountOption.Create("--runs", "How many runs there are.", 10_000, 100, 1_000_000);
+        var runs = Given.Number("--runs", "How many runs there are.", 10_000, 100, 1_000_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("pages", "Milliseconds of the requests that the page of runs makes, over many runs.") { runs, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>

@@ -13,7 +13,7 @@ internal sealed record Connection(Uri Url, string? Token)
     /// <c>HEARTH_URL</c> and <c>HEARTH_TOKEN</c>; what is not given is taken from the pool of this machine: its port and the
     /// admin token beside it.
     /// </summary>
-    /// <exception cref="CliException"><c>HEARTH_URL</c> is no address.</exception>
+    /// <exception cref="CliException"><c>HEARTH_URL</c> is no address, or the token none.</exception>
     public static Connection Find(Func<string, string?> environment, string dataPath)
     {
         Uri? given = environment("HEARTH_URL") is { Length: > 0 } text
@@ -23,9 +23,15 @@ internal sealed record Connection(Uri Url, string? Token)
             : null;
         string tokenPath = PoolFolder.TokenPathOf(dataPath);
         string? token = environment("HEARTH_TOKEN") is { Length: > 0 } secret
-            ? secret
+            ? secret.Trim()
             // The admin token of this machine's pool is of no use to another one, and must not be sent there.
             : (given is null || given.IsLoopback) && File.Exists(tokenPath) ? File.ReadAllText(tokenPath).Trim() : null;
+        if (token?.All(letter => letter is > ' ' and <= '~') == false)
+        {
+            string source = environment("HEARTH_TOKEN") is { Length: > 0 } ? "HEARTH_TOKEN" : tokenPath;
+            throw new CliException($"{source} holds characters that no token has. Allowed: a token as ./hearth tokens create prints it.", ExitCodes.BadInput);
+        }
+
         return new Connection(given ?? new Uri($"http://localhost:{PoolFolder.ReadHolder(dataPath)?.Port ?? PoolOptions.DefaultPort}/"), token);
     }
 }
@@ -35,12 +41,12 @@ internal sealed class ClientCommand
 {
     public static Option<bool> Json { get; } = new("--json") { Description = "Print the API's JSON.", Recursive = true };
 
-    public static Option<string> Data { get; } = new("--data")
+    public static Option<string> Data { get; } = new Option<string>("--data")
     {
         Description = "Folder of this machine's pool, where its address and token are found.",
         DefaultValueFactory = _ => PoolFolder.DefaultPath,
         Recursive = true,
-    };
+    }.NotEmpty("the path of a folder");
 
     /// <summary>Runs a body with a client of the coordinator that environment and options name.</summary>
     public static void Bind(Command command, Func<ParseResult, ApiClient, Output, CancellationToken, Task<int>> body) =>

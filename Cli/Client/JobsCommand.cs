@@ -15,7 +15,7 @@ internal static class JobsCommand
             await api.GetAsync<IReadOnlyList<JobView>>("jobs", stop),
             all => output.Table(["job", "schedule", "next", "last", "took", "result"], all.Select(Row))));
 
-        var name = new Argument<string>("name") { Description = "As jobs list shows it." };
+        var name = new Argument<string>("name") { Description = "As jobs list shows it." }.NotEmpty("a name of ./hearth jobs list");
         var run = new Command("run", "Have a job done now, and wait for its result.") { name };
         ClientCommand.Bind(run, async (parsed, api, output, stop) =>
         {

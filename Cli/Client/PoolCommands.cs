@@ -14,7 +14,7 @@ internal static class PoolCommands
             all => output.Table(["name", "kind", "files", "bytes", "license"], all.Select(DatasetRow))));
 
         var name = new Argument<string>("name") { Description = "Name that runs give under data.dataset." };
-        var paths = new Argument<string[]>("paths") { Description = "Files or folders on the coordinator's machine.", Arity = ArgumentArity.OneOrMore };
+        var paths = new Argument<string[]>("paths") { Description = "Files or folders on the coordinator's machine.", Arity = ArgumentArity.OneOrMore }.NotEmpty("paths of files or folders");
         var license = new Option<string>("--license") { Description = "A note on the license.", Required = true };
         var import = new Command("import", "Add files or folders that the coordinator's machine holds.") { name, paths, license };
         ClientCommand.Bind(import, async (parsed, api, output, stop) =>
@@ -50,13 +50,13 @@ internal static class PoolCommands
 
         var name = new Argument<string>("name") { Description = "Who or what will use it." };
         var role = new Option<string>("--role") { Description = "admin, submit or view.", DefaultValueFactory = _ => "view" };
-        var days = new Option<int?>("--days") { Description = "Days until it expires; never when left out." };
+        var days = Given.Optional<int>("--days", "Days until it expires; never when left out.");
         var create = new Command("create", "Make a token; its secret is shown once.") { name, role, days };
         ClientCommand.Bind(create, async (parsed, api, output, stop) => output.Show(
             await api.PostAsync<TokenView>("tokens", new CreateToken(parsed.GetRequiredValue(name), parsed.GetValue(role)!, parsed.GetValue(days)), stop),
             t => output.Line(t.Secret ?? "")));
 
-        var id = new Argument<Guid>("id") { Description = "Of the token, as tokens list shows it." };
+        var id = Given.Id("id", "Of the token, as tokens list shows it.");
         var revoke = new Command("revoke", "End a token.") { id };
         ClientCommand.Bind(revoke, async (parsed, api, _, stop) =>
         {

@@ -12,18 +12,18 @@ internal static class RunGenerate
 
     public static Command Create(Argument<string> run)
     {
-        var step = new Option<long?>("--step") { Description = "Which checkpoint; the newest when left out." };
+        var step = Given.Optional<long>("--step", "Which checkpoint; the newest when left out.");
         var prompt = new Option<string>("--prompt") { Description = "Text to go on with." };
         var message = new Option<string>("--message") { Description = "A user's turn to answer, in place of --prompt." };
         var system = new Option<string>("--system") { Description = "What stands before the turn." };
-        var tokens = new Option<int>("--max-tokens") { Description = "Most tokens.", DefaultValueFactory = _ => new GenerationRequest().MaxTokens };
-        var temperature = new Option<double>("--temperature") { Description = "0 takes the likeliest token.", DefaultValueFactory = _ => new GenerationRequest().Temperature };
-        var topK = new Option<int>("--top-k") { Description = "Keep the k likeliest tokens; 0 keeps all.", DefaultValueFactory = _ => new GenerationRequest().TopK };
-        var topP = new Option<double>("--top-p") { Description = "Of those, the likeliest whose probabilities add up to this.", DefaultValueFactory = _ => 1 };
-        var minP = new Option<double>("--min-p") { Description = "Of those, drop what is less likely than this share of the likeliest." };
-        var penalty = new Option<double>("--repetition-penalty") { Description = "Over 1, tokens that the text has already become less likely.", DefaultValueFactory = _ => 1 };
-        var seed = new Option<long>("--seed") { Description = "Decides what is drawn." };
-        var halt = new Option<double?>("--halt-threshold") { Description = "Where a looped model leaves its loop; 1 = full depth." };
+        var tokens = Given.Number("--max-tokens", "Most tokens.", new GenerationRequest().MaxTokens);
+        var temperature = Given.Number("--temperature", "0 takes the likeliest token.", new GenerationRequest().Temperature);
+        var topK = Given.Number("--top-k", "Keep the k likeliest tokens; 0 keeps all.", new GenerationRequest().TopK);
+        var topP = Given.Number("--top-p", "Of those, the likeliest whose probabilities add up to this.", 1.0);
+        var minP = Given.Number("--min-p", "Of those, drop what is less likely than this share of the likeliest.", 0.0);
+        var penalty = Given.Number("--repetition-penalty", "Over 1, tokens that the text has already become less likely.", 1.0);
+        var seed = Given.Number("--seed", "Decides what is drawn.", 0L);
+        var halt = Given.Optional<double>("--halt-threshold", "Where a looped model leaves its loop; 1 = full depth.");
         var speculative = new Option<bool>("--speculative") { Description = "Greedy text by drafts; with --temperature 0." };
         var command = new Command("generate", "Ask a checkpoint of the run, on a worker of the pool.") { run, step, prompt, message, system, tokens, temperature, topK, topP, minP, penalty, seed, halt, speculative };
         ClientCommand.Bind(command, async (parsed, api, output, stop) => await AskAsync(

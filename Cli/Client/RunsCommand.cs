@@ -31,7 +31,7 @@ internal static class RunsCommand
     {
         var state = new Option<string>("--state") { Description = "States, comma separated, such as queued,running." };
         var text = new Option<string>("--search") { Description = "Words of the name or tags." };
-        var limit = new Option<int>("--limit") { Description = "Most rows.", DefaultValueFactory = _ => 20 };
+        var limit = Given.Number("--limit", "Most rows.", 20);
         var command = new Command("list", "The newest runs.") { state, text, limit };
         ClientCommand.Bind(command, async (parsed, api, output, stop) =>
         {
@@ -60,7 +60,7 @@ internal static class RunsCommand
 
     private static Command Submit()
     {
-        var file = new Argument<FileInfo>("file") { Description = "The run: YAML or JSON." };
+        var file = Given.File("file", "The run: YAML or JSON.");
         var command = new Command("submit", "Submit a run.") { file };
         ClientCommand.Bind(command, async (parsed, api, output, stop) =>
         {

@@ -15,7 +15,7 @@ internal static class SchedulesCommand
         Switch("disable", "Switch a schedule off."),
         Delete());
 
-    private static Argument<string> NameArgument() => new("name") { Description = "As schedules list shows it." };
+    private static Argument<string> NameArgument() => new Argument<string>("name") { Description = "As schedules list shows it." }.NotEmpty("a name of ./hearth schedules list, or an id");
 
     private static Command List()
     {
@@ -29,7 +29,7 @@ internal static class SchedulesCommand
     private static Command New()
     {
         var name = new Argument<string>("name") { Description = "How it will be called." };
-        var file = new Argument<FileInfo>("file") { Description = "The run: YAML or JSON, as runs submit takes it." };
+        var file = Given.File("file", "The run: YAML or JSON, as runs submit takes it.");
         var cron = new Option<string>("--cron") { Description = "When: minute, hour, day of month, month, day of week, such as \"30 2 * * 1-5\".", Required = true };
         var zone = new Option<string>("--zone") { Description = "IANA time zone that the cron is read in.", DefaultValueFactory = _ => "UTC" };
         var overlap = new Option<bool>("--overlap") { Description = "Submit even while the last run still runs; without it that time is skipped." };

@@ -10,6 +10,7 @@ namespace Hearth.Cli.Cluster;
 /// </summary>
 internal sealed class CertificateAuthority : IDisposable
 {
+    private const string Files = "authority";
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
     private static readonly TimeSpan Life = TimeSpan.FromDays(3650);
@@ -24,9 +25,12 @@ internal sealed class CertificateAuthority : IDisposable
     /// <summary>Whether it was made just now.</summary>
     public bool IsNew { get; }
 
-    public static string CertificatePath(string folder) => Path.Combine(folder, "authority.pem");
+    public static string CertificatePath(string folder) => Path.Combine(folder, Files + ".pem");
 
-    public static string KeyPath(string folder) => Path.Combine(folder, "authority.key");
+    public static string KeyPath(string folder) => Path.Combine(folder, Files + ".key");
+
+    /// <summary>Whether the files of a host of this name would take the place of the authority's; on some disks letters in either case are the same.</summary>
+    public static bool IsItsOwn(string host) => host.Equals(Files, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The folder's authority, made there when it has none.</summary>
     /// <exception cref="CliException">The folder holds only a part of one, or cannot be used.</exception>
@@ -43,10 +47,10 @@ internal sealed class CertificateAuthority : IDisposable
             }
 
             return hasKey
-                ? new CertificateAuthority(folder, X509Certificate2.CreateFromPemFile(CertificatePath(folder), KeyPath(folder)), isNew: false)
+                ? new CertificateAuthority(folder, Read(folder), isNew: false)
                 : new CertificateAuthority(folder, Make(folder, now), isNew: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
             throw new CliException($"The folder {folder} cannot be used: {e.Message} Give another with --folder.", ExitCodes.BadInput);
         }
@@ -85,6 +89,14 @@ internal sealed class CertificateAuthority : IDisposable
     }
 
     public void Dispose() => _certificate.Dispose();
+
+    private static X509Certificate2 Read(string folder)
+    {
+        var certificate = X509Certificate2.CreateFromPemFile(CertificatePath(folder), KeyPath(folder));
+        return certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(e => e.CertificateAuthority)
+            ? certificate
+            : throw new CryptographicException($"{CertificatePath(folder)} is no authority's certificate.");
+    }
 
     private static X509Certificate2 Make(string folder, DateTimeOffset now)
     {

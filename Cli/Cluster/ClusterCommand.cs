@@ -20,15 +20,8 @@ internal static class ClusterCommand
                 }
             }
         });
-        var folder = new Option<string>("--folder") { Description = "Where the files go; it keeps the cluster's authority.", DefaultValueFactory = _ => "cluster" };
-        var days = new Option<int>("--days") { Description = "How long the hosts' certificates hold.", DefaultValueFactory = _ => UsualDays };
-        days.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (>= 1 and <= 3650) and var given)
-            {
-                r.AddError($"--days is {given}. Allowed: 1 to 3,650.");
-            }
-        });
+        var folder = new Option<string>("--folder") { Description = "Where the files go; it keeps the cluster's authority.", DefaultValueFactory = _ => "cluster" }.NotEmpty("the path of a folder");
+        var days = Given.Number("--days", "How long the hosts' certificates hold.", UsualDays, 1, 3650);
         var certificate = new Command("certificate", "Make the certificates by which coordinators on several hosts know each other.") { hosts, folder, days };
         certificate.SetAction((parsed, _) => Guard.RunAsync(() => Task.FromResult(Issue(
             Path.GetFullPath(parsed.GetValue(folder)!), parsed.GetRequiredValue(hosts), TimeSpan.FromDays(parsed.GetValue(days)), Console.Out))));
@@ -36,8 +29,14 @@ internal static class ClusterCommand
     }
 
     /// <summary>Makes the authority, where there is none, and a certificate for each host; says which file goes where.</summary>
+    /// <exception cref="CliException">A host cannot have a certificate here; none was made then.</exception>
     internal static int Issue(string folder, IReadOnlyList<string> hosts, TimeSpan life, TextWriter say)
     {
+        if (hosts.FirstOrDefault(CertificateAuthority.IsItsOwn) is { } taken)
+        {
+            throw new CliException($"hosts: {taken} is what the authority's own files are called. Allowed: other names, such as {taken}.lan.", ExitCodes.BadInput);
+        }
+
         var now = DateTimeOffset.UtcNow;
         using var authority = CertificateAuthority.Open(folder, now);
         say.WriteLine(authority.IsNew

@@ -13,15 +13,8 @@ internal static class DemoCommand
     public static Command Create()
     {
         var data = new Option<string?>("--data") { Description = "Folder to keep everything in; a temporary one when left out." };
-        var port = new Option<int?>("--port") { Description = "Port of the coordinator; a free one when left out." };
-        var steps = new Option<int>("--steps") { Description = "Steps of the run.", DefaultValueFactory = _ => 600 };
-        steps.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (>= 40 and <= 1_000_000) and var given)
-            {
-                r.AddError($"--steps is {given}. Allowed: 40 to 1,000,000.");
-            }
-        });
+        var port = Given.Optional("--port", "Port of the coordinator; a free one when left out.", 1, 65_535);
+        var steps = Given.Number("--steps", "Steps of the run.", 600, 40, 1_000_000);
         var stay = new Option<bool>("--stay") { Description = "Keep the pool up afterwards, until Ctrl-C." };
         var command = new Command("demo", "Show it all: train, kill the trainer, resume exactly.") { data, port, steps, stay };
         command.SetAction((parsed, stop) => Guard.RunAsync(() => RunAsync(

@@ -7,7 +7,7 @@ internal static class BackupCommands
 {
     public static Command Backup()
     {
-        var (file, data) = (new Argument<string>("file") { Description = "The archive to write." }, DataOption("Folder of the pool, running or not."));
+        var (file, data) = (new Argument<string>("file") { Description = "The archive to write." }.NotEmpty("the path of a file"), DataOption("Folder of the pool, running or not."));
         var bare = new Option<bool>("--no-blobs") { Description = "List the blobs of the store without copying them." };
         var command = new Command("backup", "Write a pool into one file: its database at one moment, and the blobs it refers to.") { file, bare, data };
         command.SetAction((parsed, stop) => Guard.RunAsync(() =>
@@ -20,14 +20,15 @@ internal static class BackupCommands
 
     public static Command Restore()
     {
-        var (file, data) = (new Argument<string>("file") { Description = "An archive of backup." }, DataOption("Folder of the new pool; it must be empty, or not there."));
+        var (file, data) = (new Argument<string>("file") { Description = "An archive of backup." }.NotEmpty("the path of a file"), DataOption("Folder of the new pool; it must be empty, or not there."));
         var command = new Command("restore", "Make a pool of such a file, in an empty folder.") { file, data };
         command.SetAction((parsed, stop) => Guard.RunAsync(() =>
             RestoreAsync(Path.GetFullPath(parsed.GetValue(data)!), Path.GetFullPath(parsed.GetRequiredValue(file)), stop)));
         return command;
     }
 
-    private static Option<string> DataOption(string description) => new("--data") { Description = description, DefaultValueFactory = _ => PoolFolder.DefaultPath };
+    private static Option<string> DataOption(string description) =>
+        new Option<string>("--data") { Description = description, DefaultValueFactory = _ => PoolFolder.DefaultPath }.NotEmpty("the path of a folder");
 
     private static async Task<int> BackUpAsync(string root, string[] arguments, CancellationToken stop)
     {

@@ -8,8 +8,8 @@ internal static class UpCommand
 {
     public static Command Create()
     {
-        var data = new Option<string>("--data") { Description = "Folder of everything that is kept.", DefaultValueFactory = _ => PoolFolder.DefaultPath };
-        var port = PortOption();
+        var data = new Option<string>("--data") { Description = "Folder of everything that is kept.", DefaultValueFactory = _ => PoolFolder.DefaultPath }.NotEmpty("the path of a folder");
+        var port = Given.Number("--port", "Port of the coordinator and its dashboard.", PoolOptions.DefaultPort, 1, 65_535);
         var listen = new Option<string>("--listen") { Description = "Address to listen on; 127.0.0.1 keeps other machines out.", DefaultValueFactory = _ => "0.0.0.0" };
         listen.Validators.Add(r =>
         {
@@ -19,7 +19,7 @@ internal static class UpCommand
             }
         });
         var name = new Option<string>("--name") { Description = "Name of this machine in the pool.", DefaultValueFactory = _ => Environment.MachineName };
-        var threads = new Option<int>("--threads") { Description = "Compute threads of each trainer; 0 leaves it to the agent." };
+        var threads = Given.Number("--threads", "Compute threads of each trainer; 0 leaves it to the agent.", 0, 0, 1024);
         var command = new Command("up", "Start a pool here: PostgreSQL, coordinator, dashboard, and a worker with every device.") { data, port, listen, name, threads };
         command.SetAction((parsed, stop) => Guard.RunAsync(() => RunAsync(
             new PoolOptions
@@ -32,19 +32,6 @@ internal static class UpCommand
             },
             stop)));
         return command;
-    }
-
-    public static Option<int> PortOption()
-    {
-        var port = new Option<int>("--port") { Description = "Port of the coordinator and its dashboard.", DefaultValueFactory = _ => PoolOptions.DefaultPort };
-        port.Validators.Add(r =>
-        {
-            if (r.GetValueOrDefault<int>() is not (> 0 and < 65536) and var given)
-            {
-                r.AddError($"--port is {given}. Allowed: 1 to 65,535.");
-            }
-        });
-        return port;
     }
 
     /// <summary>Ends when the token is cancelled, without an exception.</summary>

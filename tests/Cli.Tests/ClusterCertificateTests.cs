@@ -63,6 +63,32 @@ public sealed class ClusterCertificateTests : IDisposable
         Assert.Equal($"{File("authority.key")} is missing, and the other half of the authority is there. Bring it back, or make a new authority in another folder.", e.Message);
     }
 
+    [Theory]
+    [InlineData("authority")]
+    [InlineData("Authority")]
+    public void A_host_that_is_called_as_the_authority_does_not_take_its_place(string host)
+    {
+        ClusterCommand.Issue(_temp.Path, ["attic"], TimeSpan.FromDays(1), TextWriter.Null);
+        var before = Directory.GetFiles(_temp.Path).ToDictionary(f => f, System.IO.File.ReadAllText);
+
+        var e = Assert.Throws<CliException>(() => ClusterCommand.Issue(_temp.Path, ["cellar", host], TimeSpan.FromDays(1), TextWriter.Null));
+
+        Assert.Equal($"hosts: {host} is what the authority's own files are called. Allowed: other names, such as {host}.lan.", e.Message);
+        Assert.Equal(before, Directory.GetFiles(_temp.Path).ToDictionary(f => f, System.IO.File.ReadAllText));
+    }
+
+    [Fact]
+    public void Files_of_a_host_in_the_place_of_the_authority_are_refused()
+    {
+        ClusterCommand.Issue(_temp.Path, ["attic"], TimeSpan.FromDays(1), TextWriter.Null);
+        System.IO.File.Copy(File("attic.pem"), File("authority.pem"), overwrite: true);
+        System.IO.File.Copy(File("attic.key"), File("authority.key"), overwrite: true);
+
+        var e = Assert.Throws<CliException>(() => ClusterCommand.Issue(_temp.Path, ["cellar"], TimeSpan.FromDays(1), TextWriter.Null));
+
+        Assert.Contains("authority.pem is no authority's certificate.", e.Message, StringComparison.Ordinal);
+    }
+
     private string File(string name) => Path.Combine(_temp.Path, name);
 
     private static bool IsSigned(X509Certificate2 certificate, X509Certificate2 authority)

@@ -54,6 +54,20 @@ public sealed class ConnectionTests : IDisposable
         Assert.Equal((ExitCodes.BadInput, "HEARTH_URL is pool:7770. Allowed: http://HOST:PORT or https://HOST."), (e.ExitCode, e.Message));
     }
 
+    [Theory]
+    [InlineData("hth_a\nb")]
+    [InlineData("hth_ä")]
+    [InlineData("hth_a b")]
+    public void A_token_that_no_request_carries_is_named_by_where_it_stands(string token)
+    {
+        var given = Assert.Throws<CliException>(() => Connection.Find(name => name == "HEARTH_TOKEN" ? token : null, _folder.Path));
+        string file = _folder.File("admin.token", token);
+        var found = Assert.Throws<CliException>(() => Connection.Find(_ => null, _folder.Path));
+
+        Assert.StartsWith("HEARTH_TOKEN holds characters that no token has.", given.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{file} holds characters that no token has.", found.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Each_wrong_field_is_one_line_in_the_apis_words()
     {

@@ -17,8 +17,8 @@ internal static class QueueBench
 
     public static Command Create()
     {
-        var runs = CountOption.Create("--runs", "Runs, and jobs of the other queue.", 2000, 1, 100_000);
-        var workers = CountOption.Create("--workers", "Simulated workers, and consumers of the other queue.", 200, 1, 10_000);
+        var runs = Given.Number("--runs", "Runs, and jobs of the other queue.", 2000, 1, 100_000);
+        var workers = Given.Number("--workers", "Simulated workers, and consumers of the other queue.", 200, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("queue", "Runs a second from submit to end with simulated agents, beside pg-boss.") { runs, workers, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(() => RunAsync(

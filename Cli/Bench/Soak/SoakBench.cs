@@ -17,8 +17,8 @@ internal static class SoakBench
 
     public static Command Create()
     {
-        var minutes = CountOption.Create("--minutes", "How long.", 60, 3, 10_000);
-        var workers = CountOption.Create("--workers", "Simulated workers.", 200, 1, 10_000);
+        var minutes = Given.Number("--minutes", "How long.", 60, 3, 10_000);
+        var workers = Given.Number("--workers", "Simulated workers.", 200, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print every sample as JSON." };
         var command = new Command("soak", "Memory and dead rows of a coordinator under simulated workers; ends with 1 where they grow.") { minutes, workers, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>

@@ -35,8 +35,8 @@ internal static class TakeoverBench
 
     public static Command Create()
     {
-        var rounds = CountOption.Create("--rounds", "Rounds of each.", 3, 1, 100);
-        var workers = CountOption.Create("--workers", "Simulated workers.", 200, 1, 10_000);
+        var rounds = Given.Number("--rounds", "Rounds of each.", 3, 1, 100);
+        var workers = Given.Number("--workers", "Simulated workers.", 200, 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print the figures as JSON." };
         var command = new Command("takeover", "Seconds until the next placement when the scheduler's coordinator is killed, frozen or stopped.") { rounds, workers, json };
         command.SetAction((parsed, stop) => Guard.RunAsync(async () =>
