@@ -48,7 +48,7 @@ internal static class BatchBody
         int read;
         try
         {
-            batch = MessagePackSerializer.Deserialize<T?>(packed, Options, out read);
+            batch = MessagePackSerializer.Deserialize<T?>(packed, Options.WithResolver(new BatchBudget()), out read);
         }
         catch (MessagePackSerializationException e)
         {

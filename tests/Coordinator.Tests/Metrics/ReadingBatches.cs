@@ -93,6 +93,30 @@ public sealed class ReadingBatches(DataService data) : IClassFixture<DataService
     }
 
     [Fact]
+    public void A_small_body_of_millions_of_entries_is_refused_before_there_is_room_for_them()
+    {
+        byte[] lines = Pack(new LogsRequest(Some, 1, new LogLine[8 << 20]));
+        byte[] columns = Pack(new MetricsRequest(Some, 1, [.. Enumerable.Repeat(new MetricChunk("loss", new long[BatchRules.MostPoints], [], []), 200)], []));
+
+        foreach (var unpack in new Action[] { () => BatchBody.Unpack<LogsRequest>(lines), () => BatchBody.Unpack<MetricsRequest>(columns) })
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            var refused = Assert.Throws<BadHttpRequestException>(unpack);
+            long room = GC.GetAllocatedBytesForCurrentThread() - before;
+
+            Assert.Contains($"more than {BatchBudget.MostValues} entries together", refused.Message, StringComparison.Ordinal);
+            Assert.True(room < 3 * BatchBody.MostUnpackedBytes, $"{room} bytes for a body of {Math.Max(lines.Length, columns.Length)}");
+        }
+
+        static byte[] Pack<T>(T batch)
+        {
+            byte[] body = MessagePackSerializer.Serialize(batch, Packed);
+            Assert.True(body.Length < 1 << 20, $"{body.Length}");
+            return body;
+        }
+    }
+
+    [Fact]
     public async Task A_refusal_is_problem_json_and_stores_nothing()
     {
         using var attempt = await data.PlaceAsync();
