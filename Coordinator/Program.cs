@@ -47,6 +47,7 @@ builder.AddJobs();
 builder.AddDescription();
 
 var app = builder.Build();
+app.UseProtocolHeader("/api/worker");
 app.UseHttpRules();
 app.UseDefaultFiles();
 app.UseStaticFiles();

@@ -45,6 +45,7 @@ public sealed class RefusalTests
         Assert.Equal(400, attempt.CommittedSteps[^1]);
         Assert.Contains(pool.Coordinator.Syncs, s => s.CutOff is { Seconds: > 0, Reason.Length: > 0 });
         await pool.UntilAsync(() => pool.Coordinator.Syncs.Last().CutOff is null, "the outage is told until it is heard");
+        Assert.DoesNotContain("of the worker protocol", agent.Output, StringComparison.Ordinal);
         pool.AssertProtocolKept();
     }
 

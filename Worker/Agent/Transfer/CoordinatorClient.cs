@@ -159,6 +159,13 @@ public sealed class CoordinatorClient : IDisposable
         }
 
         string? said = response.Headers.TryGetValues(ProtocolVersion.Header, out var values) ? values.First() : null;
+
+        // Whoever stands between may refuse or fail without a word of the protocol; only what was done tells a coordinator from before the header.
+        if (said is null && !response.IsSuccessStatusCode)
+        {
+            return;
+        }
+
         if (ProtocolVersion.Parse(said) is { } version)
         {
             _heard = version;

@@ -186,7 +186,8 @@ internal sealed class FakeCoordinator : IAsyncDisposable
     {
         _app.Use(async (context, next) =>
         {
-            if (Version is { } version)
+            var stranger = Instead;
+            if (Version is { } version && stranger is null)
             {
                 context.Response.Headers[ProtocolVersion.Header] = version;
             }
@@ -197,9 +198,9 @@ internal sealed class FakeCoordinator : IAsyncDisposable
             }
             else if (context.Request.Path.StartsWithSegments("/api/worker")
                 && !context.Request.Path.StartsWithSegments("/api/worker/join")
-                && Instead is { } instead)
+                && stranger is not null)
             {
-                await instead().ExecuteAsync(context);
+                await stranger().ExecuteAsync(context);
             }
             else if (context.Request.Path.StartsWithSegments("/api/worker")
                 && !context.Request.Path.StartsWithSegments("/api/worker/join")

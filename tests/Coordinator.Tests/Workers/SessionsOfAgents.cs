@@ -156,6 +156,10 @@ public sealed class SessionsOfAgents(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal((HttpStatusCode.Gone, "application/problem+json"), (removed.StatusCode, removed.Content.Headers.ContentType!.MediaType));
         Assert.Contains("removed was removed from this pool.", await removed.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, unknown.StatusCode);
+
+        // Without it an agent takes the refusal for that of a coordinator from before versions were told.
+        Assert.Equal(["3"], removed.Headers.GetValues(ProtocolVersion.Header));
+        Assert.Equal(["3"], unknown.Headers.GetValues(ProtocolVersion.Header));
     }
 
     private static SyncRequest Request(FakeWorker worker, AgentSession? session, params AttemptReport[] attempts) =>
