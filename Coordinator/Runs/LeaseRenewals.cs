@@ -56,9 +56,10 @@ internal sealed class LeaseRenewals
     private Task<IReadOnlyList<RenewedLease>> WriteAsync(DbSession session, IReadOnlyList<LeaseRenewal> renewals, bool wait) => session.QueryAsync<RenewedLease>(
         $"""
         with old as (
-            select a.id, a.state, a.starting_what, a.last_step, s.said, s.step, s.what, s.fraction
+            select a.id, a.state, a.starting_what, a.last_step, s.said, least(s.step, r.total_steps) as step, s.what, s.fraction
             from unnest(@attempts, @epochs, @workers, @states, @steps, @whats, @fractions) as s (attempt, epoch, worker, said, step, what, fraction)
             join attempts a on a.id = s.attempt and a.epoch = s.epoch and a.worker_id = s.worker
+            join runs r on r.id = a.run_id
             where a.ended_at is null order by a.id for no key update of a {(wait ? "" : "skip locked")})
         update attempts a set lease_ends_at = now() + make_interval(secs => @lease), first_heartbeat_at = coalesce(a.first_heartbeat_at, now()),
             state = case when old.said = 'assigned' then 'starting' else old.said end, last_step = greatest(a.last_step, old.step),

@@ -49,7 +49,7 @@ public static class RunProgress
     internal static Task DrawAsync(DbSession session, Guid runId, float[] sparkline) =>
         session.ExecuteAsync("update runs set sparkline = @sparkline where id = @runId and sparkline <> @sparkline", new { runId, sparkline });
 
-    /// <summary>Records how far the attempts of runs report to be, and tells the stream of those that it was not told of within the last second.</summary>
+    /// <summary>Records how far the attempts of runs report to be, which is no further than the run goes, and tells the stream of those that it was not told of within the last second.</summary>
     /// <param name="session">A transaction; these are its last statements.</param>
     /// <param name="steps">Each run once.</param>
     /// <param name="wait">For rows that somebody holds; else they are left out.</param>
@@ -59,7 +59,7 @@ public static class RunProgress
         var recorded = await session.QueryAsync<Recorded>(
             $"""
             with old as (
-                select r.id, s.step, {Due} as due
+                select r.id, least(s.step, r.total_steps) as step, {Due} as due
                 from unnest(@runs, @steps) as s (run, step) join runs r on r.id = s.run order by r.id for no key update of r {(wait ? "" : "skip locked")})
             update runs r set step = greatest(r.step, old.step), progress_told_at = case when old.due then now() else r.progress_told_at end
             from old where r.id = old.id returning r.id, old.due

@@ -11,6 +11,9 @@ namespace Hearth.Tests.Support;
 /// <summary>A run placed on a worker of its own, and the worker's side of the data routes, spoken in real HTTP.</summary>
 public sealed class PlacedAttempt : IDisposable
 {
+    /// <summary>Of its run.</summary>
+    public const int Steps = 1_000_000;
+
     private readonly NpgsqlDataSource _database;
     private readonly CoordinatorProcess _service;
 
@@ -38,7 +41,7 @@ public sealed class PlacedAttempt : IDisposable
             name = "a-run",
             model = new { family = "qovaryx", size = "nano", vocab_size = 300 },
             data = new { dataset, seq_len = 64, validation_fraction = 0.2 },
-            train = new { steps = 1_000_000, batch_tokens = 1024 },
+            train = new { steps = Steps, batch_tokens = 1024 },
             checkpoint = new { keep_last = keepLast },
         };
         await using var command = database.CreateCommand(

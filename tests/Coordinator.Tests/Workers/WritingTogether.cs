@@ -93,6 +93,17 @@ public sealed class WritingTogether(DataService data) : IClassFixture<DataServic
     }
 
     [Fact]
+    public async Task No_attempt_gets_further_than_its_run_goes_whatever_its_worker_says()
+    {
+        using var attempt = await data.PlaceAsync();
+        using var answer = await SyncAsync(attempt, Guid.NewGuid(), 1, attempt.Lease, step: PlacedAttempt.Steps + 7);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(PlacedAttempt.Steps, await StepAsync(attempt));
+        Assert.Equal(PlacedAttempt.Steps, await data.ScalarAsync<long>("select step from runs where id = $1", attempt.RunId));
+    }
+
+    [Fact]
     public async Task A_row_that_the_database_cannot_take_fails_alone()
     {
         using PlacedAttempt good = await data.PlaceAsync(), bad = await data.PlaceAsync();
