@@ -25,9 +25,10 @@ public sealed record ScheduleClock(CronExpression Cron, TimeZoneInfo Zone)
     /// <param name="problem">Why it is null, in a few words.</param>
     public static ScheduleClock? TryParse(string cron, string zone, out string problem)
     {
-        if (!TryParse(cron, out var expression, out problem))
+        // Not held to what is asked of a new one: what was taken once goes on.
+        if (!CronExpression.TryParse(cron, out var expression))
         {
-            problem = $"cron is {cron}: {problem}";
+            problem = $"cron is {cron}, which cannot be read";
             return null;
         }
 
@@ -37,6 +38,7 @@ public sealed record ScheduleClock(CronExpression Cron, TimeZoneInfo Zone)
             return null;
         }
 
+        problem = "";
         return new ScheduleClock(expression, known);
     }
 

@@ -118,6 +118,30 @@ public sealed class RunsByTheClock(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_schedule_whose_zone_this_host_does_not_know_says_so_and_keeps_nobody_from_the_others()
+    {
+        string database = await postgres.CreateDatabaseAsync();
+        await using var service = await CoordinatorProcess.StartAsync(database);
+        await service.AddDatasetAsync();
+        await CreateAsync(service, "elsewhere");
+        await CreateAsync(service, "nightly");
+        await using (var source = NpgsqlDataSource.Create(database))
+        {
+            await using var moved = source.CreateCommand("update schedules set zone = 'Mars/Olympus' where name = 'elsewhere'; update schedules set armed_at = now() - interval '3 years'");
+            await moved.ExecuteNonQueryAsync();
+        }
+
+        var done = await DoingJobs.RunAsync(service, "schedules");
+
+        var all = (await service.Http.GetFromJsonAsync<ScheduleView[]>("/api/v1/schedules", Json.Wire))!;
+        Assert.Equal((null, "It never comes: zone is Mars/Olympus, which this host does not know."), (all[0].NextAt, all[0].LastResult));
+        Assert.StartsWith("Submitted r-", all[1].LastResult, StringComparison.Ordinal);
+        Assert.Contains("zone is Mars/Olympus", done.LastResult, StringComparison.Ordinal);
+        using var deleted = await service.Http.DeleteAsync(new Uri("/api/v1/schedules/elsewhere", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+    }
+
+    [Fact]
     public async Task Two_coordinators_make_one_run_of_a_fire()
     {
         string database = await postgres.CreateDatabaseAsync();
