@@ -35,7 +35,7 @@ public sealed class OriginalToolTests : IDisposable
         Tool("spm_decode", $"--model={model}", "--input_format=id", $"--input={ids}", $"--output={text}");
 
         int[][] expected = [.. File.ReadLines(ids).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray())];
-        Assert.Equal(expected, lines.Select(tokenizer.Encode));
+        Assert.Equal(expected, lines.Select(line => tokenizer.Encode(line)));
         Assert.Equal(File.ReadLines(text), expected.Select(line => tokenizer.Decode(line, withSpecial: true)));
     }
 

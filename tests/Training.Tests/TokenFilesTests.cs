@@ -25,7 +25,7 @@ public sealed class TokenFilesTests : IDisposable
             trainer.Add(one);
         }
 
-        _tokenizer = trainer.Train(Vocabulary, _ => { }, CancellationToken.None);
+        _tokenizer = trainer.Train(Vocabulary);
         _documents = [.. texts.Select(t => (int[])[.. _tokenizer.Encode(t), _tokenizer.EndToken])];
         Directory.CreateDirectory(Packed);
         File.WriteAllBytes(Path.Combine(Packed, _tokenizer.FileName), _tokenizer.File);

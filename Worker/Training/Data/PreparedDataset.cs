@@ -153,7 +153,7 @@ public static class PreparedDataset
             progress?.Invoke("counting words", i / (double)training.Count);
         }
 
-        var tokenizer = trainer.Train(how.VocabSize, f => progress?.Invoke("learning the tokenizer", f), stop);
+        var tokenizer = trainer.Train(how.VocabSize, new LongStep(f => progress?.Invoke("learning the tokenizer", f), stop));
         File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
         bool rows = documents.Any(d => !d.Metadata.IsEmpty);
         long Pack(List<Document> part, string name, string what)

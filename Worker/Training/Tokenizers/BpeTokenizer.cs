@@ -11,17 +11,21 @@ namespace Hearth.Training.Tokenizers;
 public sealed class BpeTokenizer : ITokenizer
 {
     private const int CacheLimit = 200_000;
+    private const int LongestCached = 64;
+    private const int Often = 1 << 12;
     private readonly Dictionary<string, int> _ids;
-    private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges;
+    private readonly MergeTable _merges;
     private readonly byte[]?[] _bytes;
     private readonly SpecialFinder _finder;
     private readonly HashSet<int> _addedIds;
     private readonly int[] _byteIds = new int[256];
     private readonly Dictionary<string, int[]> _cache = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _cached;
 
-    private BpeTokenizer(byte[] json, Dictionary<string, int> ids, Dictionary<(int, int), (int, int)> merges, string[] added)
+    private BpeTokenizer(byte[] json, Dictionary<string, int> ids, MergeTable merges, string[] added)
     {
         (File, _ids, _merges, _finder) = (json, ids, merges, new SpecialFinder(added));
+        _cached = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
         Sha256 = Convert.ToHexStringLower(SHA256.HashData(json));
         VocabSize = ids.Values.DefaultIfEmpty(-1).Max() + 1;
         _bytes = new byte[]?[VocabSize];
@@ -83,9 +87,10 @@ public sealed class BpeTokenizer : ITokenizer
         }
     }
 
-    public int[] Encode(string text)
+    public int[] Encode(string text, LongStep step = default)
     {
         var ids = new List<int>(text.Length / 3);
+        int pieces = 0;
         foreach (var (start, length, token) in _finder.Split(text))
         {
             if (token is not null)
@@ -94,12 +99,20 @@ public sealed class BpeTokenizer : ITokenizer
                 continue;
             }
 
-            foreach (string piece in ByteLevel.Pieces(text.Substring(start, length)))
+            var plain = text.AsSpan(start, length);
+            foreach (var match in ByteLevel.Pieces(plain))
             {
-                ids.AddRange(Piece(piece));
+                int at = start + match.Index;
+                var piece = plain.Slice(match.Index, match.Length);
+                ids.AddRange(piece.Length <= LongestCached ? Known(piece) : Merge(piece, step.Part(Share(at), Share(at + piece.Length))));
+                if (++pieces % Often == 0)
+                {
+                    step.At(Share(at));
+                }
             }
         }
 
+        double Share(int at) => at / (double)text.Length;
         return [.. ids];
     }
 
@@ -120,9 +133,9 @@ public sealed class BpeTokenizer : ITokenizer
         return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
     }
 
-    private static Dictionary<(int, int), (int, int)> Merges(JsonElement merges, Dictionary<string, int> ids)
+    private static MergeTable Merges(JsonElement merges, Dictionary<string, int> ids)
     {
-        var table = new Dictionary<(int, int), (int, int)>();
+        var table = new MergeTable();
         foreach (var merge in merges.EnumerateArray())
         {
             string[] pair = merge.ValueKind == JsonValueKind.String
@@ -133,7 +146,7 @@ public sealed class BpeTokenizer : ITokenizer
                 throw new TokenizerException($"model.merges[{table.Count}] is {string.Join(' ', pair)}. Allowed: two entries of model.vocab whose join is an entry.");
             }
 
-            table.TryAdd((left, right), (table.Count, whole));
+            table.TryAdd(new SymbolPair(left, right), table.Count, whole);
         }
 
         return table;
@@ -147,55 +160,45 @@ public sealed class BpeTokenizer : ITokenizer
         }
     }
 
-    private int[] Piece(string piece)
+    private int[] Known(ReadOnlySpan<char> piece)
     {
-        if (_cache.TryGetValue(piece, out int[]? known))
+        if (_cached.TryGetValue(piece, out int[]? known))
         {
             return known;
         }
 
-        int[] merged = Merge(Encoding.UTF8.GetBytes(piece));
+        int[] merged = Merge(piece, default);
         if (_cache.Count < CacheLimit)
         {
-            _cache[piece] = merged;
+            _cached[piece] = merged;
         }
 
         return merged;
     }
 
-    // Applies the lowest-ranked merge that is left, leftmost first, until none is left.
-    private int[] Merge(byte[] bytes)
+    private int[] Merge(ReadOnlySpan<char> piece, LongStep step)
     {
-        var ids = new List<int>(bytes.Length);
+        byte[] bytes = new byte[Encoding.UTF8.GetByteCount(piece)];
+        Encoding.UTF8.GetBytes(piece, bytes);
+        int[] symbols = new int[bytes.Length];
+        int count = 0;
         foreach (byte b in bytes)
         {
             if (_byteIds[b] >= 0)
             {
-                ids.Add(_byteIds[b]);
+                symbols[count++] = _byteIds[b];
             }
         }
 
-        while (ids.Count > 1)
+        Array.Resize(ref symbols, count);
+        int[] next = _merges.Apply(symbols, found: null, step);
+        int merged = 0;
+        for (int at = count > 0 ? 0 : -1; at >= 0; at = next[at])
         {
-            (int Rank, int Id) best = (int.MaxValue, -1);
-            int at = -1;
-            for (int i = 0; i + 1 < ids.Count; i++)
-            {
-                if (_merges.TryGetValue((ids[i], ids[i + 1]), out var merge) && merge.Rank < best.Rank)
-                {
-                    (best, at) = (merge, i);
-                }
-            }
-
-            if (at < 0)
-            {
-                break;
-            }
-
-            ids[at] = best.Id;
-            ids.RemoveAt(at + 1);
+            symbols[merged++] = symbols[at];
         }
 
-        return [.. ids];
+        Array.Resize(ref symbols, merged);
+        return symbols;
     }
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -11,20 +9,14 @@ namespace Hearth.Training.Tokenizers;
 public sealed class BpeTrainer : ITokenizerTrainer
 {
     public const int LeastVocabulary = 257;
+    private const double CountingShare = 0.1;
 
     private readonly Dictionary<string, long> _pieces = new(StringComparer.Ordinal);
 
-    /// <summary>Counts the pieces of one document.</summary>
-    public void Add(string document)
-    {
-        foreach (string piece in ByteLevel.Pieces(document))
-        {
-            CollectionsMarshal.GetValueRefOrAddDefault(_pieces, piece, out _)++;
-        }
-    }
+    public void Add(string document, LongStep step = default) => ByteLevel.CountPieces(document, _pieces, step);
 
     /// <summary>A tokenizer of at most <paramref name="vocabSize"/> entries: the end token is 0, bytes 1 to 256, then merges.</summary>
-    public ITokenizer Train(int vocabSize, Action<double>? progress = null, CancellationToken stop = default)
+    public ITokenizer Train(int vocabSize, LongStep step = default)
     {
         if (vocabSize < LeastVocabulary)
         {
@@ -33,20 +25,21 @@ public sealed class BpeTrainer : ITokenizerTrainer
 
         var entries = new List<string> { SpecialTokens.End };
         entries.AddRange(ByteLevel.Alphabet.Select(c => c.ToString()));
-        var idOf = entries.Select((entry, id) => (entry, id)).ToDictionary(e => e.entry, e => e.id, StringComparer.Ordinal);
-        var words = _pieces.OrderBy(p => p.Key, StringComparer.Ordinal)
-            .Select(p => new CountedWord([.. Encoding.UTF8.GetBytes(p.Key).Select(b => idOf[ByteLevel.Character(b).ToString()])], p.Value))
-            .ToArray();
-        var pairs = new PairCounts(words, (_, _) => 1);
+        int[] idOf = new int[256];
+        foreach (var (at, character) in ByteLevel.Alphabet.Index())
+        {
+            idOf[ByteLevel.Bytes(character.ToString())![0]] = at + 1;
+        }
+
+        var pairs = ByteLevel.CountPairs(_pieces, idOf, (_, _) => 1, step.Part(0, CountingShare));
         var merges = new List<(string, string)>();
+        var learning = step.Part(CountingShare, 1);
         while (entries.Count < vocabSize && pairs.TakeBest() is { } best)
         {
-            stop.ThrowIfCancellationRequested();
-            string joined = entries[best.Left] + entries[best.Right];
             merges.Add((entries[best.Left], entries[best.Right]));
-            pairs.Merge(best, entries.Count);
-            entries.Add(joined);
-            progress?.Invoke(entries.Count / (double)vocabSize);
+            pairs.Merge(best, entries.Count, step.Stop);
+            entries.Add(entries[best.Left] + entries[best.Right]);
+            learning.At(entries.Count / (double)vocabSize);
         }
 
         return BpeTokenizer.Parse(Write(entries, merges));

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Hearth.Training.Tokenizers;
@@ -8,6 +10,7 @@ namespace Hearth.Training.Tokenizers;
 /// </summary>
 public static partial class ByteLevel
 {
+    private const int Often = 1 << 12;
     private static readonly char[] ToChar = MakeMap();
     private static readonly Dictionary<char, byte> ToByte = ToChar.Select((c, b) => (c, (byte)b)).ToDictionary(p => p.c, p => p.Item2);
 
@@ -32,16 +35,60 @@ public static partial class ByteLevel
         return bytes;
     }
 
-    /// <summary>Contractions, words with their leading space, numbers, runs of other characters, white space.</summary>
-    public static List<string> Pieces(string text)
+    /// <summary>Contractions, words with their leading space, numbers, runs of other characters, white space: all of the text in order.</summary>
+    public static Regex.ValueMatchEnumerator Pieces(ReadOnlySpan<char> text) => Pattern().EnumerateMatches(text);
+
+    /// <summary>Adds the pieces of a text to counts of such.</summary>
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    internal static void CountPieces(string text, Dictionary<string, long> counts, LongStep step)
     {
-        var pieces = new List<string>();
-        foreach (var match in Pattern().EnumerateMatches(text))
+        var known = counts.GetAlternateLookup<ReadOnlySpan<char>>();
+        int pieces = 0;
+        foreach (var piece in Pieces(text))
         {
-            pieces.Add(text.Substring(match.Index, match.Length));
+            CollectionsMarshal.GetValueRefOrAddDefault(known, text.AsSpan(piece.Index, piece.Length), out _)++;
+            if (++pieces % Often == 0)
+            {
+                step.At(piece.Index / (double)text.Length);
+            }
+        }
+    }
+
+    /// <summary>The pairs of bytes in counted pieces.</summary>
+    /// <param name="pieces">Each with how often it occurs.</param>
+    /// <param name="idOf">The symbol of each byte.</param>
+    /// <param name="weight">See <see cref="PairCounts"/>.</param>
+    /// <param name="step">Hears of progress.</param>
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    internal static PairCounts CountPairs(Dictionary<string, long> pieces, int[] idOf, Func<int, int, long> weight, LongStep step)
+    {
+        var pairs = new PairCounts(weight);
+        byte[] bytes = [];
+        int[] symbols = [];
+        int taken = 0;
+        foreach (var (piece, count) in pieces)
+        {
+            int length = Encoding.UTF8.GetByteCount(piece);
+            if (bytes.Length < length)
+            {
+                (bytes, symbols) = (new byte[length], new int[length]);
+            }
+
+            Encoding.UTF8.GetBytes(piece, bytes);
+            for (int i = 0; i < length; i++)
+            {
+                symbols[i] = idOf[bytes[i]];
+            }
+
+            pairs.Add(symbols.AsSpan(0, length), count);
+            if (++taken % Often == 0)
+            {
+                step.At(taken / (2.0 * pieces.Count));
+            }
         }
 
-        return pieces;
+        pairs.Count(step.Part(0.5, 1));
+        return pairs;
     }
 
     private static char[] MakeMap()

@@ -27,7 +27,8 @@ public interface ITokenizer
     /// <summary>Id of a special token such as <c>&lt;eos&gt;</c>, or −1.</summary>
     int Special(string token);
 
-    int[] Encode(string text);
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    int[] Encode(string text, LongStep step = default);
 
     /// <summary>The text of ids; special tokens are left out unless asked for, broken UTF-8 becomes U+FFFD.</summary>
     string Decode(IEnumerable<int> ids, bool withSpecial = false);

@@ -5,11 +5,13 @@ namespace Hearth.Training.Tokenizers;
 /// <summary>Learns a tokenizer: takes documents, then makes it. The same documents give the same bytes.</summary>
 public interface ITokenizerTrainer
 {
-    void Add(string document);
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    void Add(string document, LongStep step = default);
 
     /// <summary>A tokenizer of at most <paramref name="vocabSize"/> entries.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary is too small; says what is allowed.</exception>
-    ITokenizer Train(int vocabSize, Action<double>? progress = null, CancellationToken stop = default);
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    ITokenizer Train(int vocabSize, LongStep step = default);
 }
 
 /// <summary>Trainers by the word of <c>data.tokenizer</c>.</summary>

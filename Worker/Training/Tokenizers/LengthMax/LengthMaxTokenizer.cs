@@ -18,6 +18,7 @@ public sealed class LengthMaxTokenizer : ITokenizer
     /// <summary>Core tokens, bytes and slots.</summary>
     public const int LeastVocabulary = 4 + 256 + Slots;
     private const int LongestPiece = 256;
+    private const int Often = 1 << 14;
     private readonly byte[]?[] _pieces;
     private readonly Dictionary<string, int> _specials;
     private readonly string?[] _specialNames;
@@ -84,7 +85,7 @@ public sealed class LengthMaxTokenizer : ITokenizer
         }
     }
 
-    public int[] Encode(string text)
+    public int[] Encode(string text, LongStep step = default)
     {
         var ids = new List<int>((text.Length / 3) + 1);
         foreach (var (start, length, special) in _finder.Split(text))
@@ -95,12 +96,17 @@ public sealed class LengthMaxTokenizer : ITokenizer
                 continue;
             }
 
-            ReadOnlySpan<byte> left = Encoding.UTF8.GetBytes(text, start, length);
+            byte[] bytes = Encoding.UTF8.GetBytes(text, start, length);
+            ReadOnlySpan<byte> left = bytes;
             while (left.Length > 0)
             {
                 int taken = _trie.Longest(left, out int id);
                 ids.Add(id);
                 left = left[taken..];
+                if (ids.Count % Often == 0)
+                {
+                    step.At((start + (length * (1 - (left.Length / (double)bytes.Length)))) / text.Length);
+                }
             }
         }
 

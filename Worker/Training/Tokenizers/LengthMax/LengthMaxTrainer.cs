@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
-
 namespace Hearth.Training.Tokenizers;
 
 /// <summary>
@@ -10,17 +7,12 @@ namespace Hearth.Training.Tokenizers;
 public sealed class LengthMaxTrainer : ITokenizerTrainer
 {
     private const int LongestPiece = 64;
+    private const double CountingShare = 0.1;
     private readonly Dictionary<string, long> _words = new(StringComparer.Ordinal);
 
-    public void Add(string document)
-    {
-        foreach (string word in ByteLevel.Pieces(document))
-        {
-            CollectionsMarshal.GetValueRefOrAddDefault(_words, word, out _)++;
-        }
-    }
+    public void Add(string document, LongStep step = default) => ByteLevel.CountPieces(document, _words, step);
 
-    public ITokenizer Train(int vocabSize, Action<double>? progress = null, CancellationToken stop = default)
+    public ITokenizer Train(int vocabSize, LongStep step = default)
     {
         if (vocabSize < LengthMaxTokenizer.LeastVocabulary)
         {
@@ -30,19 +22,19 @@ public sealed class LengthMaxTrainer : ITokenizerTrainer
         int room = vocabSize - SpecialTokens.LengthMaxCore.Count - LengthMaxTokenizer.Slots;
         List<byte[]> pieces = [.. Enumerable.Range(0, 256).Select(b => new[] { (byte)b })];
         var known = new Dictionary<string, int>(StringComparer.Ordinal);
-        CountedWord[] words = [.. _words.OrderBy(w => w.Key, StringComparer.Ordinal).Select(w => new CountedWord([.. Encoding.UTF8.GetBytes(w.Key).Select(b => (int)b)], w.Value))];
-        var pairs = new PairCounts(words, (left, right) => pieces[left].Length + pieces[right].Length is <= LongestPiece and var length ? length : 0);
+        int[] idOf = [.. Enumerable.Range(0, 256)];
+        var pairs = ByteLevel.CountPairs(_words, idOf, (left, right) => pieces[left].Length + pieces[right].Length is <= LongestPiece and var length ? length : 0, step.Part(0, CountingShare));
+        var learning = step.Part(CountingShare, 1);
         while (pieces.Count < room && pairs.TakeBest() is { } best)
         {
-            stop.ThrowIfCancellationRequested();
             byte[] joined = [.. pieces[best.Left], .. pieces[best.Right]];
             if (known.TryAdd(Convert.ToHexString(joined), pieces.Count))
             {
                 pieces.Add(joined);
             }
 
-            pairs.Merge(best, known[Convert.ToHexString(joined)]);
-            progress?.Invoke(pieces.Count / (double)room);
+            pairs.Merge(best, known[Convert.ToHexString(joined)], step.Stop);
+            learning.At(pieces.Count / (double)room);
         }
 
         return LengthMaxTokenizer.Parse(LengthMaxTokenizer.Write(pieces, vocabSize));

@@ -4,15 +4,18 @@ namespace Hearth.Training.Tokenizers;
 
 /// <summary>
 /// Cuts normalised text into pieces as SentencePiece's BPE does: characters and user-defined symbols first, then the best
-/// merge that is left (higher score, then further left) until none is. Symbols are interned, so that a merge is one look-up.
+/// merge that is left (higher score, then further left) until none is. Symbols are numbers: pieces by their ids, then characters.
 /// </summary>
 internal sealed class PieceMerger
 {
+    // A character that no piece holds, and from here downwards user-defined symbols: as negative numbers, they never merge.
     private const int Outside = -1;
+    private const int FirstFrozen = -2;
+    private const int Often = 1 << 14;
     private readonly IReadOnlyList<SpmPiece> _pieces;
     private readonly Dictionary<string, int> _symbols = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
-    private readonly Dictionary<(int Left, int Right), int> _merges = [];
+    private readonly MergeTable _merges = new();
     private readonly Dictionary<char, string[]> _userDefined;
 
     internal PieceMerger(IReadOnlyList<SpmPiece> pieces)
@@ -37,11 +40,12 @@ internal sealed class PieceMerger
         }
 
         _bySpan = _symbols.GetAlternateLookup<ReadOnlySpan<char>>();
+        var ranks = pieces.Select(p => p.Score).Distinct().OrderDescending().Select((score, rank) => (score, rank)).ToDictionary(s => s.score, s => s.rank);
         for (int id = 0; id < pieces.Count; id++)
         {
             if (IsText(pieces[id].Type))
             {
-                AddMerges(id, pieces[id].Text);
+                AddMerges(id, pieces[id].Text, ranks[pieces[id].Score]);
             }
         }
 
@@ -54,58 +58,33 @@ internal sealed class PieceMerger
     internal bool HasUnused { get; }
 
     /// <summary>Calls <paramref name="take"/> for each piece in order: its id, or −1 with the text that no piece covers.</summary>
-    internal void Cut(ReadOnlySpan<char> text, Action<int, string> take)
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    internal void Cut(ReadOnlySpan<char> text, Action<int, string> take, LongStep step = default)
     {
-        var symbols = Characters(text);
-        var agenda = new PriorityQueue<(int Left, int Right, int Length, int Symbol), (float MinusScore, int Left)>();
-        var parts = HasUnused ? new Dictionary<int, (int Left, int Right)>() : null;
-        void Consider(int left, int right)
+        var (symbols, starts) = Characters(text, step.Stop);
+        var parts = HasUnused ? new Dictionary<int, SymbolPair>() : null;
+        int[] next = _merges.Apply(symbols, parts is null ? null : NoteParts, step);
+        for (int i = symbols.Length > 0 ? 0 : -1, taken = 0; i >= 0; i = next[i], taken++)
         {
-            if (left >= 0 && right >= 0 && !symbols[left].Frozen && !symbols[right].Frozen
-                && _merges.TryGetValue((symbols[left].Id, symbols[right].Id), out int merged))
+            int end = next[i] < 0 ? text.Length : starts[next[i]];
+            Emit(symbols[i] <= FirstFrozen ? FirstFrozen - symbols[i] : symbols[i], text[starts[i]..end], parts, take);
+            if (taken % Often == 0)
             {
-                agenda.Enqueue((left, right, symbols[left].Length + symbols[right].Length, merged), (-_pieces[merged].Score, left));
-                if (parts is not null && _pieces[merged].Type == SpmPieceType.Unused)
-                {
-                    parts[merged] = (symbols[left].Id, symbols[right].Id);
-                }
+                step.Stop.ThrowIfCancellationRequested();
             }
         }
 
-        for (int i = 1; i < symbols.Length; i++)
+        void NoteParts(SymbolPair pair, int merged)
         {
-            Consider(i - 1, i);
-        }
-
-        while (agenda.TryDequeue(out var best, out _))
-        {
-            ref var left = ref symbols[best.Left];
-            ref var right = ref symbols[best.Right];
-            // A merge that went first may have taken either side or made it longer.
-            if (left.Length == 0 || right.Length == 0 || left.Length + right.Length != best.Length)
+            if (_pieces[merged].Type == SpmPieceType.Unused)
             {
-                continue;
+                parts[merged] = pair;
             }
-
-            (left.Id, left.Length, left.Next) = (best.Symbol, best.Length, right.Next);
-            right.Length = 0;
-            if (left.Next >= 0)
-            {
-                symbols[left.Next].Previous = best.Left;
-            }
-
-            Consider(left.Previous, best.Left);
-            Consider(best.Left, left.Next);
-        }
-
-        for (int i = symbols.Length > 0 ? 0 : -1; i >= 0; i = symbols[i].Next)
-        {
-            Emit(symbols[i].Id, text.Slice(symbols[i].Start, symbols[i].Length), parts, take);
         }
     }
 
     // An unused piece is replaced by what it was merged from.
-    private void Emit(int symbol, ReadOnlySpan<char> text, Dictionary<int, (int Left, int Right)>? parts, Action<int, string> take)
+    private void Emit(int symbol, ReadOnlySpan<char> text, Dictionary<int, SymbolPair>? parts, Action<int, string> take)
     {
         if (symbol < 0 || symbol >= _pieces.Count)
         {
@@ -134,10 +113,12 @@ internal sealed class PieceMerger
         return length;
     }
 
-    private Symbol[] Characters(ReadOnlySpan<char> text)
+    // The symbol of each character or user-defined symbol, and where it starts.
+    private (int[] Symbols, int[] Starts) Characters(ReadOnlySpan<char> text, CancellationToken stop)
     {
-        var symbols = new List<Symbol>(text.Length);
-        for (int at = 0; at < text.Length;)
+        int[] symbols = new int[text.Length], starts = new int[text.Length];
+        int count = 0;
+        for (int at = 0; at < text.Length; count++)
         {
             int length = UserDefined(text[at..]);
             bool frozen = length > 0;
@@ -147,17 +128,16 @@ internal sealed class PieceMerger
             }
 
             int id = _bySpan.TryGetValue(text.Slice(at, length), out int known) ? known : Outside;
-            symbols.Add(new Symbol { Start = at, Length = length, Id = id, Frozen = frozen, Previous = symbols.Count - 1, Next = symbols.Count + 1 });
+            (symbols[count], starts[count]) = (frozen ? FirstFrozen - id : id, at);
             at += length;
+            if (count % Often == 0)
+            {
+                stop.ThrowIfCancellationRequested();
+            }
         }
 
-        Symbol[] all = [.. symbols];
-        if (all.Length > 0)
-        {
-            all[^1].Next = -1;
-        }
-
-        return all;
+        Array.Resize(ref symbols, count);
+        return (symbols, starts);
     }
 
     // Characters of the longest user-defined symbol that the text starts with; 0 for none.
@@ -177,27 +157,17 @@ internal sealed class PieceMerger
         return 0;
     }
 
-    private void AddMerges(int id, string text)
+    private void AddMerges(int id, string text, int rank)
     {
         for (int middle = 1; middle < text.Length; middle++)
         {
             if (!char.IsLowSurrogate(text[middle])
                 && _bySpan.TryGetValue(text.AsSpan(0, middle), out int left) && _bySpan.TryGetValue(text.AsSpan(middle), out int right))
             {
-                _merges[(left, right)] = id;
+                _merges.TryAdd(new SymbolPair(left, right), rank, id);
             }
         }
     }
 
     internal static bool IsText(SpmPieceType type) => type is SpmPieceType.Normal or SpmPieceType.UserDefined or SpmPieceType.Unused;
-
-    private struct Symbol
-    {
-        internal int Start;
-        internal int Length;
-        internal int Id;
-        internal int Previous;
-        internal int Next;
-        internal bool Frozen;
-    }
 }

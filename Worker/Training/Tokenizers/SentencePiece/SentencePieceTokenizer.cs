@@ -12,6 +12,8 @@ public sealed class SentencePieceTokenizer : ITokenizer
 {
     private const int CacheLimit = 200_000;
     private const int LongestCached = 64;
+    private const int Often = 1 << 12;
+    private const double NormalizingShare = 0.2;
     private const char Space = '\u2581';
     private readonly SpmModel _model;
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
@@ -70,14 +72,16 @@ public sealed class SentencePieceTokenizer : ITokenizer
 
     public int Special(string token) => _ids.TryGetValue(token, out int id) && IsSpecial(id) ? id : -1;
 
-    public int[] Encode(string text)
+    public int[] Encode(string text, LongStep step = default)
     {
-        string normalized = _normalizer.Normalize(text);
+        string normalized = _normalizer.Normalize(text, step.Part(0, NormalizingShare));
+        var cutting = step.Part(NormalizingShare, 1);
         var ids = new List<int>((normalized.Length / 3) + 1);
-        for (int at = 0; at < normalized.Length;)
+        for (int at = 0, words = 0; at < normalized.Length; words++)
         {
             int end = _wordsStandAlone ? WordEnd(normalized, at) : normalized.Length;
-            foreach (int id in Word(normalized.AsSpan(at, end - at)))
+            var word = normalized.AsSpan(at, end - at);
+            foreach (int id in word.Length <= LongestCached ? Known(word) : Cut(word, cutting.Part(Share(at), Share(end))))
             {
                 // Unknown pieces in a row are one.
                 if (id != _unknown || ids.Count == 0 || ids[^1] != _unknown)
@@ -87,9 +91,15 @@ public sealed class SentencePieceTokenizer : ITokenizer
             }
 
             at = end;
+            if (words % Often == 0)
+            {
+                cutting.At(Share(at));
+            }
         }
 
         return [.. ids];
+
+        double Share(int at) => at / (double)normalized.Length;
     }
 
     /// <summary>What <c>spm_decode</c> gives when <paramref name="withSpecial"/>; ids outside the vocabulary are left out.</summary>
@@ -138,22 +148,27 @@ public sealed class SentencePieceTokenizer : ITokenizer
         return strip && !_model.Normalizer.RemoveExtraWhitespaces;
     }
 
-    private ReadOnlySpan<int> Word(ReadOnlySpan<char> word)
+    private int[] Known(ReadOnlySpan<char> word)
     {
-        if (word.Length <= LongestCached && _cached.TryGetValue(word, out int[]? known))
+        if (_cached.TryGetValue(word, out int[]? known))
         {
             return known;
         }
 
-        var ids = new List<int>();
-        _merger.Cut(word, (id, text) => AddPiece(ids, id, text));
-        int[] cut = [.. ids];
-        if (word.Length <= LongestCached && _cache.Count < CacheLimit)
+        int[] cut = Cut(word, default);
+        if (_cache.Count < CacheLimit)
         {
             _cached[word] = cut;
         }
 
         return cut;
+    }
+
+    private int[] Cut(ReadOnlySpan<char> word, LongStep step)
+    {
+        var ids = new List<int>();
+        _merger.Cut(word, (id, text) => AddPiece(ids, id, text), step);
+        return [.. ids];
     }
 
     private void AddPiece(List<int> ids, int id, string text)

@@ -27,6 +27,8 @@ public sealed record SpmTraining
 public sealed partial class SentencePieceTrainer : ITokenizerTrainer
 {
     private const int LongestPiece = 16;
+    private const int Often = 1 << 12;
+    private const double CountingShare = 0.1;
     private readonly SpmTraining _how;
     private readonly SpmNormalizer _normalizer;
     private readonly SpecialFinder _symbols;
@@ -39,19 +41,20 @@ public sealed partial class SentencePieceTrainer : ITokenizerTrainer
         _symbols = new SpecialFinder(how.Symbols);
     }
 
-    public void Add(string document)
+    public void Add(string document, LongStep step = default)
     {
-        string text = _normalizer.Normalize(document);
+        string text = _normalizer.Normalize(document, step.Part(0, 0.5));
+        var counting = step.Part(0.5, 1);
         foreach (var (start, length, symbol) in _symbols.Split(text))
         {
             if (symbol is null)
             {
-                AddWords(text.AsSpan(start, length));
+                AddWords(text.AsSpan(start, length), counting.Part(start / (double)text.Length, (start + length) / (double)text.Length));
             }
         }
     }
 
-    public ITokenizer Train(int vocabSize, Action<double>? progress = null, CancellationToken stop = default)
+    public ITokenizer Train(int vocabSize, LongStep step = default)
     {
         List<SpmPiece> pieces =
         [
@@ -59,15 +62,18 @@ public sealed partial class SentencePieceTrainer : ITokenizerTrainer
             .. _how.Symbols.Select(s => new SpmPiece(s, 0, SpmPieceType.UserDefined)),
             .. _how.ByteFallback ? Enumerable.Range(0, 256).Select(b => new SpmPiece(SpmFile.BytePiece((byte)b), 0, SpmPieceType.Byte)) : [],
         ];
-        var characters = Characters(vocabSize - pieces.Count, vocabSize);
+        var characters = Characters(vocabSize - pieces.Count, vocabSize, step.Stop);
         List<string> entries = [.. characters];
         int room = vocabSize - pieces.Count;
         var known = entries.Select((text, id) => (text, id)).ToDictionary(e => e.text, e => e.id, StringComparer.Ordinal);
         var taken = pieces.Select(p => p.Text).ToHashSet(StringComparer.Ordinal);
-        var pairs = new PairCounts(Words(known), (left, right) => entries[left].Length + entries[right].Length <= LongestPiece ? 1 : 0);
+        var pairs = new PairCounts((left, right) => entries[left].Length + entries[right].Length <= LongestPiece ? 1 : 0);
+        AddWords(pairs, known, step.Part(0, CountingShare / 2));
+        pairs.Count(step.Part(CountingShare / 2, CountingShare));
+        var learning = step.Part(CountingShare, 1);
         while (entries.Count < room && pairs.TakeBest() is { } best)
         {
-            stop.ThrowIfCancellationRequested();
+            learning.At(entries.Count / (double)room);
             string joined = entries[best.Left] + entries[best.Right];
             if (taken.Contains(joined))
             {
@@ -79,8 +85,7 @@ public sealed partial class SentencePieceTrainer : ITokenizerTrainer
                 entries.Add(joined);
             }
 
-            pairs.Merge(best, known[joined]);
-            progress?.Invoke(entries.Count / (double)room);
+            pairs.Merge(best, known[joined], step.Stop);
         }
 
         // Earlier merges score higher; characters, which are never merged into, come last.
@@ -95,24 +100,33 @@ public sealed partial class SentencePieceTrainer : ITokenizerTrainer
         }));
     }
 
-    private void AddWords(ReadOnlySpan<char> text)
+    private void AddWords(ReadOnlySpan<char> text, LongStep step)
     {
-        var words = _words.GetAlternateLookup<ReadOnlySpan<char>>();
+        var counts = _words.GetAlternateLookup<ReadOnlySpan<char>>();
+        int words = 0;
         foreach (var match in Word().EnumerateMatches(text))
         {
-            CollectionsMarshal.GetValueRefOrAddDefault(words, text.Slice(match.Index, match.Length), out _)++;
+            CollectionsMarshal.GetValueRefOrAddDefault(counts, text.Slice(match.Index, match.Length), out _)++;
+            if (++words % Often == 0)
+            {
+                step.At(match.Index / (double)text.Length);
+            }
         }
     }
 
     // The most frequent characters up to the coverage. With byte fallback a control character is one token as it is.
-    private List<string> Characters(int room, int vocabSize)
+    private List<string> Characters(int room, int vocabSize, CancellationToken stop)
     {
         var counts = new Dictionary<Rune, long>();
         foreach (var (word, count) in _words)
         {
-            foreach (var rune in word.EnumerateRunes().Where(r => !_how.ByteFallback || !Rune.IsControl(r)))
+            stop.ThrowIfCancellationRequested();
+            foreach (var rune in word.EnumerateRunes())
             {
-                CollectionsMarshal.GetValueRefOrAddDefault(counts, rune, out _) += count;
+                if (!_how.ByteFallback || !Rune.IsControl(rune))
+                {
+                    CollectionsMarshal.GetValueRefOrAddDefault(counts, rune, out _) += count;
+                }
             }
         }
 
@@ -131,29 +145,33 @@ public sealed partial class SentencePieceTrainer : ITokenizerTrainer
     }
 
     // Characters that are no pieces end a word: nothing merges over them.
-    private CountedWord[] Words(Dictionary<string, int> characters)
+    private void AddWords(PairCounts pairs, Dictionary<string, int> characters, LongStep step)
     {
-        var words = new List<CountedWord>();
-        foreach (var (word, count) in _words.OrderBy(w => w.Key, StringComparer.Ordinal))
+        var idOf = characters.ToDictionary(c => c.Key.EnumerateRunes().First(), c => c.Value);
+        var ids = new List<int>();
+        int words = 0;
+        foreach (var (word, count) in _words)
         {
-            var ids = new List<int>();
+            ids.Clear();
             foreach (var rune in word.EnumerateRunes())
             {
-                if (characters.TryGetValue(rune.ToString(), out int id))
+                if (idOf.TryGetValue(rune, out int id))
                 {
                     ids.Add(id);
                 }
                 else
                 {
-                    words.Add(new CountedWord(ids, count));
-                    ids = [];
+                    pairs.Add(CollectionsMarshal.AsSpan(ids), count);
+                    ids.Clear();
                 }
             }
 
-            words.Add(new CountedWord(ids, count));
+            pairs.Add(CollectionsMarshal.AsSpan(ids), count);
+            if (++words % Often == 0)
+            {
+                step.At(words / (double)_words.Count);
+            }
         }
-
-        return [.. words.Where(w => w.Ids.Count > 1)];
     }
 
     // A word is at most one space and then letters, digits or other signs; more spaces, and each control character, stand alone.

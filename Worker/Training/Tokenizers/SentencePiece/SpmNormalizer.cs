@@ -7,11 +7,14 @@ internal sealed class SpmNormalizer(SpmNormalizerSpec spec, SymbolMatcher symbol
 {
     private static ReadOnlySpan<byte> Space => "\u2581"u8;
     private static ReadOnlySpan<byte> Replacement => "\uFFFD"u8;
+    private const int Often = 1 << 16;
     private readonly CharsMap _map = new(spec.PrecompiledCharsmap);
 
-    internal string Normalize(string text)
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    internal string Normalize(string text, LongStep step = default)
     {
         ReadOnlySpan<byte> input = Encoding.UTF8.GetBytes(text);
+        int whole = input.Length;
         if (spec.RemoveExtraWhitespaces)
         {
             while (input.Length > 0 && Prefix(input, out int taken) is [(byte)' '])
@@ -32,8 +35,13 @@ internal sealed class SpmNormalizer(SpmNormalizerSpec spec, SymbolMatcher symbol
         }
 
         bool afterSpace = spec.RemoveExtraWhitespaces;
-        while (input.Length > 0)
+        for (int prefixes = 0; input.Length > 0; prefixes++)
         {
+            if (prefixes % Often == 0)
+            {
+                step.At(1 - (input.Length / (double)whole));
+            }
+
             var next = Prefix(input, out int taken);
             input = input[taken..];
             while (afterSpace && next is [(byte)' ', ..])
