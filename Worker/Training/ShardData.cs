@@ -68,7 +68,7 @@ public sealed class ShardData : ITrainingData
     {
         try
         {
-            return new ShardData(job.PreparedPath is { } folder ? Checked(folder) : Prepare(job, vocabSize, sink, control), job);
+            return new ShardData(job.PreparedPath is { } folder ? Checked(folder, sink, control) : Prepare(job, vocabSize, sink, control), job);
         }
         catch (Exception e) when (e is DatasetException or TokenizerException)
         {
@@ -111,31 +111,38 @@ public sealed class ShardData : ITrainingData
         _validation.Dispose();
     }
 
-    private static string Checked(string folder)
+    private static string Checked(string folder, IEventSink sink, TrainerControl control)
     {
-        PreparedDataset.Verify(folder);
+        var tell = Starting(sink, control);
+        PreparedDataset.Verify(folder, new LongStep(share => tell(PreparedDataset.Verifying, share), control.StopToken));
         return folder;
     }
 
     private static string Prepare(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control)
     {
         string source = job.DatasetPath ?? throw new BadInputException("The job has neither dataset_path nor prepared_path.");
-        (string What, int Percent) shown = ("", -1);
         string folder = PreparedDataset.Prepare(
             source,
             job.CachePath,
             new Preparation(vocabSize, job.Spec.Data.ValidationFraction, job.Spec.Data.Tokenizer),
-            (what, fraction) =>
-            {
-                control.ThrowIfStopped();
-                if (shown != (what, (int)(fraction * 20)))
-                {
-                    shown = (what, (int)(fraction * 20));
-                    sink.Emit(new StartingEvent(what, fraction));
-                }
-            },
+            Starting(sink, control),
             control.StopToken);
         sink.Emit(new PreparedEvent(folder, PreparedDataset.KeyOf(folder)));
         return folder;
+    }
+
+    // Tells of every twentieth of what goes on.
+    private static Action<string, double> Starting(IEventSink sink, TrainerControl control)
+    {
+        (string What, int Twentieth) shown = ("", -1);
+        return (what, share) =>
+        {
+            control.ThrowIfStopped();
+            if (shown != (what, (int)(share * 20)))
+            {
+                shown = (what, (int)(share * 20));
+                sink.Emit(new StartingEvent(what, share));
+            }
+        };
     }
 }

@@ -32,14 +32,16 @@ public sealed record Document(string Name, string Text)
 public static class Documents
 {
     private static readonly string[] TextEndings = [".txt", ".md", ".rst", ".text", ".jsonl"];
+    private const int ReadAtOnce = 1 << 24;
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <exception cref="DatasetException">Nothing is there, a file is empty or no UTF-8; names file and byte offset.</exception>
-    public static IEnumerable<Document> Read(string path)
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public static IEnumerable<Document> Read(string path, LongStep step = default)
     {
         if (File.Exists(path))
         {
-            return ReadFile(path, Path.GetFileName(path));
+            return ReadFile(path, Path.GetFileName(path), step);
         }
 
         if (!Directory.Exists(path))
@@ -52,34 +54,52 @@ public static class Documents
             .Select(f => Path.GetRelativePath(path, f))
             .Order(StringComparer.Ordinal)];
         return names.Length > 0
-            ? names.SelectMany(name => ReadFile(Path.Combine(path, name), name))
+            ? names.SelectMany((name, i) => ReadFile(Path.Combine(path, name), name, step.Part(i / (double)names.Length, (i + 1) / (double)names.Length)))
             : throw new DatasetException($"The folder {path} has no text file. Looked for: {string.Join(", ", TextEndings)}.");
     }
 
     /// <summary>Content of a dataset whatever its files were; see <see cref="DatasetContent"/>.</summary>
-    public static string ContentHash(IEnumerable<Document> documents)
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public static string ContentHash(IReadOnlyCollection<Document> documents, LongStep step = default)
     {
         using var content = new DatasetContent();
-        foreach (var document in documents)
+        foreach (var (i, document) in documents.Index())
         {
+            step.At(i / (double)documents.Count);
             content.Add(document.Text, document.Metadata);
         }
 
         return content.Finish();
     }
 
-    private static IEnumerable<Document> ReadFile(string path, string name)
+    private static IEnumerable<Document> ReadFile(string path, string name, LongStep step)
     {
-        string text = Decode(ReadBytes(path, name), name);
-        return Path.GetExtension(name) == ".jsonl" ? Lines(text, name) : [new Document(name, text)];
+        string text = Decode(ReadBytes(path, name, step.Part(0, 0.5)), name);
+        return Path.GetExtension(name) == ".jsonl" ? Lines(text, name, step.Part(0.5, 1)) : [new Document(name, text)];
     }
 
-    private static byte[] ReadBytes(string path, string name)
+    private static byte[] ReadBytes(string path, string name, LongStep step)
     {
         try
         {
             // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
-            return new FileInfo(path).Length > 0 ? File.ReadAllBytes(path) : throw new DatasetException($"{name} is empty.");
+            long length = new FileInfo(path).Length;
+            if (length == 0 || length > Array.MaxLength)
+            {
+                throw new DatasetException(length == 0 ? $"{name} is empty." : $"{name} has {length} bytes. Allowed: at most {Array.MaxLength} in one file.");
+            }
+
+            using var file = File.OpenRead(path);
+            byte[] bytes = new byte[length];
+            int read = 0;
+            for (int more = -1; more != 0 && read < bytes.Length; read += more)
+            {
+                step.At(read / (double)bytes.Length);
+                more = file.Read(bytes, read, Math.Min(ReadAtOnce, bytes.Length - read));
+            }
+
+            Array.Resize(ref bytes, read);
+            return bytes;
         }
         catch (FileNotFoundException)
         {
@@ -91,11 +111,19 @@ public static class Documents
         }
     }
 
-    private static IEnumerable<Document> Lines(string text, string name)
+    private static IEnumerable<Document> Lines(string text, string name, LongStep step)
     {
         int number = 0;
-        foreach (string line in text.Split('\n').Where(l => !string.IsNullOrWhiteSpace(l)))
+        for (int start = 0, end; start < text.Length; start = end + 1)
         {
+            end = text.IndexOf('\n', start) is >= 0 and var at ? at : text.Length;
+            var line = text.AsMemory(start, end - start);
+            step.At(start / (double)text.Length);
+            if (line.Span.IsWhiteSpace())
+            {
+                continue;
+            }
+
             number++;
             string? content, wrong;
             RowMetadata metadata;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Data;
 using Hearth.Protocol;
@@ -20,31 +19,38 @@ public static class PreparedDataset
     public const string TrainName = "train.qpk";
     public const string ValidationName = "validation.qpk";
     public const string ManifestName = "dataset.json";
+
+    /// <summary>What <see cref="Verify"/> is called where it is reported.</summary>
+    public const string Verifying = "verifying the dataset";
+    private const string Sealing = "sealing the dataset";
     private const int LongestDocument = DatasetContent.LongestDocument;
 
     /// <summary>Prepares a dataset under <paramref name="cache"/>, or finds that it was done before: documents, or tokens that others packed.</summary>
     /// <returns>The folder, named by its content key.</returns>
+    /// <exception cref="OperationCanceledException">A stop was asked for; nothing is left behind.</exception>
     public static string Prepare(string source, string cache, Preparation how, Action<string, double>? progress = null, CancellationToken stop = default)
     {
+        LongStep Step(string what) => new(share => progress?.Invoke(what, share), stop);
         if (TokenFiles.Are(source))
         {
             var files = TokenFiles.Open(source, how.VocabSize);
-            string packed = files.Key();
-            return Place(cache, packed, folder => Import(files, folder, packed, progress, stop));
+            string packed = files.Key(Step("reading the dataset"));
+            return Place(cache, packed, folder => Import(files, folder, packed, Step), Step);
         }
 
-        var documents = Documents.Read(source).SelectMany(Split).ToList();
-        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents), how.VocabSize, how.ValidationFraction, how.Tokenizer);
-        return Place(cache, key, folder => Write(documents, folder, key, how, progress, stop));
+        var reading = Step("reading the dataset");
+        var documents = Documents.Read(source, reading.Part(0, 0.5)).SelectMany(Split).ToList();
+        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents, reading.Part(0.5, 1)), how.VocabSize, how.ValidationFraction, how.Tokenizer);
+        return Place(cache, key, folder => Write(documents, folder, key, how, Step), Step);
     }
 
     // Written aside and moved when whole.
-    private static string Place(string cache, string key, Action<string> write)
+    private static string Place(string cache, string key, Action<string> write, Func<string, LongStep> step)
     {
         string folder = Path.Combine(cache, "prepared-" + key);
         if (File.Exists(Path.Combine(folder, ManifestName)))
         {
-            Verify(folder);
+            Verify(folder, step(Verifying));
             return folder;
         }
 
@@ -103,7 +109,9 @@ public static class PreparedDataset
     }
 
     /// <summary>Checks every file against the manifest.</summary>
-    public static DatasetManifest Verify(string folder)
+    /// <exception cref="DatasetException">A file is missing or another; names both hashes.</exception>
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public static DatasetManifest Verify(string folder, LongStep step = default)
     {
         string path = Path.Combine(folder, ManifestName);
         if (!File.Exists(path))
@@ -112,9 +120,9 @@ public static class PreparedDataset
         }
 
         var manifest = Read(path);
-        foreach (var file in manifest.Files)
+        foreach (var (i, file) in manifest.Files.Index())
         {
-            string actual = Hash(Path.Combine(folder, file.Name));
+            string actual = Hash(Path.Combine(folder, file.Name), step.Part(i / (double)manifest.Files.Count, (i + 1) / (double)manifest.Files.Count));
             if (actual != file.Sha256)
             {
                 throw new DatasetException($"{file.Name} of the prepared dataset has SHA-256 {actual}; its manifest says {file.Sha256}.");
@@ -142,28 +150,24 @@ public static class PreparedDataset
         }
     }
 
-    private static void Write(List<Document> documents, string folder, string key, Preparation how, Action<string, double>? progress, CancellationToken stop)
+    private static void Write(List<Document> documents, string folder, string key, Preparation how, Func<string, LongStep> step)
     {
-        var (training, validation) = Divide(documents, how.ValidationFraction);
+        var (training, validation) = Divide(documents, how.ValidationFraction, step("dividing the documents"));
         var trainer = TokenizerTrainers.Create(how.Tokenizer);
-        for (int i = 0; i < training.Count; i++)
+        foreach (var (document, counting) in ByLength(training, step("counting words")))
         {
-            stop.ThrowIfCancellationRequested();
-            trainer.Add(training[i].Text);
-            progress?.Invoke("counting words", i / (double)training.Count);
+            trainer.Add(document.Text, counting);
         }
 
-        var tokenizer = trainer.Train(how.VocabSize, new LongStep(f => progress?.Invoke("learning the tokenizer", f), stop));
+        var tokenizer = trainer.Train(how.VocabSize, step("learning the tokenizer"));
         File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
         bool rows = documents.Any(d => !d.Metadata.IsEmpty);
         long Pack(List<Document> part, string name, string what)
         {
             long tokens = 0;
-            ShardWriter.Write(Path.Combine(folder, name), part.Select((document, i) =>
+            ShardWriter.Write(Path.Combine(folder, name), ByLength(part, step(what)).Select(d =>
             {
-                stop.ThrowIfCancellationRequested();
-                progress?.Invoke(what, i / (double)part.Count);
-                int[] ids = [.. tokenizer.Encode(document.Text), tokenizer.EndToken];
+                int[] ids = [.. tokenizer.Encode(d.Document.Text, d.Step), tokenizer.EndToken];
                 tokens += ids.Length;
                 return ids;
             }), tokenizer.Sha256, how.VocabSize, rows ? [.. part.Select(d => d.Metadata)] : null);
@@ -172,20 +176,33 @@ public static class PreparedDataset
 
         long trainTokens = Pack(training, TrainName, "tokenising");
         long validationTokens = Pack(validation, ValidationName, "tokenising validation");
-        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []));
+        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []), step(Sealing));
     }
 
-    private static void Import(TokenFiles source, string folder, string key, Action<string, double>? progress, CancellationToken stop)
+    // Each document with its share of a step, by the length of its text.
+    private static IEnumerable<(Document Document, LongStep Step)> ByLength(List<Document> documents, LongStep step)
+    {
+        double whole = Math.Max(1, documents.Sum(d => (double)d.Text.Length)), done = 0;
+        foreach (var document in documents)
+        {
+            double before = done / whole;
+            step.At(before);
+            done += document.Text.Length;
+            yield return (document, step.Part(before, done / whole));
+        }
+    }
+
+    private static void Import(TokenFiles source, string folder, string key, Func<string, LongStep> step)
     {
         var tokenizer = source.Tokenizer;
         File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
-        (long Tokens, long Documents) Pack(IReadOnlyList<string> part, string name, string what)
+        (long Tokens, long Documents) Pack(IReadOnlyList<string> part, string name, LongStep reading)
         {
             long tokens = 0, documents = 0;
+            double whole = Math.Max(1, TokenFiles.Tokens(part));
             ShardWriter.Write(Path.Combine(folder, name), source.Documents(part).Select(ids =>
             {
-                stop.ThrowIfCancellationRequested();
-                progress?.Invoke(what, 0);
+                reading.At(tokens / whole);
                 documents++;
                 tokens += ids.Length;
                 return ids;
@@ -193,29 +210,34 @@ public static class PreparedDataset
             return (tokens, documents);
         }
 
-        var training = Pack(source.Training, TrainName, "reading tokens");
-        var validation = Pack(source.Validation, ValidationName, "reading validation tokens");
-        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, training.Tokens, validation.Tokens, training.Documents + validation.Documents, []));
+        var training = Pack(source.Training, TrainName, step("reading tokens"));
+        var validation = Pack(source.Validation, ValidationName, step("reading validation tokens"));
+        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, training.Tokens, validation.Tokens, training.Documents + validation.Documents, []), step(Sealing));
     }
 
     /// <summary>Last, when the files that it lists are complete.</summary>
-    internal static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest)
+    internal static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest, LongStep step = default)
     {
         string[] names = [tokenizer.FileName, TrainName, ValidationName];
-        var files = names.Select(n => new FileRef(n, Hash(Path.Combine(folder, n)), new FileInfo(Path.Combine(folder, n)).Length));
+        var files = names.Select((n, i) => new FileRef(
+            n, Hash(Path.Combine(folder, n), step.Part(i / (double)names.Length, (i + 1) / (double)names.Length)), new FileInfo(Path.Combine(folder, n)).Length));
         File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = [.. files] }, Json.Pretty));
     }
 
     // By hash; where that leaves a side empty, the last document in hash order goes there.
-    private static (List<Document> Training, List<Document> Validation) Divide(List<Document> documents, double fraction)
+    private static (List<Document> Training, List<Document> Validation) Divide(List<Document> documents, double fraction, LongStep step)
     {
         if (documents.Count < 2)
         {
             throw new DatasetException($"The dataset has {documents.Count} document; one must train and another validate. Allowed: at least 2 documents.");
         }
 
-        var validation = documents.Where(d => d.IsValidation(fraction)).ToList();
-        var training = documents.Where(d => !d.IsValidation(fraction)).ToList();
+        List<Document> training = [], validation = [];
+        foreach (var (document, _) in ByLength(documents, step))
+        {
+            (document.IsValidation(fraction) ? validation : training).Add(document);
+        }
+
         if (validation.Count == 0)
         {
             validation.Add(training[^1]);
@@ -230,14 +252,7 @@ public static class PreparedDataset
         return (training, validation);
     }
 
-    private static string Hash(string path)
-    {
-        if (!File.Exists(path))
-        {
-            throw new DatasetException($"{Path.GetFileName(path)} of the prepared dataset is missing.");
-        }
-
-        using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
-    }
+    private static string Hash(string path, LongStep step) => File.Exists(path)
+        ? FileHash.Sha256(path, step)
+        : throw new DatasetException($"{Path.GetFileName(path)} of the prepared dataset is missing.");
 }

@@ -50,21 +50,23 @@ internal sealed class TokenFiles
     }
 
     /// <summary>Names content: tokenizer, which file is of which part, and their bytes; 32 hex digits.</summary>
-    public string Key()
+    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
+    public string Key(LongStep step = default)
     {
         using var all = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         all.AppendData(Encoding.UTF8.GetBytes($"tokens/{Tokenizer.Sha256}"));
-        foreach (var (part, files) in new[] { ("train", Training), ("val", Validation) })
+        (string Part, string File)[] files = [.. Training.Select(file => ("train", file)), .. Validation.Select(file => ("val", file))];
+        foreach (var (i, (part, file)) in files.Index())
         {
-            foreach (string file in files)
-            {
-                using var stream = File.OpenRead(file);
-                all.AppendData(Encoding.UTF8.GetBytes($"/{part}/{Convert.ToHexStringLower(SHA256.HashData(stream))}"));
-            }
+            string hash = FileHash.Sha256(file, step.Part(i / (double)files.Length, (i + 1) / (double)files.Length));
+            all.AppendData(Encoding.UTF8.GetBytes($"/{part}/{hash}"));
         }
 
         return Convert.ToHexStringLower(all.GetHashAndReset())[..32];
     }
+
+    /// <summary>Tokens that the files of a part have room for.</summary>
+    public static long Tokens(IReadOnlyList<string> part) => part.Sum(file => new FileInfo(file).Length / sizeof(ushort));
 
     /// <summary>
     /// Documents of a part in order: what ends with the tokenizer's end token, and what stands behind the last one; longer ones in pieces,
