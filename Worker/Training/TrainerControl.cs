@@ -5,7 +5,7 @@ namespace Hearth.Training;
 
 /// <summary>
 /// What the outside asks of a running trainer. Written by the command reader and by signals, read by the trainer's thread at
-/// every micro-step and every validation batch, sampled token and tokenised document.
+/// every micro-step, validation batch and sampled token, and many times a second while data is prepared.
 /// </summary>
 public class TrainerControl : IDisposable
 {
