@@ -60,12 +60,13 @@ public static class Documents
 
     /// <summary>Content of a dataset whatever its files were; see <see cref="DatasetContent"/>.</summary>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
-    public static string ContentHash(IReadOnlyCollection<Document> documents, LongStep step = default)
+    public static string ContentHash(IEnumerable<Document> documents, LongStep step = default)
     {
+        IReadOnlyCollection<Document> all = documents as IReadOnlyCollection<Document> ?? [.. documents];
         using var content = new DatasetContent();
-        foreach (var (i, document) in documents.Index())
+        foreach (var (i, document) in all.Index())
         {
-            step.At(i / (double)documents.Count);
+            step.At(i / (double)all.Count);
             content.Add(document.Text, document.Metadata);
         }
 
