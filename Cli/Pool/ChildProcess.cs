@@ -129,8 +129,8 @@ internal static class RestartDelay
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
 
-    /// <summary>A part that ran this long was well, and its next end counts as a first one.</summary>
-    private static readonly TimeSpan Well = TimeSpan.FromMinutes(1);
+    /// <summary>A part that ran this long came up, so its next end counts as a first one: what cannot start ends sooner, and a pool whose agent is killed now and then must not wait for it.</summary>
+    private static readonly TimeSpan Well = TimeSpan.FromSeconds(5);
 
     public static int Failures(int before, TimeSpan ran) => ran >= Well ? 1 : before + 1;
 
