@@ -17,6 +17,9 @@ internal sealed record FuzzCase(Operation Operation, string Name, string Query =
 /// <summary>Everything that is done to a request. Raw JSON texts, since much of it no writer would write.</summary>
 internal static class Mutations
 {
+    /// <summary>Name of the request to which nothing was done.</summary>
+    internal const string Right = "as it is described";
+
     private const string Missing = "(missing)";
     private const string Twice = "(twice)";
     private const string Mark = "the value goes here";
@@ -36,7 +39,7 @@ internal static class Mutations
     public static IEnumerable<FuzzCase> Of(Operation operation, JsonNode? body)
     {
         byte[]? right = body is null ? null : Encoding.UTF8.GetBytes(body.ToJsonString());
-        yield return new FuzzCase(operation, "as it is described", Body: right);
+        yield return new FuzzCase(operation, Right, Body: right);
         foreach (var parameter in operation.Parameters.Where(p => p.In == "query"))
         {
             foreach (string value in QueryValues)
@@ -93,12 +96,16 @@ internal static class Mutations
     {
         foreach (string path in Paths(body).ToList())
         {
-            foreach (string value in Values.Concat(Large(At(body, path), path is "/spec" or "/spec/model" or "/spec/run" ? 300_000 : 20_000)))
+            foreach (string value in Values.Concat(Nearly(At(body, path))).Concat(Large(At(body, path), path is "/spec" or "/spec/model" or "/spec/run" ? 300_000 : 20_000)))
             {
                 yield return new FuzzCase(operation, $"{path} = {Short(value)}", Body: Encoding.UTF8.GetBytes(Put(body, path, value)));
             }
         }
     }
+
+    // What is right but for a letter passes more checks than what is wrong altogether.
+    private static IEnumerable<string> Nearly(JsonNode? there) =>
+        there is JsonValue value && value.TryGetValue(out string? text) ? new[] { $"{text}\0", $"{text}\n", $"{text}/", $"{text} ", $"\u00a0{text}", "..", "." }.Select(t => JsonSerializer.Serialize(t)) : [];
 
     private static IEnumerable<string> Large(JsonNode? there, int keys)
     {
