@@ -21,4 +21,9 @@ public readonly record struct LongStep(Action<double>? Progress, CancellationTok
         var whole = Progress;
         return this with { Progress = whole is null ? null : share => whole(from + (share * (to - from))) };
     }
+
+    /// <summary>One of so many equal parts of this step.</summary>
+    /// <param name="index">From 0.</param>
+    /// <param name="count">How many there are.</param>
+    public LongStep Nth(int index, int count) => Part(index / (double)count, (index + 1) / (double)count);
 }

@@ -32,18 +32,7 @@ public sealed class PreparationStopProcessTests : IDisposable
         // Within the step, which says so itself: twentieths are told.
         trainer.Next<StartingEvent>(e => e.What == what && e.Fraction > 0);
         var time = Stopwatch.StartNew();
-        switch (how)
-        {
-            case "stop command":
-                trainer.Send(new TrainerCommand("stop"));
-                break;
-            case "end of input":
-                trainer.CloseInput();
-                break;
-            default:
-                trainer.Terminate();
-                break;
-        }
+        trainer.Stop(how);
 
         Assert.Equal(ExitCodes.Stopped, trainer.WaitForExit());
         // A second on a machine of one's own; finishing the preparation would take many.

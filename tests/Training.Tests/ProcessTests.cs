@@ -17,18 +17,7 @@ public sealed class ProcessTests(StraightRun straight) : IClassFixture<StraightR
         using (var trainer = new TrainerProcess(Job(work)))
         {
             trainer.Next<StepEvent>(e => e.Step == 3);
-            switch (how)
-            {
-                case "stop command":
-                    trainer.Send(new TrainerCommand("stop"));
-                    break;
-                case "end of input":
-                    trainer.CloseInput();
-                    break;
-                default:
-                    trainer.Terminate();
-                    break;
-            }
+            trainer.Stop(how);
 
             Assert.Equal(ExitCodes.Stopped, trainer.WaitForExit());
             var stopped = Assert.IsType<StoppedEvent>(trainer.Seen[^1]);

@@ -75,6 +75,26 @@ internal sealed class TrainerProcess : IDisposable
 
     public void Kill() => _process.Kill();
 
+    /// <summary>Asks it to stop.</summary>
+    /// <param name="how">"stop command", "end of input" or "SIGTERM".</param>
+    public void Stop(string how)
+    {
+        switch (how)
+        {
+            case "stop command":
+                Send(new TrainerCommand("stop"));
+                break;
+            case "end of input":
+                CloseInput();
+                break;
+            case "SIGTERM":
+                Terminate();
+                break;
+            default:
+                throw new ArgumentException($"{how} is no way to stop a trainer", nameof(how));
+        }
+    }
+
     public void Terminate() => Process.Start("kill", ["-TERM", $"{_process.Id}"]).WaitForExit();
 
     /// <summary>Waits for the end; the rest of the events is then in <see cref="Seen"/>.</summary>

@@ -7,6 +7,11 @@ export function useMe() {
   return useQuery({ queryKey: ["me"], queryFn: ({ signal }) => request<Me>("/me", { signal }), retry: false, staleTime: 300_000 });
 }
 
+/** Whether somebody may submit runs and change them. */
+export function maySubmit(me: Me | undefined): boolean {
+  return me?.role === "admin" || me?.role === "submit";
+}
+
 /** Trades a token for a cookie that scripts cannot read. */
 export function signIn(token: string): Promise<unknown> {
   return request("/session", { method: "POST", body: { token } });

@@ -1,9 +1,10 @@
-import { Button, Menu, Modal } from "@mantine/core";
+import { Menu } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "react-router";
 import type { CheckpointVerb } from "../api/runs";
 import type { CheckpointView } from "../api/types";
 import { clock, count, duration, fileSize, plural, trace } from "../model/format";
+import { Confirm } from "./Confirm";
 import { StateGlyph } from "./StateGlyph";
 
 interface Props {
@@ -27,13 +28,9 @@ export function CheckpointsTable({ checkpoints, now, may, busy, fileUrl, onVerb 
   return (
     <>
       <p className="soft small" style={{ margin: "2px 0 10px" }}>{plural(kept.length, "checkpoint")} kept of {count(rows.length)} written, {fileSize(kept.reduce((sum, c) => sum + c.bytes, 0))} in the store.</p>
-      <Modal opened={ending !== null} onClose={() => setEnding(null)} title={`Discard the checkpoint of step ${count(ending?.step ?? 0)}?`} size={440} closeButtonProps={{ "aria-label": "Keep it" }}>
-        <p className="soft" style={{ margin: "6px 0 18px" }}>It is {ending?.status}. Once it is discarded it is not looked for any more, and the run goes on from an earlier one, or from the start if there is none.</p>
-        <div className="row" style={{ justifyContent: "flex-end" }}>
-          <Button onClick={() => setEnding(null)} data-autofocus>Keep it</Button>
-          <Button className="btn danger" onClick={() => { onVerb(ending!.id, "discard"); setEnding(null); }}>Discard checkpoint</Button>
-        </div>
-      </Modal>
+      <Confirm opened={ending !== null} title={`Discard the checkpoint of step ${count(ending?.step ?? 0)}?`} onKeep={() => setEnding(null)} act="Discard checkpoint" onAct={() => { onVerb(ending!.id, "discard"); setEnding(null); }}>
+        It is {ending?.status}. Once it is discarded it is not looked for any more, and the run goes on from an earlier one, or from the start if there is none.
+      </Confirm>
       <div className="panel scroll-x">
         <table className="plain-table">
           <thead><tr><th scope="col">Step</th><th scope="col">Time</th><th scope="col">Status</th><th scope="col" className="right">Size</th><th scope="col" className="right">Pause</th><th scope="col" className="one-line">Trace at this step</th><th scope="col"><span className="visually-hidden">Files</span></th></tr></thead>

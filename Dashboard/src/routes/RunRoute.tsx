@@ -7,7 +7,7 @@ import { ApiError } from "../api/client";
 import { useLive } from "../api/live";
 import { checkpointFileUrl, useCheckpointAction, useRun, useRunAction } from "../api/runs";
 import type { RunVerb } from "../api/runs";
-import { useMe } from "../api/session";
+import { maySubmit, useMe } from "../api/session";
 import type { RunDetail, RunSummary } from "../api/types";
 import { CheckpointsTable } from "../components/CheckpointsTable";
 import { ConfigView } from "../components/ConfigView";
@@ -81,7 +81,7 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
       {tab === "logs" && <RunLogs run={summary} />}
       {tab === "samples" && <RunSamples run={run} now={now} />}
       {tab === "checkpoints" && (
-        <CheckpointsTable checkpoints={run.checkpoints} now={now} may={me.data?.role === "admin" || me.data?.role === "submit"} busy={checkpoint.isPending ? checkpoint.variables.id : null}
+        <CheckpointsTable checkpoints={run.checkpoints} now={now} may={maySubmit(me.data)} busy={checkpoint.isPending ? checkpoint.variables.id : null}
           fileUrl={(c, f) => checkpointFileUrl(summary.id, c, f)} onVerb={(c, verb) => checkpoint.mutate({ id: c, verb })} />
       )}
       {tab === "config" && <ConfigView spec={run.spec} />}

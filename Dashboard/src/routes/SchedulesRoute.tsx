@@ -1,13 +1,14 @@
 import "../theme/run.css";
 import "../theme/runs.css";
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { useJobs, useRunJob, useScheduleAction, useSchedules } from "../api/jobs";
 import type { ScheduleVerb } from "../api/jobs";
-import { useMe } from "../api/session";
+import { maySubmit, useMe } from "../api/session";
 import type { JobView, ScheduleView } from "../api/types";
+import { Confirm } from "../components/Confirm";
 import { Problem } from "../components/Notices";
 import { ScheduleDialog } from "../components/ScheduleDialog";
 import { clock, plural } from "../model/format";
@@ -18,7 +19,7 @@ import { useNow } from "./time";
 export function SchedulesRoute() {
   const me = useMe();
   const admin = me.data?.role === "admin";
-  const may = admin || me.data?.role === "submit";
+  const may = maySubmit(me.data);
   const schedules = useSchedules();
   const jobs = useJobs(admin);
   const action = useScheduleAction();
@@ -58,13 +59,9 @@ function ScheduleTable({ schedules, now, may, onVerb }: { schedules: readonly Sc
   const [ending, setEnding] = useState<ScheduleView | null>(null);
   return (
     <div className="panel scroll-x">
-      <Modal opened={ending !== null} onClose={() => setEnding(null)} title={`Delete ${ending?.name ?? ""}?`} size={420} closeButtonProps={{ "aria-label": "Keep it" }}>
-        <p className="soft" style={{ margin: "6px 0 18px" }}>It submits nothing any more. Runs that it submitted stay as they are.</p>
-        <div className="row" style={{ justifyContent: "flex-end" }}>
-          <Button onClick={() => setEnding(null)} data-autofocus>Keep it</Button>
-          <Button className="btn danger" onClick={() => { onVerb(ending!.id, "delete"); setEnding(null); }}>Delete schedule</Button>
-        </div>
-      </Modal>
+      <Confirm opened={ending !== null} title={`Delete ${ending?.name ?? ""}?`} onKeep={() => setEnding(null)} act="Delete schedule" onAct={() => { onVerb(ending!.id, "delete"); setEnding(null); }}>
+        It submits nothing any more. Runs that it submitted stay as they are.
+      </Confirm>
       <table className="plain-table">
         <thead><tr><th scope="col">Name</th><th scope="col">When</th><th scope="col">Next</th><th scope="col">Last</th><th scope="col">What came of it</th><th scope="col"><span className="visually-hidden">Change</span></th></tr></thead>
         <tbody>

@@ -1,8 +1,9 @@
 import "../theme/run.css";
-import { Button, Modal, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useCreateToken, useRevokeToken, useTokens } from "../api/session";
 import type { Token } from "../api/types";
+import { Confirm } from "../components/Confirm";
 import { Problem } from "../components/Notices";
 import { clock } from "../model/format";
 
@@ -52,13 +53,9 @@ function TokenTable({ tokens, onRevoke }: { tokens: readonly Token[]; onRevoke: 
   const [ending, setEnding] = useState<Token | null>(null);
   return (
     <div className="panel scroll-x">
-      <Modal opened={ending !== null} onClose={() => setEnding(null)} title={`Revoke ${ending?.name ?? ""}?`} size={420} closeButtonProps={{ "aria-label": "Keep it" }}>
-        <p className="soft" style={{ margin: "6px 0 18px" }}>Whoever uses it is signed out at once and cannot sign in with it again. Their runs go on.</p>
-        <div className="row" style={{ justifyContent: "flex-end" }}>
-          <Button onClick={() => setEnding(null)} data-autofocus>Keep it</Button>
-          <Button className="btn danger" onClick={() => { onRevoke(ending!.id); setEnding(null); }}>Revoke token</Button>
-        </div>
-      </Modal>
+      <Confirm opened={ending !== null} title={`Revoke ${ending?.name ?? ""}?`} onKeep={() => setEnding(null)} act="Revoke token" onAct={() => { onRevoke(ending!.id); setEnding(null); }}>
+        Whoever uses it is signed out at once and cannot sign in with it again. Their runs go on.
+      </Confirm>
       <table className="plain-table">
         <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">Made</th><th scope="col">Ends</th><th scope="col"><span className="visually-hidden">Revoke</span></th></tr></thead>
         <tbody>

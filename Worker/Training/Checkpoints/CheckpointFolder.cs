@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Data;
 using Hearth.Protocol;
+using Hearth.Training.Data;
 using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Checkpoints;
@@ -215,8 +215,7 @@ public static class CheckpointFolder
             throw new CorruptCheckpointException($"{full} has {info.Length} bytes; its manifest says {file.Bytes}.");
         }
 
-        using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.SequentialScan);
-        string hash = Convert.ToHexStringLower(SHA256.HashData(stream));
+        string hash = FileHash.Sha256(full);
         if (!string.Equals(hash, file.Sha256, StringComparison.OrdinalIgnoreCase))
         {
             throw new CorruptCheckpointException($"{full} has SHA-256 {hash}; its manifest says {file.Sha256}.");

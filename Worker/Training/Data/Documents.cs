@@ -54,7 +54,7 @@ public static class Documents
             .Select(f => Path.GetRelativePath(path, f))
             .Order(StringComparer.Ordinal)];
         return names.Length > 0
-            ? names.SelectMany((name, i) => ReadFile(Path.Combine(path, name), name, step.Part(i / (double)names.Length, (i + 1) / (double)names.Length)))
+            ? names.SelectMany((name, i) => ReadFile(Path.Combine(path, name), name, step.Nth(i, names.Length)))
             : throw new DatasetException($"The folder {path} has no text file. Looked for: {string.Join(", ", TextEndings)}.");
     }
 

@@ -122,7 +122,7 @@ public static class PreparedDataset
         var manifest = Read(path);
         foreach (var (i, file) in manifest.Files.Index())
         {
-            string actual = Hash(Path.Combine(folder, file.Name), step.Part(i / (double)manifest.Files.Count, (i + 1) / (double)manifest.Files.Count));
+            string actual = Hash(Path.Combine(folder, file.Name), step.Nth(i, manifest.Files.Count));
             if (actual != file.Sha256)
             {
                 throw new DatasetException($"{file.Name} of the prepared dataset has SHA-256 {actual}; its manifest says {file.Sha256}.");
@@ -219,8 +219,7 @@ public static class PreparedDataset
     internal static void WriteManifest(string folder, ITokenizer tokenizer, DatasetManifest manifest, LongStep step = default)
     {
         string[] names = [tokenizer.FileName, TrainName, ValidationName];
-        var files = names.Select((n, i) => new FileRef(
-            n, Hash(Path.Combine(folder, n), step.Part(i / (double)names.Length, (i + 1) / (double)names.Length)), new FileInfo(Path.Combine(folder, n)).Length));
+        var files = names.Select((n, i) => new FileRef(n, Hash(Path.Combine(folder, n), step.Nth(i, names.Length)), new FileInfo(Path.Combine(folder, n)).Length));
         File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = [.. files] }, Json.Pretty));
     }
 

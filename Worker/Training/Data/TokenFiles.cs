@@ -58,7 +58,7 @@ internal sealed class TokenFiles
         (string Part, string File)[] files = [.. Training.Select(file => ("train", file)), .. Validation.Select(file => ("val", file))];
         foreach (var (i, (part, file)) in files.Index())
         {
-            string hash = FileHash.Sha256(file, step.Part(i / (double)files.Length, (i + 1) / (double)files.Length));
+            string hash = FileHash.Sha256(file, step.Nth(i, files.Length));
             all.AppendData(Encoding.UTF8.GetBytes($"/{part}/{hash}"));
         }
 
