@@ -2,13 +2,14 @@ using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Hosting;
+using Hearth.Data;
 using Hearth.Protocol;
 using Npgsql;
 
 namespace Hearth.Coordinator.Datasets;
 
 /// <summary>A dataset as other parts need it.</summary>
-public sealed record Dataset(Guid Id, string Name, string ContentSha256, string Sha256, long Bytes);
+public sealed record Dataset(Guid Id, string Name, string Kind, string ContentSha256, string Sha256, long Bytes);
 
 /// <summary>What is asked to become a dataset.</summary>
 public sealed record NewDataset(string Name, string License, string CreatedBy, IReadOnlyList<SourceFile> Files);
@@ -36,7 +37,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
             {
                 id = Guid.CreateVersion7(),
                 name = wanted.Name,
-                kind = wanted.Files.All(f => f.IsJsonLines) ? "jsonl" : "text",
+                kind = blob.IsChat ? DatasetKinds.Chat : wanted.Files.All(f => f.IsJsonLines) ? DatasetKinds.JsonLines : DatasetKinds.Text,
                 license = wanted.License,
                 files = wanted.Files.Count,
                 documents = blob.Documents,
@@ -57,7 +58,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
     {
         await using var session = await DbSession.OpenAsync(database, stop);
         return await session.FindAsync<Dataset>(
-            "select id, name, content_sha256, sha256, bytes from datasets where name = @name", new { name });
+            "select id, name, kind, content_sha256, sha256, bytes from datasets where name = @name", new { name });
     }
 
     /// <summary>The dataset's files with addresses to read them; empty when there is no such dataset.</summary>

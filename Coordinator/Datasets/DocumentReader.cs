@@ -5,12 +5,16 @@ using Hearth.Data;
 
 namespace Hearth.Coordinator.Datasets;
 
-/// <summary>One text of a dataset.</summary>
-public readonly record struct SourceDocument(string Name, string Text, RowMetadata Metadata = default);
+/// <summary>One text of a dataset, or one conversation.</summary>
+/// <param name="Name">File and line.</param>
+/// <param name="Text">Empty where there are turns.</param>
+/// <param name="Metadata">What its line says beside it.</param>
+/// <param name="Turns">Of a conversation; null = a text.</param>
+public readonly record struct SourceDocument(string Name, string Text, RowMetadata Metadata = default, IReadOnlyList<ChatTurn>? Turns = null);
 
 /// <summary>
 /// Reads files into documents as the trainer does, but a piece at a time: a text file is one document, a JSON-lines file one per
-/// line (its <c>text</c>, and what <see cref="RowMetadata"/> reads), and what is longer than <see cref="DatasetContent.LongestDocument"/> comes in parts.
+/// line (its <c>text</c> or its <see cref="ChatRow"/>, and what <see cref="RowMetadata"/> reads), and what is longer than <see cref="DatasetContent.LongestDocument"/> comes in parts.
 /// </summary>
 public static class DocumentReader
 {
@@ -62,7 +66,13 @@ public static class DocumentReader
             }
 
             string name = $"{file.Name}:{++number}";
-            var (text, metadata) = ContentOf(line, file.Name, number);
+            var (text, metadata, turns) = ContentOf(line, file.Name, number);
+            if (turns is not null)
+            {
+                yield return new SourceDocument(name, "", metadata, turns);
+                continue;
+            }
+
             int at = 0;
             for (int part = 1; text.Length - at > DatasetContent.LongestDocument; part++)
             {
@@ -107,16 +117,29 @@ public static class DocumentReader
         }
     }
 
-    private static (string Text, RowMetadata Metadata) ContentOf(string line, string name, int number)
+    private static (string Text, RowMetadata Metadata, IReadOnlyList<ChatTurn>? Turns) ContentOf(string line, string name, int number)
     {
-        const string Allowed = "a JSON object with a text field that is not empty";
+        const string Allowed = "a JSON object with a text field that is not empty, or with messages";
         try
         {
             using var json = JsonDocument.Parse(line);
-            string text = json.RootElement.GetProperty("text").GetString() is { Length: > 0 } given ? given : throw Refused(name, $"has no text on line {number}", Allowed);
+            IReadOnlyList<ChatTurn>? turns = null;
+            string text = "";
+            if (ChatRow.Is(json.RootElement))
+            {
+                if (ChatRow.Read(json.RootElement, out turns) is { } wrongTurn)
+                {
+                    throw new DatasetRefusedException("files", name, "conversations whose turns have a role and text", $"{name}, line {number}: {wrongTurn}.");
+                }
+            }
+            else
+            {
+                text = json.RootElement.GetProperty("text").GetString() is { Length: > 0 } given ? given : throw Refused(name, $"has no text on line {number}", Allowed);
+            }
+
             return RowMetadata.Read(json.RootElement, out var metadata) is { } wrong
                 ? throw new DatasetRefusedException("files", name, "what decision_pos and decision_label may be", $"{name}, line {number}: {wrong}.")
-                : (text, metadata);
+                : (text, metadata, turns);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -25,6 +25,17 @@ public sealed class DatasetContent : IDisposable
         }
     }
 
+    /// <summary>Takes the next conversation.</summary>
+    public void Add(IReadOnlyList<ChatTurn> turns, RowMetadata metadata = default)
+    {
+        // A list where metadata would be an object: neither can pass for the other, and none for a text.
+        Append(ChatRow.ToJson(turns), sign: -1);
+        if (!metadata.IsEmpty)
+        {
+            Append(metadata.ToJson(), sign: -1);
+        }
+    }
+
     /// <summary>SHA-256 over length and text of each document, and its metadata where it has any; 64 hex digits.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 

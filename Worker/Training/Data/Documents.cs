@@ -8,9 +8,14 @@ namespace Hearth.Training.Data;
 /// <summary>A dataset that cannot be used; the message names the file and the place.</summary>
 public sealed class DatasetException(string message) : Exception(message);
 
-/// <summary>One text of a dataset.</summary>
+/// <summary>One text of a dataset, or one conversation.</summary>
+/// <param name="Name">File and line.</param>
+/// <param name="Text">Of a conversation its turns as JSON: what is hashed, never what is trained on.</param>
 public sealed record Document(string Name, string Text)
 {
+    /// <summary>Of a conversation; null = a text.</summary>
+    public IReadOnlyList<ChatTurn>? Turns { get; init; }
+
     /// <summary>What its JSON line says beside the text.</summary>
     public RowMetadata Metadata { get; init; }
 
@@ -27,7 +32,7 @@ public sealed record Document(string Name, string Text)
 
 /// <summary>
 /// Reads documents: a folder gives each of its text files as one, in ordinal order of their names; a <c>.jsonl</c> file gives
-/// one per line (its <c>text</c>, and what <see cref="RowMetadata"/> reads); any other file is one document.
+/// one per line (its <c>text</c> or its <see cref="ChatRow"/>, and what <see cref="RowMetadata"/> reads); any other file is one document.
 /// </summary>
 public static class Documents
 {
@@ -67,7 +72,14 @@ public static class Documents
         foreach (var (i, document) in all.Index())
         {
             step.At(i / (double)all.Count);
-            content.Add(document.Text, document.Metadata);
+            if (document.Turns is { } turns)
+            {
+                content.Add(turns, document.Metadata);
+            }
+            else
+            {
+                content.Add(document.Text, document.Metadata);
+            }
         }
 
         return content.Finish();
@@ -126,24 +138,31 @@ public static class Documents
             }
 
             number++;
-            string? content, wrong;
-            RowMetadata metadata;
-            try
-            {
-                using var json = JsonDocument.Parse(line);
-                content = json.RootElement.GetProperty("text").GetString();
-                wrong = RowMetadata.Read(json.RootElement, out metadata);
-            }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-            {
-                throw new DatasetException($"{name}, line {number}: not a JSON object with a text field.");
-            }
-
-            yield return string.IsNullOrEmpty(content)
-                ? throw new DatasetException($"{name}, line {number}: its text is empty.")
-                : wrong is not null ? throw new DatasetException($"{name}, line {number}: {wrong}.")
-                : new Document($"{name}:{number}", content) { Metadata = metadata };
+            yield return Line(line, $"{name}:{number}", $"{name}, line {number}");
         }
+    }
+
+    private static Document Line(ReadOnlyMemory<char> line, string name, string place)
+    {
+        string? content, wrong;
+        RowMetadata metadata;
+        IReadOnlyList<ChatTurn>? turns = null;
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            string? wrongTurn = ChatRow.Is(json.RootElement) ? ChatRow.Read(json.RootElement, out turns) : null;
+            content = turns is not null ? ChatRow.ToJson(turns) : wrongTurn is null ? json.RootElement.GetProperty("text").GetString() : "";
+            wrong = RowMetadata.Read(json.RootElement, out metadata);
+            wrong = wrongTurn ?? wrong;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new DatasetException($"{place}: not a JSON object with a text field, or with messages.");
+        }
+
+        return wrong is not null ? throw new DatasetException($"{place}: {wrong}.")
+            : string.IsNullOrEmpty(content) ? throw new DatasetException($"{place}: its text is empty.")
+            : new Document(name, content) { Metadata = metadata, Turns = turns };
     }
 
     private static string Decode(byte[] bytes, string name)

@@ -56,6 +56,35 @@ public sealed class CanonicalBlobTests : IDisposable
     }
 
     [Fact]
+    public async Task Conversations_in_any_form_reach_the_trainer_as_turns()
+    {
+        Write("a.jsonl", """
+            {"messages": [{"role": "user", "content": "Hi \ud83d\ude00"}, {"role": "assistant", "content": "Yes?"}], "decision_label": 1}
+            {"instruction": "One", "output": "Two"}
+            """);
+        Write("b.jsonl", """{"conversations": [{"from": "human", "value": "A"}, {"from": "gpt", "value": "B"}]}""");
+
+        var (blob, path) = await ImportAsync(_folder);
+
+        var imported = Documents.Read(path).ToList();
+        Assert.True(blob.IsChat);
+        Assert.Equal(["Hi 😀 Yes?", "One Two", "A B"], imported.Select(d => string.Join(' ', d.Turns!.Select(t => t.Content))));
+        Assert.Equal([new RowMetadata(null, 1), default, default], imported.Select(d => d.Metadata));
+        Assert.Equal(Documents.ContentHash(Documents.Read(_folder)), blob.ContentSha256);
+    }
+
+    [Fact]
+    public async Task Texts_and_conversations_are_not_mixed_in_a_dataset()
+    {
+        Write("a.jsonl", """{"instruction": "One", "output": "Two"}""");
+        Write("b.jsonl", """{"text": "a text"}""");
+
+        var refused = await Assert.ThrowsAsync<DatasetRefusedException>(() => ImportAsync(_folder));
+
+        Assert.Equal("b.jsonl:1 is a text, and the documents before it are conversations. Allowed: one kind in a dataset; import the other as a dataset of its own.", refused.Error.Message);
+    }
+
+    [Fact]
     public async Task The_key_is_the_one_that_the_trainer_prepares_under()
     {
         for (int i = 0; i < 20; i++)
@@ -72,10 +101,10 @@ public sealed class CanonicalBlobTests : IDisposable
     [Theory]
     [InlineData("bad.txt", "ab\xFF", "bad.txt is no UTF-8: byte 0xFF at offset 2. Allowed: UTF-8 text.")]
     [InlineData("empty.txt", "", "empty.txt is empty. Allowed: files with text in them.")]
-    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}", "bad.jsonl has no JSON object with a text field on line 2. Allowed: a JSON object with a text field that is not empty.")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}", "bad.jsonl has no JSON object with a text field on line 2. Allowed: a JSON object with a text field that is not empty, or with messages.")]
     [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\", \"decision_label\": 4}", "bad.jsonl, line 2: its decision_label is 4. Allowed: 0 to 3.")]
     [InlineData("bad.jsonl", "{\"text\": \"a\", \"decision_pos\": \"first\"}", "bad.jsonl, line 1: its decision_pos is \"first\". Allowed: -1, or the index of a token.")]
-    [InlineData("bad.jsonl", "{\"text\": \"\"}", "bad.jsonl has no text on line 1. Allowed: a JSON object with a text field that is not empty.")]
+    [InlineData("bad.jsonl", "{\"text\": \"\"}", "bad.jsonl has no text on line 1. Allowed: a JSON object with a text field that is not empty, or with messages.")]
     [InlineData("blank.jsonl", "\n\n", "blank.jsonl is empty. Allowed: a JSON object with a text field on each line.")]
     [InlineData("one.txt", "one", "The dataset has 1 document; one must train and another validate. Allowed: at least 2 documents, as files or as lines of a .jsonl.")]
     public async Task A_file_that_cannot_be_used_is_named_with_what_is_allowed(string name, string latin1, string message)
