@@ -1,8 +1,9 @@
+using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Database;
-using Hearth.Coordinator.Hosting;
-using Hearth.Data;
+using Hearth.Coordinator.Datasets.Reading;
+using Hearth.Coordinator.Datasets.Sources;
 using Hearth.Protocol;
 using Npgsql;
 
@@ -15,43 +16,48 @@ public sealed record Dataset(Guid Id, string Name, string Kind, string ContentSh
 public sealed record NewDataset(string Name, string License, string CreatedBy, IReadOnlyList<SourceFile> Files);
 
 /// <summary>Datasets as rows over one canonical blob each.</summary>
-public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, CoordinatorOptions options)
+public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, ReadingRules rules)
 {
-    private const string Select = "select id, name, kind, license, bytes, files, created_at, content_sha256 from datasets";
+    private const string Select = "select id, name, kind, license, bytes, files, documents, created_at, content_sha256";
 
     /// <summary>Reads, canonicalises and stores. The same content under the same name again is the dataset that is there.</summary>
+    /// <param name="wanted">What is asked.</param>
+    /// <param name="stop">Ends it.</param>
+    /// <param name="tell">Is told how far it is; null = nobody asks.</param>
     /// <returns>The dataset, or null when the name stands for other content.</returns>
     /// <exception cref="DatasetRefusedException">A file cannot be used.</exception>
     /// <exception cref="StoreFullException">There is no room.</exception>
-    public async Task<DatasetView?> AddAsync(NewDataset wanted, CancellationToken stop)
+    public async Task<DatasetView?> AddAsync(NewDataset wanted, CancellationToken stop, Action<ReadingProgress>? tell = null)
     {
-        var blob = await StoreAsync(wanted, stop);
+        var blob = await StoreAsync(wanted, tell, stop);
         await using var session = await DbSession.OpenAsync(database, stop);
         await session.ExecuteAsync(
             """
-            insert into datasets (id, name, kind, license, files, documents, content_sha256, sha256, bytes, created_by)
-            values (@id, @name, @kind, @license, @files, @documents, @content, @sha256, @bytes, @createdBy)
+            insert into datasets (id, name, kind, license, files, documents, content_sha256, sha256, bytes, created_by, manifest)
+            values (@id, @name, @kind, @license, @files, @documents, @content, @sha256, @bytes, @createdBy, @manifest)
             on conflict (name) do nothing
             """,
             new
             {
                 id = Guid.CreateVersion7(),
                 name = wanted.Name,
-                kind = blob.IsChat ? DatasetKinds.Chat : wanted.Files.All(f => f.IsJsonLines) ? DatasetKinds.JsonLines : DatasetKinds.Text,
+                kind = blob.Kind,
                 license = wanted.License,
-                files = wanted.Files.Count,
-                documents = blob.Documents,
+                files = blob.Files,
+                documents = blob.Manifest.Documents,
                 content = blob.ContentSha256,
                 sha256 = blob.Sha256,
                 bytes = blob.Bytes,
                 createdBy = wanted.CreatedBy,
+                manifest = DapperTypes.Jsonb(blob.Manifest),
             });
-        return (await ViewsAsync("where name = @name and sha256 = @sha256", new { name = wanted.Name, sha256 = blob.Sha256 }, stop)).SingleOrDefault();
+        return (await ViewsAsync("manifest::text", "where name = @name and sha256 = @sha256", new { name = wanted.Name, sha256 = blob.Sha256 }, stop)).SingleOrDefault();
     }
 
-    public Task<IReadOnlyList<DatasetView>> ListAsync(CancellationToken stop) => ViewsAsync("order by name", new { }, stop);
+    /// <summary>All by name, without their manifests.</summary>
+    public Task<IReadOnlyList<DatasetView>> ListAsync(CancellationToken stop) => ViewsAsync("null", "order by name", new { }, stop);
 
-    public async Task<DatasetView?> GetAsync(Guid id, CancellationToken stop) => (await ViewsAsync("where id = @id", new { id }, stop)).SingleOrDefault();
+    public async Task<DatasetView?> GetAsync(Guid id, CancellationToken stop) => (await ViewsAsync("manifest::text", "where id = @id", new { id }, stop)).SingleOrDefault();
 
     /// <summary>The dataset that runs name so; null when there is none.</summary>
     public async Task<Dataset?> FindAsync(string name, CancellationToken stop)
@@ -89,15 +95,14 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
             new { id });
     }
 
-    private async Task<CanonicalBlob> StoreAsync(NewDataset wanted, CancellationToken stop)
+    private async Task<CanonicalBlob> StoreAsync(NewDataset wanted, Action<ReadingProgress>? tell, CancellationToken stop)
     {
         try
         {
-            string folder = Path.Combine(options.DataPath, "imports");
-            Directory.CreateDirectory(folder);
+            Directory.CreateDirectory(rules.Scratch);
             await using var temporary = new FileStream(
-                Path.Combine(folder, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
-            var blob = await CanonicalBlob.WriteAsync(wanted.Files, temporary, stop);
+                Path.Combine(rules.Scratch, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+            var blob = await CanonicalBlob.WriteAsync(wanted.Files, rules, temporary, tell, stop);
             temporary.Position = 0;
             await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
             return blob;
@@ -108,10 +113,10 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
         }
     }
 
-    private async Task<IReadOnlyList<DatasetView>> ViewsAsync(string rest, object parameters, CancellationToken stop)
+    private async Task<IReadOnlyList<DatasetView>> ViewsAsync(string manifest, string rest, object parameters, CancellationToken stop)
     {
         await using var session = await DbSession.OpenAsync(database, stop);
-        var rows = (await session.QueryAsync<Row>($"{Select} {rest}", parameters)).ToList();
+        var rows = (await session.QueryAsync<Row>($"{Select}, {manifest} as manifest from datasets {rest}", parameters)).ToList();
         var tokens = (await session.QueryAsync<(string Content, string VocabSize, long Tokens)>(
             "select content_sha256, vocab_size::text, max(tokens) from prepared where content_sha256 = any(@contents) group by 1, 2 order by 2",
             new { contents = rows.Select(r => r.ContentSha256).ToArray() })).ToLookup(t => t.Content);
@@ -123,10 +128,12 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Co
             License = r.License,
             Bytes = r.Bytes,
             Files = r.Files,
+            Documents = r.Documents,
             CreatedAt = r.CreatedAt,
             Tokens = tokens[r.ContentSha256].ToDictionary(t => t.VocabSize, t => t.Tokens, StringComparer.Ordinal),
+            Manifest = r.Manifest is null ? null : JsonSerializer.Deserialize<DatasetManifest>(r.Manifest, Json.Wire),
         })];
     }
 
-    private sealed record Row(Guid Id, string Name, string Kind, string License, long Bytes, int Files, DateTimeOffset CreatedAt, string ContentSha256);
+    private sealed record Row(Guid Id, string Name, string Kind, string License, long Bytes, int Files, long Documents, DateTimeOffset CreatedAt, string ContentSha256, string? Manifest);
 }

@@ -3,6 +3,8 @@ using System.Text.RegularExpressions;
 using Hearth.Api;
 using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
+using Hearth.Coordinator.Datasets.Reading;
+using Hearth.Coordinator.Datasets.Sources;
 using Hearth.Coordinator.Hosting;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -21,6 +23,8 @@ public static partial class DatasetsApi
     public static void AddDatasets(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(SourceFiles.Read(builder.Configuration));
+        var rules = new ReadingRules(SourceLimits.Read(builder.Configuration), BadRowPolicy.Read(builder.Configuration), Path.Combine(CoordinatorOptions.Read(builder.Configuration).DataPath, "imports"));
+        builder.Services.AddSingleton(rules);
         builder.Services.AddSingleton<DatasetStore>();
         builder.Services.AddSingleton<PreparedStore>();
     }
@@ -64,7 +68,7 @@ public static partial class DatasetsApi
         request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
         return AddAsync(
             errors,
-            () => new NewDataset(name!, license!.Trim(), caller.CallerName(), [new SourceFile($"{name}.{(kind == "jsonl" ? "jsonl" : "txt")}", kind == "jsonl", () => request.Body)]),
+            () => new NewDataset(name!, license!.Trim(), caller.CallerName(), [new SourceFile($"{name}.{(kind == "jsonl" ? "jsonl" : "txt")}", () => request.Body)]),
             store,
             stop);
     }

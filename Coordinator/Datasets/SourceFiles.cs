@@ -1,12 +1,7 @@
 using Hearth.Api;
+using Hearth.Coordinator.Datasets.Sources;
 
 namespace Hearth.Coordinator.Datasets;
-
-/// <summary>A file that becomes part of a dataset.</summary>
-/// <param name="Name">As documents and messages call it.</param>
-/// <param name="IsJsonLines">A document per line, instead of one.</param>
-/// <param name="Open">Opens it for reading from its start.</param>
-public sealed record SourceFile(string Name, bool IsJsonLines, Func<Stream> Open);
 
 /// <summary>
 /// Finds the files of an import. Only what lies under an allowed folder is read, after links are resolved; links inside a folder are
@@ -14,8 +9,6 @@ public sealed record SourceFile(string Name, bool IsJsonLines, Func<Stream> Open
 /// </summary>
 public sealed class SourceFiles(IReadOnlyList<string> roots)
 {
-    private const string JsonLines = ".jsonl";
-    private static readonly string[] Endings = [".txt", ".md", ".rst", ".text", JsonLines];
     private static readonly EnumerationOptions Walk = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false };
     private readonly IReadOnlyList<string> _roots = [.. roots.Select(Resolve)];
 
@@ -56,11 +49,11 @@ public sealed class SourceFiles(IReadOnlyList<string> roots)
         }
 
         string prefix = several ? Path.GetFileName(Path.TrimEndingDirectorySeparator(full)) + "/" : "";
-        var found = Directory.EnumerateFiles(full, "*", Walk).Where(f => Endings.Contains(Path.GetExtension(f)))
+        var found = Directory.EnumerateFiles(full, "*", Walk).Where(f => Unpacker.IsKnown(f))
             .Select(f => Source(f, prefix + Path.GetRelativePath(full, f).Replace('\\', '/'))).ToList();
         return found.Count > 0
             ? found
-            : throw new DatasetRefusedException(field, path, $"a folder with files that end in {string.Join(", ", Endings)}", $"The folder {path} has no text file. Allowed: files that end in {string.Join(", ", Endings)}.");
+            : throw new DatasetRefusedException(field, path, $"a folder with files that end in {Unpacker.KnownEndings}", $"The folder {path} has no text file. Allowed: files that end in {Unpacker.KnownEndings}.");
     }
 
     private string Allowed(string field, string path)
@@ -91,5 +84,5 @@ public sealed class SourceFiles(IReadOnlyList<string> roots)
     }
 
     // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
-    private static SourceFile Source(string path, string name) => new(name, Path.GetExtension(path) == JsonLines, () => new FileInfo(path).Length == 0 ? Stream.Null : File.OpenRead(path));
+    private static SourceFile Source(string path, string name) => new(name, () => new FileInfo(path).Length == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan));
 }

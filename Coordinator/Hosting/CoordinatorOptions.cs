@@ -50,6 +50,14 @@ public sealed record CoordinatorOptions
         var text => throw new InvalidOperationException($"{name} is {text}. Allowed: on, off."),
     };
 
+    /// <exception cref="InvalidOperationException">The setting is no number from 0 to 1.</exception>
+    internal static double ReadFraction(IConfiguration settings, string name, double otherwise) => settings[name] switch
+    {
+        null or "" => otherwise,
+        var text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1 => share,
+        var text => throw new InvalidOperationException($"{name} is {text}. Allowed: 0 to 1."),
+    };
+
     private static string CheckDatabase(string text)
     {
         try

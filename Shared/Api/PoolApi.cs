@@ -41,23 +41,6 @@ public sealed record DeviceView
 /// <summary>POST /api/v1/workers/join-codes: a code that one worker may use within its life time.</summary>
 public sealed record JoinCodeView(string Code, DateTimeOffset ExpiresAt, string Command);
 
-public sealed record DatasetView
-{
-    public required Guid Id { get; init; }
-    public required string Name { get; init; }
-    public required string Kind { get; init; }
-    public required string License { get; init; }
-    public required long Bytes { get; init; }
-    public required int Files { get; init; }
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    /// <summary>Tokens after preparation, by vocabulary size.</summary>
-    public required IReadOnlyDictionary<string, long> Tokens { get; init; }
-}
-
-/// <summary>POST /api/v1/datasets/import: reads files or folders that the coordinator's machine holds (admin only).</summary>
-public sealed record ImportDataset(string Name, IReadOnlyList<string> Paths, string License);
-
 public sealed record FamilyView(string Name, string Title, string Summary, IReadOnlyList<SizeView> Sizes, IReadOnlyList<ModelFieldView> Fields);
 
 /// <param name="Name">As <c>model.size</c> takes it.</param>

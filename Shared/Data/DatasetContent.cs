@@ -12,10 +12,11 @@ public sealed class DatasetContent : IDisposable
     /// <summary>A document longer than this many UTF-16 units is taken in pieces, so that no single text can make bookkeeping overflow.</summary>
     public const int LongestDocument = 1 << 26;
     private const int PreparedFormat = 1;
+    private const int LettersAtOnce = 1 << 14;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
     /// <summary>Takes the next document; only texts, what is said of them and their order count, not what their files were called.</summary>
-    public void Add(string text, RowMetadata metadata = default)
+    public void Add(ReadOnlySpan<char> text, RowMetadata metadata = default)
     {
         Append(text, sign: 1);
         if (!metadata.IsEmpty)
@@ -45,12 +46,20 @@ public sealed class DatasetContent : IDisposable
 
     public void Dispose() => _hash.Dispose();
 
-    private void Append(string text, int sign)
+    // In pieces: a text's bytes beside its letters would be as much memory again.
+    private void Append(ReadOnlySpan<char> text, int sign)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(text);
         Span<byte> length = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * bytes.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * Encoding.UTF8.GetByteCount(text));
         _hash.AppendData(length);
-        _hash.AppendData(bytes);
+        var encoder = Encoding.UTF8.GetEncoder();
+        Span<byte> bytes = stackalloc byte[3 * LettersAtOnce];
+        for (bool flush = false; !flush;)
+        {
+            var piece = text[..Math.Min(text.Length, LettersAtOnce)];
+            text = text[piece.Length..];
+            flush = text.IsEmpty;
+            _hash.AppendData(bytes[..encoder.GetBytes(piece, bytes, flush)]);
+        }
     }
 }

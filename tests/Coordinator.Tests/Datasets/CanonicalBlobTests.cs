@@ -1,6 +1,8 @@
 using System.Text;
 using Hearth.Api;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Datasets.Reading;
+using Hearth.Coordinator.Datasets.Sources;
 using Hearth.Data;
 using Hearth.Training.Data;
 using Xunit;
@@ -24,9 +26,9 @@ public sealed class CanonicalBlobTests : IDisposable
     public async Task The_trainer_reads_the_blob_as_it_reads_the_files()
     {
         Write("b.txt", "Grüße, \"Welt\" \\ 🌍\n");
-        Write("a/z.md", "\uFEFFa byte order mark stays\r\n");
+        Write("a/z.md", "line ends stay\r\n");
         Write("B.rst", "upper case comes first");
-        Write("many.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two \\u0000 \\ud83d\\ude00\", \"more\": 1}\r\n");
+        Write("many.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two \\ud83d\\ude00\", \"more\": 1}\r\n");
         Write("ignored.bin", "no text");
 
         var (blob, path) = await ImportAsync(_folder);
@@ -34,7 +36,7 @@ public sealed class CanonicalBlobTests : IDisposable
         var files = Documents.Read(_folder).ToList();
         var imported = Documents.Read(path).ToList();
         Assert.Equal(files.Select(d => d.Text), imported.Select(d => d.Text));
-        Assert.Equal((5, Documents.ContentHash(files)), (blob.Documents, blob.ContentSha256));
+        Assert.Equal((5, Documents.ContentHash(files)), (blob.Manifest.Documents, blob.ContentSha256));
         Assert.Equal(blob.Bytes, new FileInfo(path).Length);
     }
 
@@ -67,7 +69,7 @@ public sealed class CanonicalBlobTests : IDisposable
         var (blob, path) = await ImportAsync(_folder);
 
         var imported = Documents.Read(path).ToList();
-        Assert.True(blob.IsChat);
+        Assert.Equal((DatasetKinds.Chat, 6L), (blob.Kind, blob.Manifest.Turns));
         Assert.Equal(["Hi 😀 Yes?", "One Two", "A B"], imported.Select(d => string.Join(' ', d.Turns!.Select(t => t.Content))));
         Assert.Equal([new RowMetadata(null, 1), default, default], imported.Select(d => d.Metadata));
         Assert.Equal(Documents.ContentHash(Documents.Read(_folder)), blob.ContentSha256);
@@ -99,21 +101,21 @@ public sealed class CanonicalBlobTests : IDisposable
     }
 
     [Theory]
-    [InlineData("bad.txt", "ab\xFF", "bad.txt is no UTF-8: byte 0xFF at offset 2. Allowed: UTF-8 text.")]
-    [InlineData("empty.txt", "", "empty.txt is empty. Allowed: files with text in them.")]
-    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}", "bad.jsonl has no JSON object with a text field on line 2. Allowed: a JSON object with a text field that is not empty, or with messages.")]
-    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\", \"decision_label\": 4}", "bad.jsonl, line 2: its decision_label is 4. Allowed: 0 to 3.")]
-    [InlineData("bad.jsonl", "{\"text\": \"a\", \"decision_pos\": \"first\"}", "bad.jsonl, line 1: its decision_pos is \"first\". Allowed: -1, or the index of a token.")]
-    [InlineData("bad.jsonl", "{\"text\": \"\"}", "bad.jsonl has no text on line 1. Allowed: a JSON object with a text field that is not empty, or with messages.")]
-    [InlineData("blank.jsonl", "\n\n", "blank.jsonl is empty. Allowed: a JSON object with a text field on each line.")]
-    [InlineData("one.txt", "one", "The dataset has 1 document; one must train and another validate. Allowed: at least 2 documents, as files or as lines of a .jsonl.")]
-    public async Task A_file_that_cannot_be_used_is_named_with_what_is_allowed(string name, string latin1, string message)
+    [InlineData("bad.txt", "ab\xFF", "no document (bad rows: 1 not_utf8; the first is bad.txt, not_utf8: in the 65536 bytes from offset 0)")]
+    [InlineData("empty.txt", "", "no document (bad rows: 1 empty; the first is empty.txt, empty)")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n\n{\"txt\": 1}", "1 document (bad rows: 1 no_text; the first is bad.jsonl:3, no_text: {\"txt\": 1})")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\", \"decision_label\": 4}", "1 document (bad rows: 1 wrong_field; the first is bad.jsonl:2, wrong_field: its decision_label is 4. Allowed: 0 to 3)")]
+    [InlineData("bad.jsonl", "{\"text\": \"a\", \"decision_pos\": \"first\"}", "no document (bad rows: 1 wrong_field; the first is bad.jsonl:1, wrong_field: its decision_pos is \"first\". Allowed: -1, or the index of a token)")]
+    [InlineData("twice.jsonl", "{\"text\": \"a\"}\n{\"text\": \"a\"}", "1 document (1 duplicates)")]
+    [InlineData("blank.jsonl", "\n\n", "no document")]
+    [InlineData("one.txt", "one", "1 document")]
+    public async Task What_is_no_dataset_is_refused_with_what_was_found_and_where(string name, string latin1, string found)
     {
         await File.WriteAllBytesAsync(Path.Combine(_folder, name), Encoding.Latin1.GetBytes(latin1));
 
         var e = await Assert.ThrowsAsync<DatasetRefusedException>(() => ImportAsync(_folder));
 
-        Assert.Equal(message, e.Message);
+        Assert.Equal($"The dataset has {found}; one must train and another validate. Allowed: at least 2 documents, as files or as lines of a .jsonl.", e.Message);
     }
 
     [Fact]
@@ -153,7 +155,7 @@ public sealed class CanonicalBlobTests : IDisposable
     {
         string path = Path.Combine(_output, CanonicalBlob.FileName);
         await using var target = File.Create(path);
-        return (await CanonicalBlob.WriteAsync(new SourceFiles([]).Find(new ImportDataset("d", [folder], "mine")), target, default), path);
+        return (await CanonicalBlob.WriteAsync(new SourceFiles([]).Find(new ImportDataset("d", [folder], "mine")), Imports.Rules(_output), target, null, default), path);
     }
 
     private void Write(string name, string text)

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Datasets;
-using Hearth.Coordinator.Hosting;
 using Hearth.Data;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -82,7 +81,7 @@ public sealed class DatasetRouteTests(DataService data) : IClassFixture<DataServ
         using var response = await UploadAsync("broken", "{\"text\": \"a\"}\nno json\n");
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
-        Assert.Contains("broken.jsonl has no JSON object with a text field on line 2", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains("1 not_json; the first is broken.jsonl:2", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -121,7 +120,7 @@ public sealed class DatasetRouteTests(DataService data) : IClassFixture<DataServ
     {
         var objects = new LocalObjectStore(Path.Combine(data.DataPath, "store"), data.Signer());
         var blobs = new BlobLedger(data.Database, objects, new BlobUploads(data.Database, objects, new StoreSettings()));
-        var datasets = new DatasetStore(data.Database, blobs, new CoordinatorOptions { Database = "", DataPath = data.DataPath });
+        var datasets = new DatasetStore(data.Database, blobs, Imports.Rules(Path.Combine(data.DataPath, "imports")));
         return (datasets, new PreparedStore(data.Database, objects, blobs, datasets));
     }
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Hearth.Api;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Datasets.Reading;
+using Hearth.Coordinator.Datasets.Sources;
 using Xunit;
 
 namespace Hearth.Tests.Datasets;
@@ -22,9 +24,9 @@ public sealed class ReadingOnlyFiles : IDisposable
         }
 
         var files = new SourceFiles([]).Find(new ImportDataset("docs", [_folder], "ours"));
-        var refused = await Assert.ThrowsAsync<DatasetRefusedException>(() => CanonicalBlob.WriteAsync(files, Stream.Null, CancellationToken.None)).WaitAsync(TimeSpan.FromSeconds(60));
+        var refused = await Assert.ThrowsAsync<DatasetRefusedException>(() => CanonicalBlob.WriteAsync(files, Imports.Rules(_folder), Stream.Null, null, CancellationToken.None)).WaitAsync(TimeSpan.FromSeconds(60));
 
-        Assert.Equal("b.txt is empty. Allowed: files with text in them.", refused.Message);
+        Assert.Contains("1 document (bad rows: 1 empty; the first is b.txt, empty)", refused.Message, StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -34,6 +36,6 @@ public sealed class ReadingOnlyFiles : IDisposable
 
         var files = new SourceFiles([]).Find(new ImportDataset("docs", ["/dev/zero"], "ours"));
 
-        await Assert.ThrowsAsync<DatasetRefusedException>(() => CanonicalBlob.WriteAsync(files, Stream.Null, CancellationToken.None));
+        await Assert.ThrowsAsync<DatasetRefusedException>(() => CanonicalBlob.WriteAsync(files, Imports.Rules(_folder), Stream.Null, null, CancellationToken.None));
     }
 }

@@ -2575,6 +2575,14 @@ export interface components {
             trace?: null | string;
             message?: null | string;
         };
+        BadRowView: {
+            /** @description File and line. */
+            at: string;
+            /** @description A word: `empty`, `not_json`, `no_text`, `wrong_field`, `lone_surrogate`, `nul`, `not_utf8`, `too_long`. */
+            kind: string;
+            /** @description What of it is wrong, or its beginning. */
+            detail: string;
+        };
         BlobCount: {
             /**
              * Format: int64
@@ -2743,6 +2751,46 @@ export interface components {
              */
             validation_fraction?: number | ("NaN" | "Infinity" | "-Infinity");
         };
+        /** @description What an import found in a dataset. Rows that were left out are all counted here. */
+        DatasetManifest: {
+            /**
+             * Format: int64
+             * @description Texts or conversations.
+             */
+            documents: number;
+            /**
+             * Format: int64
+             * @description Of their texts in UTF-8.
+             */
+            text_bytes: number;
+            /**
+             * Format: int64
+             * @description Of their texts, as UTF-16 units.
+             */
+            characters: number;
+            /**
+             * Format: int64
+             * @description Turns of conversations; 0 where there are none.
+             */
+            turns: number;
+            /**
+             * Format: int64
+             * @description Documents that were there before, letter by letter, and were left out.
+             */
+            duplicates: number;
+            /** @description Letters by script, the most first. */
+            scripts: components["schemas"]["ScriptCount"][];
+            /** @description Documents by length in powers of two, ascending, without holes. */
+            lengths: components["schemas"]["LengthCount"][];
+            /** @description Rows that were left out, by kind. */
+            bad_rows: {
+                [key: string]: number;
+            };
+            /** @description The first of them. */
+            bad_row_samples: components["schemas"]["BadRowView"][];
+            /** @description Files and entries of archives that were left out, by reason. */
+            skipped: components["schemas"]["SkippedView"][];
+        };
         DatasetView: {
             /** Format: uuid */
             id: string;
@@ -2753,12 +2801,18 @@ export interface components {
             bytes: number;
             /** Format: int32 */
             files: number;
+            /**
+             * Format: int64
+             * @description Texts or conversations.
+             */
+            documents: number;
             /** Format: date-time */
             created_at: string;
             /** @description Tokens after preparation, by vocabulary size. */
             tokens: {
                 [key: string]: number;
             };
+            manifest?: null | components["schemas"]["DatasetManifest"];
         };
         DeviceFit: {
             /** @description Full name, `worker/index`. */
@@ -3153,6 +3207,18 @@ export interface components {
             attempt_id: string;
             /** Format: int64 */
             epoch: number;
+        };
+        LengthCount: {
+            /**
+             * Format: int64
+             * @description Least length in UTF-16 units, a power of two; below twice as many.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description How many have it.
+             */
+            documents: number;
         };
         /**
          * @description Row lengths over a run: short rows first, for steps that cost less, then longer ones. A step's tokens stay the same, so a
@@ -3617,6 +3683,15 @@ export interface components {
              */
             last_run_id?: null | string;
         };
+        ScriptCount: {
+            /** @description As Unicode has it; `Other` for the rare ones. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            letters: number;
+        };
         /** @description POST /api/v1/session: the token to sign in with. */
         SignIn: {
             token: string;
@@ -3641,6 +3716,17 @@ export interface components {
             vocab_size: number;
             /** @description What every field of the family is in this size. */
             values: Record<string, never>;
+        };
+        SkippedView: {
+            /** @description In a few words. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description The first of them. */
+            names: string[];
         };
         SseItemOfstring: {
             data?: null | string;

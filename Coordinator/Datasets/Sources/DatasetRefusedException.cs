@@ -1,6 +1,6 @@
 using Hearth.Runs;
 
-namespace Hearth.Coordinator.Datasets;
+namespace Hearth.Coordinator.Datasets.Sources;
 
 /// <summary>Input that cannot become a dataset.</summary>
 public sealed class DatasetRefusedException(string field, string value, string allowed, string message) : Exception(message)
