@@ -29,6 +29,13 @@ internal static class Given
     public static Option<T?> Optional<T>(string name, string description)
         where T : struct, INumber<T>, IMinMaxValue<T> => Optional(name, description, T.MinValue, T.MaxValue);
 
+    /// <summary>An id that may be left out.</summary>
+    public static Option<Guid?> OptionalId(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = r => Guid.TryParse(Token(r), out var id) ? id : Refuse<Guid?>(r, name, "an id"),
+    };
+
     public static Argument<Guid> Id(string name, string description) => new(name)
     {
         Description = description,

@@ -14,7 +14,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     JoinCommand.Create(),
     RunsCommand.Create(),
     SchedulesCommand.Create(),
-    PoolCommands.Datasets(),
+    DatasetCommands.Datasets(),
     PoolCommands.Workers(),
     PoolCommands.Tokens(),
     BlobCommands.Create(),

@@ -4,6 +4,7 @@ using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
+using Hearth.Coordinator.Datasets.Imports;
 using Hearth.Coordinator.Events;
 using Hearth.Coordinator.Generations;
 using Hearth.Coordinator.Hosting;
@@ -37,6 +38,7 @@ internal static class Routes
         api.MapBlobs();
         api.MapJobs();
         api.MapSchedules();
+        api.MapImports();
 
         var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
         worker.CheckProtocol();

@@ -66,6 +66,17 @@ internal sealed class ApiClient : IDisposable
         repeat: key is not null,
         stop);
 
+    /// <summary>Sends bytes as they are. The address says where they belong, so that sending them again is harmless.</summary>
+    public Task<T> PutAsync<T>(string path, ReadOnlyMemory<byte> content, CancellationToken stop) => SendAsync<T>(
+        () =>
+        {
+            var body = new ReadOnlyMemoryContent(content);
+            body.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+            return new HttpRequestMessage(HttpMethod.Put, Full(path)) { Content = body };
+        },
+        repeat: true,
+        stop);
+
     public async Task DeleteAsync(string path, CancellationToken stop) =>
         await SendAsync<JsonElement?>(() => new HttpRequestMessage(HttpMethod.Delete, Full(path)), repeat: true, stop);
 

@@ -3,30 +3,9 @@ using Hearth.Api;
 
 namespace Hearth.Cli.Client;
 
-/// <summary><c>datasets</c>, <c>workers</c> and <c>tokens</c>.</summary>
+/// <summary><c>workers</c> and <c>tokens</c>.</summary>
 internal static class PoolCommands
 {
-    public static Command Datasets()
-    {
-        var list = new Command("list", "Datasets of the pool.");
-        ClientCommand.Bind(list, async (_, api, output, stop) => output.Show(
-            await api.GetAsync<IReadOnlyList<DatasetView>>("datasets", stop),
-            all => output.Table(["name", "kind", "files", "bytes", "license"], all.Select(DatasetRow))));
-
-        var name = new Argument<string>("name") { Description = "Name that runs give under data.dataset." };
-        var paths = new Argument<string[]>("paths") { Description = "Files or folders on the coordinator's machine.", Arity = ArgumentArity.OneOrMore }.NotEmpty("paths of files or folders");
-        var license = new Option<string>("--license") { Description = "A note on the license.", Required = true };
-        var import = new Command("import", "Add files or folders that the coordinator's machine holds.") { name, paths, license };
-        ClientCommand.Bind(import, async (parsed, api, output, stop) =>
-        {
-            var request = new ImportDataset(parsed.GetRequiredValue(name), [.. parsed.GetRequiredValue(paths).Select(Path.GetFullPath)], parsed.GetRequiredValue(license));
-            return output.Show(
-                await api.PostAsync<DatasetView>("datasets/import", request, stop),
-                d => output.Line($"{d.Name}: {Text.Count(d.Files)} files, {Text.Bytes(d.Bytes)}"));
-        });
-        return ClientCommand.Group("datasets", "Datasets of the pool.", list, import);
-    }
-
     public static Command Workers()
     {
         var list = new Command("list", "Machines of the pool and their devices.");
@@ -65,8 +44,6 @@ internal static class PoolCommands
         });
         return ClientCommand.Group("tokens", "Who may use the pool.", list, create, revoke);
     }
-
-    private static string[] DatasetRow(DatasetView d) => [d.Name, d.Kind, Text.Count(d.Files), Text.Bytes(d.Bytes), d.License];
 
     private static string[] DeviceRow(WorkerView worker, DeviceView device) =>
     [

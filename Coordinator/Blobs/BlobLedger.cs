@@ -19,7 +19,8 @@ public sealed class BlobLedger(NpgsqlDataSource database, IObjectStore store, Bl
         """
         (exists (select 1 from checkpoint_files r where r.sha256 = b.sha256)
             or exists (select 1 from prepared_files r where r.sha256 = b.sha256)
-            or exists (select 1 from datasets r where r.sha256 = b.sha256))
+            or exists (select 1 from datasets r where r.sha256 = b.sha256)
+            or exists (select 1 from dataset_upload_parts r where r.sha256 = b.sha256))
         """;
 
     /// <summary>Announces blobs of a live attempt, so that they are spared until they are referred to. False = fenced.</summary>

@@ -67,6 +67,13 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Re
             "select id, name, kind, content_sha256, sha256, bytes from datasets where name = @name", new { name });
     }
 
+    /// <summary>The blob that a dataset is; null when there is no such dataset.</summary>
+    public async Task<FileRef?> BlobAsync(Guid id, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<FileRef>("select @FileName as name, sha256, bytes from datasets where id = @id", new { CanonicalBlob.FileName, id });
+    }
+
     /// <summary>The dataset's files with addresses to read them; empty when there is no such dataset.</summary>
     public async Task<IReadOnlyList<BlobRef>> FilesAsync(Guid id, CancellationToken stop)
     {

@@ -83,6 +83,10 @@ public sealed class SourceFiles(IReadOnlyList<string> roots)
         return resolved;
     }
 
-    // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
-    private static SourceFile Source(string path, string name) => new(name, () => new FileInfo(path).Length == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan));
+    private static SourceFile Source(string path, string name)
+    {
+        // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
+        long bytes = new FileInfo(path).Length;
+        return new SourceFile(name, () => bytes == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan)) { Bytes = bytes };
+    }
 }

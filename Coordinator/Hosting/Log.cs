@@ -68,4 +68,10 @@ internal static partial class Log
 
     [LoggerMessage(600, LogLevel.Warning, "The job {Name} failed; its next turn tries again: {Reason}")]
     internal static partial void JobFailed(this ILogger log, string name, string reason);
+
+    [LoggerMessage(610, LogLevel.Information, "The import of {Name} ended as {State}: {Reason}")]
+    internal static partial void Imported(this ILogger log, string name, string state, string reason);
+
+    [LoggerMessage(611, LogLevel.Warning, "Could not tell how far the import {Id} is: {Reason}")]
+    internal static partial void ImportUnheard(this ILogger log, Guid id, string reason);
 }

@@ -28,7 +28,7 @@ public static class JobsApi
         }
     }
 
-    private static async Task<Results<Accepted<JobView>, ProblemHttpResult>> RunAsync(string name, JobTable table, IBackgroundJobClient hangfire, CancellationToken stop)
+    private static async Task<Results<Accepted<JobView>, ProblemHttpResult>> RunAsync(string name, JobTable table, JobQueue queue, CancellationToken stop)
     {
         var known = await table.ListAsync(stop);
         if (known.FirstOrDefault(j => j.Name == name) is not { } job)
@@ -36,7 +36,7 @@ public static class JobsApi
             return Problems.NotFound($"No job is called {name}. Allowed: {string.Join(", ", known.Select(j => j.Name))}.");
         }
 
-        hangfire.Enqueue<JobRunner>(runner => runner.RunAsync(name, CancellationToken.None));
+        queue.Start(name);
         return TypedResults.Accepted("/api/v1/jobs", job);
     }
 }

@@ -31,6 +31,7 @@ public static class JobsExtensions
         builder.Services.AddSingleton(JobSettings.Read(builder.Configuration));
         builder.Services.AddSingleton<JobTable>();
         builder.Services.AddSingleton<JobRunner>();
+        builder.Services.AddSingleton<JobQueue>();
         builder.Logging.AddFilter("Hangfire", LogLevel.Warning);
         builder.Services.AddHangfire((services, hangfire) => hangfire
             .SetDataCompatibilityLevel(CompatibilityLevel.Version_180)

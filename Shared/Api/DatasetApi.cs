@@ -1,3 +1,5 @@
+using Hearth.Runs;
+
 namespace Hearth.Api;
 
 public sealed record DatasetView
@@ -74,3 +76,97 @@ public sealed record BadRowView(string At, string Kind, string Detail);
 /// <param name="Count">How many.</param>
 /// <param name="Names">The first of them.</param>
 public sealed record SkippedView(string Reason, long Count, IReadOnlyList<string> Names);
+
+/// <summary>POST /api/v1/datasets/imports: exactly one of the three sources.</summary>
+/// <param name="Name">Of the dataset.</param>
+/// <param name="License">A note on it.</param>
+/// <param name="Paths">Files and folders that the coordinator's machine holds (admin only).</param>
+/// <param name="Url">An address that the coordinator fetches.</param>
+/// <param name="UploadId">An upload that has come to its end.</param>
+public sealed record StartImport(string Name, string License, IReadOnlyList<string>? Paths = null, string? Url = null, Guid? UploadId = null);
+
+public enum ImportState
+{
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+/// <summary>An import, at work or over.</summary>
+public sealed record ImportView
+{
+    public required Guid Id { get; init; }
+
+    /// <summary>Of the dataset that it makes.</summary>
+    public required string Name { get; init; }
+    public required string License { get; init; }
+
+    /// <summary>For people: paths, an address, the name of an uploaded file.</summary>
+    public required string Source { get; init; }
+    public required ImportState State { get; init; }
+
+    /// <summary><c>waiting</c>, <c>opening</c>, <c>reading</c>, <c>storing</c>, <c>over</c>.</summary>
+    public required string Stage { get; init; }
+
+    /// <summary>Of its files, as they lie there.</summary>
+    public required long BytesRead { get; init; }
+
+    /// <summary>All there are; null where nobody knows.</summary>
+    public long? BytesTotal { get; init; }
+
+    /// <summary>Documents that were read so far, and rows that were left out.</summary>
+    public required long Documents { get; init; }
+    public required long BadRows { get; init; }
+    public required long Duplicates { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public FieldError? Error { get; init; }
+
+    /// <summary>What it made, as long as that is there.</summary>
+    public Guid? DatasetId { get; init; }
+    public required string CreatedBy { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? EndedAt { get; init; }
+}
+
+/// <summary>POST /api/v1/datasets/uploads.</summary>
+/// <param name="FileName">Its ending says what it is where its content does not.</param>
+/// <param name="Bytes">All that will come; null where the sender does not know.</param>
+public sealed record StartUpload(string FileName, long? Bytes = null);
+
+/// <param name="Id">Of the upload.</param>
+/// <param name="FileName">As it was announced.</param>
+/// <param name="Offset">Bytes that are there: where the next part begins.</param>
+/// <param name="Bytes">As announced.</param>
+/// <param name="PartBytes">How long a part should be; the last may be shorter.</param>
+public sealed record UploadView(Guid Id, string FileName, long Offset, long? Bytes, long PartBytes);
+
+/// <summary>GET /api/v1/datasets/{id}/rows.</summary>
+/// <param name="Rows">In the dataset's order.</param>
+/// <param name="Next">Cursor of the rows behind them; null at the end.</param>
+public sealed record DatasetRows(IReadOnlyList<DatasetRow> Rows, string? Next);
+
+/// <summary>A document as people look at it.</summary>
+public sealed record DatasetRow
+{
+    /// <summary>File and line that it came from.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Its beginning; null for a conversation.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Its first turns; null for a text.</summary>
+    public IReadOnlyList<DatasetTurn>? Turns { get; init; }
+
+    /// <summary>Of all of it, as UTF-16 units.</summary>
+    public required long Characters { get; init; }
+
+    /// <summary>More of it is there than is shown.</summary>
+    public required bool IsCut { get; init; }
+    public int? DecisionPos { get; init; }
+    public int? DecisionLabel { get; init; }
+}
+
+public sealed record DatasetTurn(string Role, string Content);

@@ -11,7 +11,7 @@ public sealed class WrongOptionsTests
 {
     private static readonly RootCommand Root =
     [
-        UpCommand.Create(), DemoCommand.Create(), RunsCommand.Create(), SchedulesCommand.Create(), PoolCommands.Datasets(), PoolCommands.Tokens(), JobsCommand.Create(),
+        UpCommand.Create(), DemoCommand.Create(), RunsCommand.Create(), SchedulesCommand.Create(), DatasetCommands.Datasets(), PoolCommands.Tokens(), JobsCommand.Create(),
         BackupCommands.Backup(), BackupCommands.Restore(), ClusterCommand.Create(),
     ];
 

@@ -15,7 +15,8 @@ public sealed record ReadingRules(SourceLimits Limits, BadRowPolicy BadRows, str
 /// <param name="Documents">Written.</param>
 /// <param name="BadRows">Left out.</param>
 /// <param name="Duplicates">Left out.</param>
-public readonly record struct ReadingProgress(long BytesRead, long Documents, long BadRows, long Duplicates);
+/// <param name="IsRead">All is read; what follows is storing it.</param>
+public readonly record struct ReadingProgress(long BytesRead, long Documents, long BadRows, long Duplicates, bool IsRead);
 
 /// <summary>A dataset as one blob.</summary>
 /// <param name="Sha256">Of the blob.</param>

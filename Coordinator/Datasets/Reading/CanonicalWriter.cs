@@ -68,8 +68,8 @@ internal sealed class CanonicalWriter : IDisposable
             }
         }
 
-        Tell();
         Check();
+        Tell(isRead: true);
         string kind = _chat == true ? DatasetKinds.Chat : _onlyLines ? DatasetKinds.JsonLines : DatasetKinds.Text;
         return new CanonicalBlob(Convert.ToHexStringLower(sha.Hash!), _target.Position - start, _entries, kind, _content.Finish(), _manifest.Build(_unpacker.Skipped));
     }
@@ -79,7 +79,7 @@ internal sealed class CanonicalWriter : IDisposable
     {
         if (_manifest.Rows % RowsPerTelling == 0)
         {
-            Tell();
+            Tell(isRead: false);
         }
 
         if (row.Bad is { } bad)
@@ -149,7 +149,7 @@ internal sealed class CanonicalWriter : IDisposable
         return MemoryMarshal.Read<UInt128>(hash);
     }
 
-    private void Tell() => _tell?.Invoke(new ReadingProgress(_unpacker.BytesRead, _manifest.Documents, _manifest.Bad.Count, _manifest.Duplicates));
+    private void Tell(bool isRead) => _tell?.Invoke(new ReadingProgress(_unpacker.BytesRead, _manifest.Documents, _manifest.Bad.Count, _manifest.Duplicates, isRead));
 
     private void Check()
     {

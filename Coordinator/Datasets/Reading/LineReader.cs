@@ -7,7 +7,8 @@ namespace Hearth.Coordinator.Datasets.Reading;
 /// <param name="Number">From 1.</param>
 /// <param name="Bytes">Valid until the next line is asked for; the beginning alone where it is too long.</param>
 /// <param name="IsTooLong">It has more than <see cref="LineReader.LongestLine"/> bytes.</param>
-public readonly record struct SourceLine(long Number, ReadOnlyMemory<byte> Bytes, bool IsTooLong);
+/// <param name="Next">Where the next line begins, in bytes from where reading began.</param>
+public readonly record struct SourceLine(long Number, ReadOnlyMemory<byte> Bytes, bool IsTooLong, long Next);
 
 /// <summary>Cuts bytes into lines; one is in memory at a time, and of one that is too long only its beginning.</summary>
 public static class LineReader
@@ -19,7 +20,7 @@ public static class LineReader
     public static async IAsyncEnumerable<SourceLine> ReadAsync(Stream stream, [EnumeratorCancellation] CancellationToken stop)
     {
         byte[] buffer = new byte[FirstBytes];
-        long number = 0;
+        long number = 0, before = 0;
         int start = 0, end = 0, looked = 0;
         bool over = false, ended = false;
         while (!ended || start < end || over)
@@ -30,10 +31,11 @@ public static class LineReader
                 if (end - start >= LongestLine)
                 {
                     // What comes of the line from here on is let go.
+                    before += end - (start + LongestLine);
                     (over, end) = (true, start + LongestLine);
                 }
 
-                (looked, end) = (end - start, end - start);
+                (looked, end, before) = (end - start, end - start, before + start);
                 Keep(ref buffer, start, end);
                 start = 0;
                 int n = await stream.ReadAsync(buffer.AsMemory(end), stop);
@@ -44,7 +46,7 @@ public static class LineReader
             int stopAt = newline < 0 ? end : looked + newline;
             number++;
             var line = buffer.AsMemory(start, Math.Min(stopAt - start, LongestLine));
-            yield return new SourceLine(number, number == 1 && line.Span.StartsWith(Encoding.UTF8.Preamble) ? line[Encoding.UTF8.Preamble.Length..] : line, over || stopAt - start > LongestLine);
+            yield return new SourceLine(number, number == 1 && line.Span.StartsWith(Encoding.UTF8.Preamble) ? line[Encoding.UTF8.Preamble.Length..] : line, over || stopAt - start > LongestLine, before + (newline < 0 ? end : stopAt + 1));
             start = looked = newline < 0 ? end : stopAt + 1;
             over = false;
         }

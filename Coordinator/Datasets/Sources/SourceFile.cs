@@ -5,6 +5,9 @@ namespace Hearth.Coordinator.Datasets.Sources;
 /// <param name="OpenAsync">Opens it for reading from its start; whoever asked disposes of the stream.</param>
 public sealed record SourceFile(string Name, Func<CancellationToken, Task<Stream>> OpenAsync)
 {
+    /// <summary>Its length, where that is known before it is opened.</summary>
+    public long? Bytes { get; init; }
+
     /// <summary>One that needs no waiting to be opened.</summary>
     public SourceFile(string name, Func<Stream> open) : this(name, _ => Task.FromResult(open()))
     {

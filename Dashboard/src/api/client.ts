@@ -18,7 +18,7 @@ interface Problem {
 }
 
 interface Options {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   /** Sent as it is, in place of a JSON body. */
   file?: Blob;

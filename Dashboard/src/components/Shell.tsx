@@ -1,4 +1,4 @@
-import { IconCalendarTime, IconCpu, IconKey, IconLayoutList, IconLogout, IconMessageChatbot, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
+import { IconCalendarTime, IconCpu, IconDatabase, IconKey, IconLayoutList, IconLogout, IconMessageChatbot, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, NavLink } from "react-router";
 import type { Connection } from "../model/live";
@@ -32,6 +32,7 @@ export function Shell(props: Props) {
         </Link>
         <Item to="/runs" icon={<IconLayoutList size={16} stroke={1.6} aria-hidden />} label="Runs" count={training > 0 ? String(training) : ""} live />
         <Item to="/pool" icon={<IconCpu size={16} stroke={1.6} aria-hidden />} label="Pool" count={cards} />
+        <Item to="/datasets" icon={<IconDatabase size={16} stroke={1.6} aria-hidden />} label="Datasets" />
         <Item to="/playground" icon={<IconMessageChatbot size={16} stroke={1.6} aria-hidden />} label="Playground" />
         <Item to="/schedules" icon={<IconCalendarTime size={16} stroke={1.6} aria-hidden />} label="Schedules" />
         {admin && <Item to="/settings/tokens" icon={<IconKey size={16} stroke={1.6} aria-hidden />} label="Tokens" />}

@@ -3,7 +3,7 @@ import type { DatasetView, FieldRule, ModelsResponse, Spec } from "../api/types"
 import { byFamily, lean, onDataset, onRecipe, presetFor } from "./presets";
 
 const rule = (path: string, value: unknown): FieldRule => ({ path, kind: "number", help: "", allowed: "", default: value });
-const dataset = (name: string, created_at: string): DatasetView => ({ id: name, name, kind: "text", license: "", bytes: 1, files: 1, created_at, tokens: {} });
+const dataset = (name: string, created_at: string): DatasetView => ({ id: name, name, kind: "text", license: "", bytes: 1, files: 1, documents: 2, created_at, tokens: {} });
 
 it("leaves out what holds anyway, but not what the form shows at once nor the family's own fields", () => {
   const spec = { name: "a", model: { family: "moa", size: "nano", heads: 4 }, train: { steps: 1000, seed: 1337 }, optimizer: { lr: 3e-4, beta1: 0.9, beta2: 0.99 }, eval: { rows: 64 }, run: { tags: [] } };

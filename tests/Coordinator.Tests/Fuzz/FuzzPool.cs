@@ -2,9 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Hearth.Api;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Tests.Support;
@@ -55,6 +57,10 @@ internal sealed class FuzzPool : IAsyncDisposable
             ["template"] = () => "auto",
             ["checkpoint_id"] = () => _path["checkpoint"],
             ["repetition_penalty"] = () => 1,
+            ["paths"] = () => new JsonArray(_folder),
+            ["url"] = () => null,
+            ["upload_id"] = () => null,
+            ["file_name"] = () => "a.txt",
         };
     }
 
@@ -142,6 +148,8 @@ internal sealed class FuzzPool : IAsyncDisposable
         _path["checkpoint"] = (await _writer.PostAsync<CheckpointCommitted>("checkpoints", _writer.Commit(1, ("model.safetensors", "weights")))).CheckpointId.ToString();
         _path["run"] = (await _service.SubmitAsync(Pool.Spec("queued"))).Id.ToString();
         _path["generation"] = Guid.NewGuid().ToString();
+        using var upload = await _service.PostAsync("/api/v1/datasets/uploads", new StartUpload("a.txt"));
+        _path["upload"] = (await upload.Content.ReadFromJsonAsync<UploadView>(Json.Wire))!.Id.ToString();
         await using var asked = _database.CreateCommand(
             """
             insert into generations (id, checkpoint_id, request, worker_id, device, bytes, created_by, lease_ends_at)
@@ -159,6 +167,8 @@ internal sealed class FuzzPool : IAsyncDisposable
         .Replace("{checkpoint}", _path["checkpoint"], StringComparison.Ordinal)
         .Replace("{name}", "nothing%F0%9F", StringComparison.Ordinal)
         .Replace("{schedule}", "a", StringComparison.Ordinal)
+        .Replace("{import}", Guid.Empty.ToString(), StringComparison.Ordinal)
+        .Replace("{upload}", _path["upload"], StringComparison.Ordinal)
         .Replace("{id}", operation.Path.StartsWith("/api/v1/runs/", StringComparison.Ordinal) ? _writer.RunId.ToString() : operation.IsWorkers ? _path["generation"] : Guid.Empty.ToString(), StringComparison.Ordinal);
 
     private void Renew()

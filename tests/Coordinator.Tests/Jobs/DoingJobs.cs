@@ -16,7 +16,7 @@ public sealed class DoingJobs(PostgresServer postgres, DataService data) : IClas
     public async Task Every_job_says_what_it_does_and_when_and_what_came_of_it_once_it_was_run()
     {
         var before = await ListAsync(data.Service);
-        Assert.Equal(["blob-sweep", "event-trim", "metric-compaction", "request-trim"], before.Select(j => j.Name).Except(["schedules"]));
+        Assert.Equal(["blob-sweep", "dataset-imports", "event-trim", "metric-compaction", "request-trim"], before.Select(j => j.Name).Except(["schedules"]));
         Assert.All(before, j => Assert.True(j.Does.EndsWith('.') && j.NextAt > DateTimeOffset.UtcNow.AddSeconds(-30), j.Name));
 
         foreach (var job in before)

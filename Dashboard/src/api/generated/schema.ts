@@ -636,6 +636,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Documents of a dataset, some at a time. */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DatasetRows"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/import": {
         parameters: {
             query?: never;
@@ -1628,6 +1669,264 @@ export interface paths {
             };
         };
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Imports, the newest hundred. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImportView"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Begins to make a dataset of an upload, an address, or (admins) paths on the coordinator's machine. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["StartImport"];
+                };
+            };
+            responses: {
+                /** @description Accepted */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImportView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/imports/{import}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One import: how far it is, or what came of it. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    import: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImportView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/imports/{import}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an import that is not over yet. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    import: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImportView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins an upload. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["StartUpload"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an upload is. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    upload: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadView"];
+                    };
+                };
+            };
+        };
+        /** Takes the part that begins where the upload ends. */
+        put: {
+            parameters: {
+                query?: {
+                    offset?: number;
+                };
+                header?: never;
+                path: {
+                    upload: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadView"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Gives an upload up. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    upload: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -2791,6 +3090,37 @@ export interface components {
             /** @description Files and entries of archives that were left out, by reason. */
             skipped: components["schemas"]["SkippedView"][];
         };
+        /** @description A document as people look at it. */
+        DatasetRow: {
+            /** @description File and line that it came from. */
+            name: string;
+            /** @description Its beginning; null for a conversation. */
+            text?: null | string;
+            /** @description Its first turns; null for a text. */
+            turns?: null | components["schemas"]["DatasetTurn"][];
+            /**
+             * Format: int64
+             * @description Of all of it, as UTF-16 units.
+             */
+            characters: number;
+            /** @description More of it is there than is shown. */
+            is_cut: boolean;
+            /** Format: int32 */
+            decision_pos?: null | number;
+            /** Format: int32 */
+            decision_label?: null | number;
+        };
+        /** @description GET /api/v1/datasets/{id}/rows. */
+        DatasetRows: {
+            /** @description In the dataset's order. */
+            rows: components["schemas"]["DatasetRow"][];
+            /** @description Cursor of the rows behind them; null at the end. */
+            next?: null | string;
+        };
+        DatasetTurn: {
+            role: string;
+            content: string;
+        };
         DatasetView: {
             /** Format: uuid */
             id: string;
@@ -3154,6 +3484,51 @@ export interface components {
             name: string;
             paths: string[];
             license: string;
+        };
+        /** @enum {unknown} */
+        ImportState: "queued" | "running" | "done" | "failed" | "cancelled";
+        /** @description An import, at work or over. */
+        ImportView: {
+            /** Format: uuid */
+            id: string;
+            /** @description Of the dataset that it makes. */
+            name: string;
+            license: string;
+            /** @description For people: paths, an address, the name of an uploaded file. */
+            source: string;
+            state: components["schemas"]["ImportState"];
+            /** @description `waiting`, `opening`, `reading`, `storing`, `over`. */
+            stage: string;
+            /**
+             * Format: int64
+             * @description Of its files, as they lie there.
+             */
+            bytes_read: number;
+            /**
+             * Format: int64
+             * @description All there are; null where nobody knows.
+             */
+            bytes_total?: null | number;
+            /**
+             * Format: int64
+             * @description Documents that were read so far, and rows that were left out.
+             */
+            documents: number;
+            /** Format: int64 */
+            bad_rows: number;
+            /** Format: int64 */
+            duplicates: number;
+            error?: null | components["schemas"]["FieldError"];
+            /**
+             * Format: uuid
+             * @description What it made, as long as that is there.
+             */
+            dataset_id?: null | string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            ended_at?: null | string;
         };
         /** @description GET /api/v1/jobs: a piece of housekeeping, when it is done and what came of it last. */
         JobView: {
@@ -3794,6 +4169,32 @@ export interface components {
              */
             chances?: number;
         };
+        /** @description POST /api/v1/datasets/imports: exactly one of the three sources. */
+        StartImport: {
+            /** @description Of the dataset. */
+            name: string;
+            /** @description A note on it. */
+            license: string;
+            /** @description Files and folders that the coordinator's machine holds (admin only). */
+            paths?: null | string[];
+            /** @description An address that the coordinator fetches. */
+            url?: null | string;
+            /**
+             * Format: uuid
+             * @description An upload that has come to its end.
+             */
+            upload_id?: null | string;
+        };
+        /** @description POST /api/v1/datasets/uploads. */
+        StartUpload: {
+            /** @description Its ending says what it is where its content does not. */
+            file_name: string;
+            /**
+             * Format: int64
+             * @description All that will come; null where the sender does not know.
+             */
+            bytes?: null | number;
+        };
         /** @description POST /api/v1/runs, with an Idempotency-Key header. JsonElement SubmitRun.Spec is a run spec object. */
         SubmitRun: {
             spec: components["schemas"]["JsonElement"];
@@ -3943,6 +4344,30 @@ export interface components {
              *     asked for again names the same one, and parts that have arrived need not be sent again.
              */
             upload_id?: null | string;
+        };
+        UploadView: {
+            /**
+             * Format: uuid
+             * @description Of the upload.
+             */
+            id: string;
+            /** @description As it was announced. */
+            file_name: string;
+            /**
+             * Format: int64
+             * @description Bytes that are there: where the next part begins.
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description As announced.
+             */
+            bytes?: null | number;
+            /**
+             * Format: int64
+             * @description How long a part should be; the last may be shorter.
+             */
+            part_bytes: number;
         };
         /** @description POST /api/worker/uploads: asks where to put blobs; those already stored come back without parts. */
         UploadsRequest: {
