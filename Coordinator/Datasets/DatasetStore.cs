@@ -51,7 +51,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Re
                 createdBy = wanted.CreatedBy,
                 manifest = DapperTypes.Jsonb(blob.Manifest),
             });
-        return (await ViewsAsync("manifest::text", "where name = @name and sha256 = @sha256", new { name = wanted.Name, sha256 = blob.Sha256 }, stop)).SingleOrDefault();
+        return (await ViewsAsync("manifest::text", "where name = @name and content_sha256 = @content", new { name = wanted.Name, content = blob.ContentSha256 }, stop)).SingleOrDefault();
     }
 
     /// <summary>All by name, without their manifests.</summary>
@@ -110,6 +110,11 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Re
             await using var temporary = new FileStream(
                 Path.Combine(rules.Scratch, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
             var blob = await CanonicalBlob.WriteAsync(wanted.Files, rules, temporary, tell, stop);
+            if (await SameAsync(blob, stop) is { } same)
+            {
+                return blob with { Sha256 = same.Sha256, Bytes = same.Bytes };
+            }
+
             temporary.Position = 0;
             await blobs.PutAsync(new FileRef(CanonicalBlob.FileName, blob.Sha256, blob.Bytes), temporary, stop);
             return blob;
@@ -118,6 +123,16 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Re
         {
             throw new StoreFullException($"The coordinator's disk is full: {e.Message}", e);
         }
+    }
+
+    /// <summary>The blob of a dataset with the same documents, whatever their files were called, where the store has it whole; else null.</summary>
+    private async Task<FileRef?> SameAsync(CanonicalBlob blob, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        var same = await session.FindAsync<FileRef>(
+            "select @FileName as name, sha256, bytes from datasets where content_sha256 = @ContentSha256 and kind = @Kind order by created_at, id limit 1",
+            new { CanonicalBlob.FileName, blob.ContentSha256, blob.Kind });
+        return same is not null && (await blobs.MissingAsync([same], stop)).Count == 0 ? same : null;
     }
 
     private async Task<IReadOnlyList<DatasetView>> ViewsAsync(string manifest, string rest, object parameters, CancellationToken stop)

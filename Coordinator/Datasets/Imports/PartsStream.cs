@@ -14,7 +14,8 @@ internal sealed class PartsStream(IReadOnlyList<string> parts, IObjectStore stor
     /// <exception cref="FileNotFoundException">The store has lost a part.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (true)
+        // Whoever asks for nothing gets nothing; it is no part's end.
+        while (!buffer.IsEmpty)
         {
             if (_part is not null && await _part.ReadAsync(buffer, cancellationToken) is > 0 and var n)
             {
@@ -35,6 +36,8 @@ internal sealed class PartsStream(IReadOnlyList<string> parts, IObjectStore stor
             _part = await store.GetAsync(parts[_next], cancellationToken) ?? throw new FileNotFoundException($"The store has lost part {_next + 1} of the upload.");
             _next++;
         }
+
+        return 0;
     }
 
     protected override void Dispose(bool disposing)

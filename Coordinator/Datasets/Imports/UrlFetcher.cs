@@ -126,8 +126,8 @@ public sealed class UrlFetcher : IDisposable
         if (allowed.Length == 0)
         {
             const string Allowed = "addresses of the public internet (HEARTH_IMPORT_PRIVATE_ADDRESSES=on allows others)";
-            string what = all.Length == 0 ? "has no address" : $"is {string.Join(", ", all.Take(3).Select(a => a.ToString()))}";
-            throw new DatasetRefusedException("url", host, Allowed, $"{host} {what}, and may not be fetched from. Allowed: {Allowed}.");
+            string what = all.Length == 0 ? "has no address" : literal is not null ? "may not be fetched from" : $"is {string.Join(", ", all.Take(3).Select(a => a.ToString()))}, and may not be fetched from";
+            throw new DatasetRefusedException("url", host, Allowed, $"{host} {what}. Allowed: {Allowed}.");
         }
 
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };

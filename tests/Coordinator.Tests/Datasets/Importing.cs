@@ -40,6 +40,21 @@ public sealed class Importing(PostgresServer postgres, DataService data) : IClas
     }
 
     [Fact]
+    public async Task An_archive_that_came_in_several_parts_is_read_across_them()
+    {
+        byte[] tar = Tar(TarFile("a.txt", Utf8("one text")), TarFile("empty.txt", []), TarFile("b.jsonl", Utf8("{\"text\": \"a row\"}\n")));
+        var upload = await BeginAsync("files.tar", tar.Length);
+        for (int at = 0; at < tar.Length; at += 700)
+        {
+            (await PutAsync(upload.Id, at, tar[at..Math.Min(tar.Length, at + 700)])).EnsureSuccessStatusCode();
+        }
+
+        var done = await ImportAsync(data.Service, new StartImport("parts", "mine", UploadId: upload.Id));
+
+        Assert.Equal((ImportState.Done, 2L, 1L), (done.State, done.Documents, done.BadRows));
+    }
+
+    [Fact]
     public async Task An_import_that_cannot_be_names_every_field_before_anything_is_read()
     {
         using var nothing = await StartAsync(new StartImport("a name", " "));
@@ -67,8 +82,12 @@ public sealed class Importing(PostgresServer postgres, DataService data) : IClas
         var same = await ImportAsync(data.Service, new StartImport("twice", "mine", UploadId: await UploadAsync("a.jsonl", "{\"text\": \"1\"}\n{\"text\": \"2\"}\n")));
         var other = await ImportAsync(data.Service, new StartImport("twice", "mine", UploadId: await UploadAsync("a.jsonl", "{\"text\": \"1\"}\n{\"text\": \"3\"}\n")));
 
-        Assert.Equal((ImportState.Failed, "127.0.0.1 is 127.0.0.1, and may not be fetched from. Allowed: addresses of the public internet (HEARTH_IMPORT_PRIVATE_ADDRESSES=on allows others)."), (refused.State, refused.Error!.Message));
+        Assert.Equal((ImportState.Failed, "127.0.0.1 may not be fetched from. Allowed: addresses of the public internet (HEARTH_IMPORT_PRIVATE_ADDRESSES=on allows others)."), (refused.State, refused.Error!.Message));
+        var elsewhere = await ImportAsync(data.Service, new StartImport("thrice", "mine", UploadId: await UploadAsync("b.jsonl", "{\"text\": \"1\"}\n\n{\"text\": \"2\"}\n")));
+
         Assert.Equal((ImportState.Done, first.DatasetId), (same.State, same.DatasetId));
+        Assert.NotEqual(first.DatasetId, elsewhere.DatasetId);
+        Assert.Equal(1, await data.ScalarAsync<long>("select count(distinct sha256) from datasets where name in ('twice', 'thrice')"));
         Assert.Equal((ImportState.Failed, "name"), (other.State, other.Error!.Field));
         Assert.Equal(1, await data.ScalarAsync<long>("select count(*) from datasets where name = 'twice'"));
     }
