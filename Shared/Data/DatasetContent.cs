@@ -40,9 +40,17 @@ public sealed class DatasetContent : IDisposable
     /// <summary>SHA-256 over length and text of each document, and its metadata where it has any; 64 hex digits.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
-    /// <summary>Key of a prepared dataset, 32 hex digits: its content, its tokenizer and its split.</summary>
-    public static string PreparedKey(string contentSha256, int vocabSize, double validationFraction, string tokenizer = TokenizerKinds.ByteBpe) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/{tokenizer}/{vocabSize}/{validationFraction:R}"))))[..32];
+    /// <summary>Key of a prepared dataset, 32 hex digits: its content, its tokenizer, its split and how its conversations are written.</summary>
+    /// <param name="contentSha256">Of <see cref="Finish"/>.</param>
+    /// <param name="vocabSize">The model's.</param>
+    /// <param name="validationFraction">Share held out.</param>
+    /// <param name="tokenizer">The kind that is trained on it, or <see cref="Given"/>.</param>
+    /// <param name="chat">Form of its conversations; null = texts.</param>
+    public static string PreparedKey(string contentSha256, int vocabSize, double validationFraction, string tokenizer = TokenizerKinds.ByteBpe, string? chat = null) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Create(CultureInfo.InvariantCulture, $"{PreparedFormat}/{contentSha256}/{tokenizer}/{vocabSize}/{validationFraction:R}{(chat is null ? "" : "/chat/" + chat)}"))))[..32];
+
+    /// <summary>A tokenizer that is there already, in a key.</summary>
+    public static string Given(string tokenizerSha256) => "sha256:" + tokenizerSha256;
 
     public void Dispose() => _hash.Dispose();
 

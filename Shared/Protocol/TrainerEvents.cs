@@ -23,6 +23,9 @@ public sealed record TrainerJob
     /// <summary>Folder of the checkpoint to go on from; null = from the start.</summary>
     public string? ResumePath { get; init; }
 
+    /// <summary>Folder of the checkpoint or exported model that <see cref="RunSpec.StartFrom"/> names; read where nothing is resumed.</summary>
+    public string? StartPath { get; init; }
+
     /// <summary><c>cpu</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
 

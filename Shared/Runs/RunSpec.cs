@@ -11,7 +11,16 @@ public sealed record RunSpec
 {
     public required string Name { get; init; }
     public required ModelSpec Model { get; init; }
-    public string Task { get; init; } = "pretrain";
+
+    /// <summary>One of <see cref="RunTasks"/>.</summary>
+    public string Task { get; init; } = RunTasks.Pretrain;
+
+    /// <summary>
+    /// The checkpoint whose weights and tokenizer the run begins with: <c>r-12</c> for a run's newest, <c>r-12@500</c> for that of a step; the folder of a
+    /// checkpoint or of an exported model when the trainer runs alone. Empty = random weights, and a tokenizer of its own. Optimizer, step and data order begin anew.
+    /// </summary>
+    public string StartFrom { get; init; } = "";
+    public SftSpec Sft { get; init; } = new();
     public required DataSpec Data { get; init; }
     public TrainSpec Train { get; init; } = new();
     public OptimizerSpec Optimizer { get; init; } = new();
@@ -54,6 +63,20 @@ public sealed record DataSpec
 
     /// <summary>Share of documents held out for validation, chosen by document hash.</summary>
     public double ValidationFraction { get; init; } = 0.02;
+}
+
+/// <summary>How conversations are written, for <see cref="RunTasks.Sft"/>.</summary>
+public sealed record SftSpec
+{
+    /// <summary>One of <see cref="Protocol.ChatTemplateNames"/>; auto = the one whose tokens the tokenizer has, plain where it has none.</summary>
+    public string Template { get; init; } = Protocol.ChatTemplateNames.Auto;
+
+    /// <summary>VUAF's training category; empty = its first slot.</summary>
+    public string Category { get; init; } = "";
+
+    /// <summary>What the template writes, in one word: equal words, equal rows.</summary>
+    [JsonIgnore]
+    public string Form => $"{Template}/{Category}";
 }
 
 public sealed record TrainSpec

@@ -1,3 +1,5 @@
+using Hearth.Protocol;
+
 namespace Hearth.Runs;
 
 public enum FieldKind
@@ -63,7 +65,10 @@ public static class RunSpecFields
         new("name", FieldKind.Text, "Letters, digits, dots and dashes. Shown everywhere.", Required: true),
         new("model.family", FieldKind.Text, "Model family.", Required: true),
         new("model.size", FieldKind.Text, "One of the family's sizes.", Required: true),
-        new("task", FieldKind.Choice, "What the run does.", Choices: ["pretrain"]),
+        new("task", FieldKind.Choice, "Pretrain learns from texts; sft learns the assistant's turns of conversations, from a checkpoint on.", Choices: RunTasks.All),
+        new("start_from", FieldKind.Text, "A checkpoint whose weights and tokenizer the run begins with: r-12, or r-12@500 for that of a step.", Max: 4096),
+        new("sft.template", FieldKind.Choice, "How conversations are written; auto is the one whose tokens the tokenizer has.", Choices: ChatTemplateNames.All),
+        new("sft.category", FieldKind.Text, "VUAF's category of the conversations; empty is its first slot.", Max: 64),
         new("data.dataset", FieldKind.Text, "A dataset of the pool.", Max: 4096, Required: true),
         new("data.seq_len", FieldKind.Integer, "Tokens per row.", 8, 1 << 20),
         new("data.tokenizer", FieldKind.Choice, "Trained on the dataset to the model's vocabulary: bytes merged by frequency, SentencePiece with chat and category tokens, or longest byte pieces.", Choices: TokenizerKinds.All),

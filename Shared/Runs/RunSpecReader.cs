@@ -15,6 +15,9 @@ public sealed record RunSpecResult(RunSpec? Spec, IReadOnlyList<FieldError> Erro
     /// <summary>Fields that <see cref="Readable"/> has not as they were meant.</summary>
     public IReadOnlySet<string> Unread { get; init; } = new HashSet<string>();
 
+    /// <summary>Fields that were named, right or wrong; the others are at their defaults.</summary>
+    public IReadOnlySet<string> Named { get; init; } = new HashSet<string>();
+
     /// <summary>Whether all these fields are as they were meant, so that a check of them says something.</summary>
     public bool Says(params string[] fields) => !fields.Any(Unread.Contains);
 }
@@ -56,7 +59,7 @@ public static partial class RunSpecReader
 
         fields.Complete(RunSpecFields.All);
         var spec = WithFittingWarmup(WithLongestRow(fields.Values.Deserialize<RunSpec>(Json.Wire)!), fields);
-        var result = new RunSpecResult(spec, fields.Errors) { Readable = spec, Unread = fields.Unread };
+        var result = new RunSpecResult(spec, fields.Errors) { Readable = spec, Unread = fields.Unread, Named = fields.Named };
         CheckTogether(spec, result, fields.Errors);
         return fields.Errors.Count == 0 ? result : result with { Spec = null };
     }
@@ -122,6 +125,11 @@ public static partial class RunSpecReader
         if (read.Says("name") && (spec.Name.Length > 80 || !NamePattern().IsMatch(spec.Name)))
         {
             errors.Add(new FieldError("name", spec.Name, "letters, digits, dots and dashes, at most 80", $"name is {spec.Name}. Allowed: letters, digits, dots and dashes, at most 80."));
+        }
+
+        if (read.Says("task", "start_from") && spec.Task == RunTasks.Sft && spec.StartFrom.Length == 0)
+        {
+            errors.Add(new FieldError("start_from", "", "a checkpoint such as r-12 or r-12@500", "start_from is empty, and task is sft, which tunes a trained model. Allowed: a checkpoint such as r-12 or r-12@500."));
         }
 
         if (read.Says("train.steps", "train.batch_tokens", "train.length_curriculum"))

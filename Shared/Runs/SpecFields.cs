@@ -16,6 +16,9 @@ internal sealed class SpecFields
     /// <summary>Fields that were given wrong, twice, or not at all though they must be.</summary>
     public IReadOnlySet<string> Unread => _unread;
 
+    /// <summary>Fields that were given, right or wrong.</summary>
+    public IReadOnlySet<string> Named => _given;
+
     /// <summary>There is enough to mend.</summary>
     public bool IsFull => Errors.Count >= RunSpecReader.MostErrors;
 

@@ -34,6 +34,7 @@ public static class RunChecks
             Together(spec, plan, read, errors);
             WithoutMasters(spec, plan, read, errors);
             plan.Under(spec.Train, spec.Optimizer);
+            spec = Packing(spec, plan, read);
         }
 
         return new CheckedRun(errors.Count == 0 ? spec : null, plan, errors, read);
@@ -41,6 +42,10 @@ public static class RunChecks
 
     /// <summary>The largest micro-batch that divides the batch and fits the device's memory.</summary>
     public static FitResult Fit(ModelPlan plan, RunSpec spec, long deviceBytes, DeviceKind kind) => new RunForecast(plan, spec).On(deviceBytes, kind);
+
+    // Conversations stand side by side in a row where the family keeps them apart and nobody said otherwise.
+    private static RunSpec Packing(RunSpec spec, ModelPlan plan, RunSpecResult read) =>
+        spec.Task == RunTasks.Sft && plan.DocumentMasks > 0 && !read.Named.Contains("data.doc_mask") ? spec with { Data = spec.Data with { DocMask = true } } : spec;
 
     private static void WithoutMasters(RunSpec spec, ModelPlan plan, RunSpecResult read, List<FieldError> errors)
     {

@@ -18,7 +18,7 @@ public static class PublishedFolder
 {
     public const string WeightsName = VuafFolder.WeightsName, ConfigName = VuafFolder.ConfigName;
     private const long LargestConfig = 1 << 20;
-    private const string Family = "family", Size = "size", TokenizerHash = "tokenizer_sha256";
+    private const string Family = "family", Size = "size", TokenizerHash = "tokenizer_sha256", Tuned = "tuned";
 
     public static bool Is(string folder) => File.Exists(Path.Combine(folder, WeightsName));
 
@@ -48,6 +48,11 @@ public static class PublishedFolder
             foreach (var (name, value) in model.Plan.Config)
             {
                 config[name] = value?.DeepClone();
+            }
+
+            if (trained.Tuning is { } tuning)
+            {
+                config[Tuned] = JsonSerializer.SerializeToNode(tuning, Json.Wire);
             }
 
             File.WriteAllBytes(Path.Combine(folder, ConfigName), JsonSerializer.SerializeToUtf8Bytes(config, Json.Pretty));
@@ -80,7 +85,28 @@ public static class PublishedFolder
         var tokenizer = ReadTokenizer(folder, plan, config);
         var model = plan.Build(dtype ?? (wide ? float64 : float32), device, seed: null);
         TensorFile.Load(weights, [.. model.NamedParameters], convert: true);
-        return new TrainedModel(model, tokenizer);
+        return new TrainedModel(model, tokenizer) { Tuning = Tuning(config) };
+    }
+
+    /// <summary>What a run may begin with: the plan and the tokenizer of a folder, checked as <see cref="Read"/> does, without its weights.</summary>
+    internal static (ModelPlan Plan, ITokenizer Tokenizer) Describe(string folder)
+    {
+        var config = ReadConfig(folder);
+        var plan = Plan(folder, config);
+        CheckTensors(plan, Path.Combine(folder, WeightsName));
+        return (plan, ReadTokenizer(folder, plan, config));
+    }
+
+    private static SftSpec? Tuning(Dictionary<string, JsonElement> config)
+    {
+        try
+        {
+            return config.TryGetValue(Tuned, out var tuned) ? tuned.Deserialize<SftSpec>(Json.Wire) : null;
+        }
+        catch (JsonException e)
+        {
+            throw new BadInputException($"{ConfigName}: {Tuned} is no object with template and category: {e.Message}");
+        }
     }
 
     /// <exception cref="BadInputException">The folder is there and holds something.</exception>
@@ -106,7 +132,7 @@ public static class PublishedFolder
             }
         }
 
-        string[] own = [Family, Size, TokenizerHash];
+        string[] own = [Family, Size, TokenizerHash, Tuned];
         var errors = new List<FieldError>();
         var spec = new ModelSpec
         {

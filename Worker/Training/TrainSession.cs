@@ -5,6 +5,7 @@ using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Kernels;
+using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
@@ -22,7 +23,7 @@ public sealed class TrainSession : IDisposable
     private readonly HostTensors _hostAverage = new();
     private readonly byte[] _config;
 
-    private TrainSession(TrainerJob job, MemoryFit fit, ITrainingData data, int rows, Func<LanguageModel, StepRecorder>? recorder)
+    private TrainSession(TrainerJob job, MemoryFit fit, ITrainingData data, int rows, StartingPoint? start, Func<LanguageModel, StepRecorder>? recorder)
     {
         var plan = fit.Plan;
         Job = job;
@@ -32,8 +33,11 @@ public sealed class TrainSession : IDisposable
         Device = torch.device(job.Device);
         bool wide = job.Spec.Train.Precision == "fp64";
         var dtype = wide ? torch.float64 : torch.float32;
-        long? seed = job.ResumePath is null ? SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0) : null;
+        long? seed = job.ResumePath is null && start is null ? SeedMix.Of(job.Spec.Train.Seed, RandomStream.Weights, 0) : null;
         Model = plan.Build(dtype, Device, seed, job.Spec.Train.Precision == "bf16" ? torch.bfloat16 : dtype);
+
+        // Before the optimizer and the average take theirs from the weights.
+        start?.Load(Model);
         Optimizer = Optimizer.Create(Model, job.Spec.Optimizer, job.Spec.Train.Seed);
         Recorder = recorder?.Invoke(Model) ?? new StepRecorder(Model, RecordingMark.Of(job));
         Average = job.Spec.Optimizer.Averages ? new Ema(Model, job.Spec.Optimizer) : null;
@@ -54,6 +58,9 @@ public sealed class TrainSession : IDisposable
     /// <summary>Runs the model's passes.</summary>
     public StepRecorder Recorder { get; }
 
+    /// <summary>How conversations are written; null = the run learns from texts.</summary>
+    public IChatTemplate? Template { get; private init; }
+
     /// <summary>The weights' average, where the run keeps one: what is evaluated, sampled and exported.</summary>
     public Ema? Average { get; }
     public Device Device { get; }
@@ -62,7 +69,7 @@ public sealed class TrainSession : IDisposable
     public int MicroRows { get; }
     public int Threads { get; }
 
-    /// <summary>Checks the job, prepares its data where that was not done before, builds the model: with the seed's weights, or, where the job resumes, with room for those that <see cref="Load"/> reads.</summary>
+    /// <summary>Checks the job, prepares its data where that was not done before, builds the model: with the seed's weights or those that it starts from, or, where the job resumes, with room for those that <see cref="Load"/> reads.</summary>
     /// <param name="job">The attempt.</param>
     /// <param name="sink">Hears of progress.</param>
     /// <param name="control">Stops it.</param>
@@ -91,11 +98,18 @@ public sealed class TrainSession : IDisposable
         }
 
         job = job with { Spec = run.Spec };
+        var start = Start(job, run.Plan!, sink);
         var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
+        if (start is not null && start.Tokenizer.Sha256 != data.Tokenizer.Sha256)
+        {
+            throw new BadInputException($"start_from was trained with the tokenizer {start.Tokenizer.Sha256}; the dataset was packed with {data.Tokenizer.Sha256}. Allowed: the same tokenizer.");
+        }
+
+        var template = run.Spec.Task == RunTasks.Sft ? Chat(data.Tokenizer, run.Spec) : null;
         control.ThrowIfStopped();
         sink.Emit(new StartingEvent("building the model", 0));
         var fit = new MemoryFit(run.Plan, run.Spec, job.Device, (freeBytes ?? DeviceFacts.FreeBytes)(torch.device(job.Device)));
-        var session = new TrainSession(job, fit, data, ChooseRows(job, fit, sink), recorder);
+        var session = new TrainSession(job, fit, data, ChooseRows(job, fit, sink), start, recorder) { Template = template };
         bool head = session.Model.Terms.Contains(DecisionHeadConfig.DecisionTerm);
         if (head != data.Decides)
         {
@@ -105,6 +119,32 @@ public sealed class TrainSession : IDisposable
         }
 
         return session;
+    }
+
+    // A job that resumes has its weights in the checkpoint; what it once began with need not be here any more.
+    private static StartingPoint? Start(TrainerJob job, ModelPlan plan, IEventSink sink)
+    {
+        if (job.Spec.StartFrom.Length == 0 || job.ResumePath is not null)
+        {
+            return null;
+        }
+
+        sink.Emit(new StartingEvent("verifying the checkpoint to start from", 0));
+        var start = StartingPoint.Open(job.StartPath ?? throw new BadInputException($"start_from is {job.Spec.StartFrom}, and the job has no start_path."));
+        start.CheckModel(plan);
+        return start;
+    }
+
+    // The run's own prompt is tried now, not at the first sample.
+    private static IChatTemplate Chat(ITokenizer tokenizer, RunSpec spec)
+    {
+        var template = ChatTemplates.Tuned(tokenizer, spec.Sft);
+        if (spec.Sample.EverySteps > 0)
+        {
+            _ = ChatTokens.Prompt(tokenizer, template, [new ChatMessage(ChatRole.User, spec.Sample.Prompt)]);
+        }
+
+        return template;
     }
 
     /// <summary>How the batch of a zero-based step is cut.</summary>

@@ -8,6 +8,9 @@ namespace Hearth.Training;
 /// <summary>A model with the tokenizer that it was trained with.</summary>
 public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
 {
+    /// <summary>How the conversations were written that it was tuned on; null = it was not.</summary>
+    public Runs.SftSpec? Tuning { get; init; }
+
     /// <summary>Out of a run's checkpoint, or out of a published folder.</summary>
     /// <param name="folder">Either.</param>
     /// <param name="device">Where the model is to be.</param>
@@ -36,6 +39,6 @@ public sealed record TrainedModel(LanguageModel Model, ITokenizer Tokenizer)
         var tokenizer = CheckpointFolder.Tokenizer(folder);
         var model = plan.Build(dtype ?? (config.Run.Train.Precision == "fp64" ? float64 : float32), device, seed: null);
         TensorFile.Load(CheckpointFolder.ExportPath(folder, raw), [.. model.NamedParameters], convert: true);
-        return new TrainedModel(model, tokenizer);
+        return new TrainedModel(model, tokenizer) { Tuning = config.Run.Task == Runs.RunTasks.Sft ? config.Run.Sft : null };
     }
 }

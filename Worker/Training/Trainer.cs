@@ -3,6 +3,7 @@ using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
+using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
@@ -196,8 +197,16 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
     {
         long seed = SeedMix.Of(state.Seed, RandomStream.Sample, state.Step);
         using var averaged = session.Average?.Use();
-        string text = Generation.Text(session.Model, session.Data, how, seed, control);
-        sink.Emit(new SampleEvent(state.Step, how.Prompt, text));
+        try
+        {
+            string text = Generation.Text(session.Model, session.Data.Tokenizer, session.Template, how, seed, control);
+            sink.Emit(new SampleEvent(state.Step, how.Prompt, text));
+        }
+        catch (ChatException e)
+        {
+            // The run's own prompt was tried before its first step; this one was asked for since.
+            sink.Emit(new LogEvent(LogLevel.Warning, $"There is no sample: {e.Message}"));
+        }
     }
 
     private SampleSpec Asked(TrainerCommand command) => _spec.Sample with

@@ -17,6 +17,8 @@ public static class ForecastKind
         {
             Name = "",
             Task = "",
+            StartFrom = "",
+            Sft = new SftSpec(),
             Data = spec.Data with { Dataset = "", ValidationFraction = 0 },
             Train = spec.Train with { Steps = 0, Seed = 0 },
             Optimizer = spec.Optimizer with { Lr = 0, MatrixLr = 0, EmbedLr = 0, VectorLr = 0, WarmupSteps = 0, WeightDecay = 0 },

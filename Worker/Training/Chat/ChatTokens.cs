@@ -16,6 +16,11 @@ public sealed record ChatTokens(int[] Ids, bool[] FromAssistant)
     public static ChatTokens Row(ITokenizer tokenizer, IChatTemplate template, IReadOnlyList<ChatMessage> messages)
     {
         Check(tokenizer, template, messages);
+        if (template.Pieces(messages) is { } pieces)
+        {
+            return Joined(tokenizer, pieces);
+        }
+
         int[] ids = tokenizer.Encode(template.Render(messages));
         return new ChatTokens(ids, Mask(ids, tokenizer.Special(template.AssistantHeader), Stops(tokenizer, template)));
     }
@@ -31,6 +36,20 @@ public sealed record ChatTokens(int[] Ids, bool[] FromAssistant)
 
     /// <summary>Ids that end the assistant's turn.</summary>
     public static IReadOnlySet<int> Stops(ITokenizer tokenizer, IChatTemplate template) => template.StopTokens.Select(tokenizer.Special).ToHashSet();
+
+    private static ChatTokens Joined(ITokenizer tokenizer, IEnumerable<ChatPiece> pieces)
+    {
+        var (ids, mask, before) = (new List<int>(), new List<bool>(), "");
+        foreach (var piece in pieces)
+        {
+            int[] added = tokenizer.EncodeAfter(before, piece.Text);
+            ids.AddRange(added);
+            mask.AddRange(Enumerable.Repeat(piece.FromAssistant, added.Length));
+            before = piece.Text;
+        }
+
+        return new ChatTokens([.. ids], [.. mask]);
+    }
 
     // The header only opens a turn; the stop token belongs to it, for the model must learn to stop.
     private static bool[] Mask(int[] ids, int header, IReadOnlySet<int> stops)

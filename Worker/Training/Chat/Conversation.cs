@@ -1,5 +1,6 @@
 using Hearth.Models;
 using Hearth.Training.Serving;
+using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Chat;
 
@@ -80,13 +81,10 @@ public sealed class Conversation : IDisposable
 
     public void Dispose() => _session?.Dispose();
 
-    // Encoded behind the header that it follows: a SentencePiece text would begin with a space of its own. An answer that was cut
-    // at its limit has a last token that the session has not seen.
+    // An answer that was cut at its limit has a last token that the session has not seen.
     private int[] Following(string text)
     {
-        var tokenizer = _trained.Tokenizer;
-        int[] header = tokenizer.Encode(_template.AssistantHeader), whole = tokenizer.Encode(_template.AssistantHeader + text);
-        int[] added = whole.AsSpan().StartsWith(header) ? whole[header.Length..] : tokenizer.Encode(text);
+        int[] added = _trained.Tokenizer.EncodeAfter(_template.AssistantHeader, text);
         return _pending < 0 ? added : [_pending, .. added];
     }
 }

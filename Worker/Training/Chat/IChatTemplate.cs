@@ -1,5 +1,10 @@
 namespace Hearth.Training.Chat;
 
+/// <summary>A stretch of a conversation's text.</summary>
+/// <param name="Text">As it is written.</param>
+/// <param name="FromAssistant">Said by the assistant, with what ends its turn.</param>
+public readonly record struct ChatPiece(string Text, bool FromAssistant);
+
 /// <summary>How a family writes conversations. Pure: messages in, text out; its structure tokens are special tokens of the tokenizer.</summary>
 public interface IChatTemplate
 {
@@ -14,6 +19,12 @@ public interface IChatTemplate
 
     /// <summary>A whole conversation, as a training row.</summary>
     string Render(IReadOnlyList<ChatMessage> messages);
+
+    /// <summary>
+    /// The same text in stretches that are encoded one by one, each prompt as generation encodes it; null where <see cref="AssistantHeader"/> is one token,
+    /// which tells them apart in the ids of the whole.
+    /// </summary>
+    IEnumerable<ChatPiece>? Pieces(IReadOnlyList<ChatMessage> messages) => null;
 
     /// <summary>A conversation that the assistant is to go on with.</summary>
     string Prompt(IReadOnlyList<ChatMessage> messages);

@@ -22,7 +22,7 @@ internal static class ChatCommand
         var trained = TrainedModel.Load(folder, device);
         var how = SamplingArguments.Read(trained.Model, arguments);
         Notices.Print(trained.Model);
-        using var conversation = new Conversation(trained, ChatTemplates.For(trained.Tokenizer, arguments.Text("--category"), arguments.Has(Think)), how, arguments.Text("--system"));
+        using var conversation = new Conversation(trained, ChatTemplates.For(trained, arguments.Text("--category"), arguments.Has(Think)), how, arguments.Text("--system"));
         while (Console.In.ReadLine() is { } line)
         {
             if (line.Trim().Length == 0)

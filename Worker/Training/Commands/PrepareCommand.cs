@@ -19,6 +19,7 @@ internal static class PrepareCommand
             DatasetPath = Path.GetFullPath(arguments.Text("--data") ?? spec.Data.Dataset),
             CachePath = output,
             WorkPath = output,
+            StartPath = spec.StartFrom.Length > 0 ? Path.GetFullPath(spec.StartFrom) : null,
         };
         using var control = new TrainerControl();
         using var signals = new StopSignals(control);

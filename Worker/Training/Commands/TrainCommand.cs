@@ -28,6 +28,7 @@ internal static class TrainCommand
             DatasetPath = Path.GetFullPath(arguments.Text("--data") ?? spec.Data.Dataset),
             CachePath = Path.GetFullPath(arguments.Text("--cache") ?? Path.Combine(output, "data")),
             WorkPath = output,
+            StartPath = spec.StartFrom.Length > 0 ? Path.GetFullPath(spec.StartFrom) : null,
             Device = arguments.Text("--device") ?? "cpu",
             Threads = arguments.Integer("--threads", 0, 0, 1024),
         };

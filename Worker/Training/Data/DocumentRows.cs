@@ -5,8 +5,8 @@ using Hearth.Models.Blocks;
 namespace Hearth.Training.Data;
 
 /// <summary>
-/// Reads a shard with row metadata row by row: a document is a row, cut at the row's length, padded behind its last token with
-/// labels of −100.
+/// Reads a shard of conversations or with row metadata row by row: a document is a row, cut at the row's length, padded behind its last token with
+/// labels of −100, which tokens that are no targets have too.
 /// </summary>
 /// <param name="shard">Of such rows.</param>
 /// <param name="padToken">Any token: causal models do not see what comes later, and no pad is a target.</param>
@@ -22,7 +22,7 @@ internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeig
     public static double[] ClassWeights(Shard training)
     {
         long[] counts = new long[RowMetadata.Classes];
-        foreach (var row in training.Rows!.Where(r => r.Decides))
+        foreach (var row in (training.Rows ?? []).Where(r => r.Decides))
         {
             counts[row.DecisionLabel!.Value]++;
         }
@@ -43,10 +43,10 @@ internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeig
             int tokens = lengths[row] = Math.Min(whole, length);
             var own = ids.AsSpan(row * length, tokens);
             shard.Read(start, own);
-            own.CopyTo(labels.AsSpan(row * length, tokens));
+            Labels(own, start, labels.AsSpan(row * length, tokens));
 
             // A position that the cut took away is no position.
-            var metadata = shard.Rows![(int)index];
+            var metadata = shard.Rows is { } said ? said[(int)index] : default;
             int position = metadata.DecisionPos ?? tokens - 1;
             bool decides = metadata.Decides && position < tokens;
             (positions[row], classes[row]) = decides ? (position, metadata.DecisionLabel!.Value) : (None, None);
@@ -54,8 +54,18 @@ internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeig
 
         return new TrainingRows(ids, labels, length)
         {
-            Decisions = new DecisionRows(positions, classes, classWeights),
+            Decisions = shard.Rows is null ? null : new DecisionRows(positions, classes, classWeights),
             Lengths = lengths,
         };
+    }
+
+    private void Labels(ReadOnlySpan<int> ids, long start, Span<int> labels)
+    {
+        bool[] targets = new bool[ids.Length];
+        shard.ReadTargets(start, targets);
+        for (int i = 0; i < ids.Length; i++)
+        {
+            labels[i] = targets[i] ? ids[i] : Ignored;
+        }
     }
 }

@@ -8,10 +8,25 @@ using Hearth.Training.Tokenizers;
 namespace Hearth.Training.Data;
 
 /// <summary><c>dataset.json</c> of a prepared folder, written last.</summary>
-public sealed record DatasetManifest(string Key, string TokenizerSha256, long TrainTokens, long ValidationTokens, long Documents, IReadOnlyList<FileRef> Files);
+public sealed record DatasetManifest(string Key, string TokenizerSha256, long TrainTokens, long ValidationTokens, long Documents, IReadOnlyList<FileRef> Files)
+{
+    /// <summary>Conversations that could not be written; null = none.</summary>
+    public LeftOut? LeftOut { get; init; }
+}
 
 /// <summary>How a dataset is to be prepared; part of its content key.</summary>
-public sealed record Preparation(int VocabSize, double ValidationFraction, string Tokenizer = TokenizerKinds.ByteBpe);
+public sealed record Preparation(int VocabSize, double ValidationFraction, string Tokenizer = TokenizerKinds.ByteBpe)
+{
+    /// <summary>A tokenizer that is there already, in place of one that is trained; null = it is trained.</summary>
+    public ITokenizer? Given { get; init; }
+
+    /// <summary>How conversations are written; null = the dataset is texts. Asks for <see cref="Given"/>.</summary>
+    public SftSpec? Chat { get; init; }
+
+    /// <summary>The content key of a dataset that is so prepared.</summary>
+    public string Key(string contentSha256) =>
+        DatasetContent.PreparedKey(contentSha256, VocabSize, ValidationFraction, Given is { } given ? DatasetContent.Given(given.Sha256) : Tokenizer, Chat?.Form);
+}
 
 /// <summary>A tokenised dataset: tokenizer, packed shards for training and validation, manifest.</summary>
 public static class PreparedDataset
@@ -40,7 +55,8 @@ public static class PreparedDataset
 
         var reading = Step("reading the dataset");
         var documents = Documents.Read(source, reading.Part(0, 0.5)).SelectMany(Split).ToList();
-        string key = DatasetContent.PreparedKey(Documents.ContentHash(documents, reading.Part(0.5, 1)), how.VocabSize, how.ValidationFraction, how.Tokenizer);
+        CheckKind(documents, how.Chat is not null);
+        string key = how.Key(Documents.ContentHash(documents, reading.Part(0.5, 1)));
         return Place(cache, key, folder => Write(documents, folder, key, how, Step), Step);
     }
 
@@ -132,8 +148,21 @@ public static class PreparedDataset
         return manifest;
     }
 
+    /// <summary>The manifest of a prepared folder, taken at its word.</summary>
+    internal static DatasetManifest ManifestOf(string folder) => Read(Path.Combine(folder, ManifestName));
+
     /// <summary>The content key of a prepared folder.</summary>
-    public static string KeyOf(string folder) => Read(Path.Combine(folder, ManifestName)).Key;
+    public static string KeyOf(string folder) => ManifestOf(folder).Key;
+
+    private static void CheckKind(List<Document> documents, bool chat)
+    {
+        if (documents.FirstOrDefault(d => d.Turns is not null != chat) is { } other)
+        {
+            throw new DatasetException(chat
+                ? $"{other.Name} is a text, and task is sft. Allowed: a dataset of conversations (JSON lines with messages)."
+                : $"{other.Name} is a conversation, and task is pretrain. Allowed: a dataset of texts, or task sft.");
+        }
+    }
 
     private static DatasetManifest Read(string path) => JsonSerializer.Deserialize<DatasetManifest>(File.ReadAllBytes(path), Json.Wire)!;
 
@@ -141,6 +170,12 @@ public static class PreparedDataset
     {
         for (int at = 0, part = 1; at < document.Text.Length; at += LongestDocument, part++)
         {
+            if (document.Turns is not null)
+            {
+                yield return document;
+                yield break;
+            }
+
             yield return document.Text.Length <= LongestDocument
                 ? document
                 : new Document($"{document.Name}#{part}", document.Text.Substring(at, Math.Min(LongestDocument, document.Text.Length - at)))
@@ -153,30 +188,51 @@ public static class PreparedDataset
     private static void Write(List<Document> documents, string folder, string key, Preparation how, Func<string, LongStep> step)
     {
         var (training, validation) = Divide(documents, how.ValidationFraction, step("dividing the documents"));
+        var tokenizer = how.Given ?? Learn(training, how, step);
+        var chat = how.Chat is { } form ? new ChatPacking(tokenizer, form) : null;
+        File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
+        bool rows = documents.Any(d => !d.Metadata.IsEmpty);
+        long Pack(List<Document> part, string name, string what)
+        {
+            long tokens = 0;
+            var written = new List<RowMetadata>();
+            ShardWriter.Write(Path.Combine(folder, name), Encode(), tokenizer.Sha256, how.VocabSize, () => rows ? written : null);
+            return tokens;
+
+            IEnumerable<(int[] Ids, bool[]? Targets)> Encode()
+            {
+                foreach (var (document, encoding) in ByLength(part, step(what)))
+                {
+                    var row = chat?.Encode(document);
+                    if (chat is not null && row is null)
+                    {
+                        continue;
+                    }
+
+                    int[] ids = row?.Ids ?? [.. tokenizer.Encode(document.Text, encoding), tokenizer.EndToken];
+                    tokens += ids.Length;
+                    written.Add(document.Metadata);
+                    yield return (ids, row?.FromAssistant);
+                }
+            }
+        }
+
+        long trainTokens = Pack(training, TrainName, "tokenising");
+        long validationTokens = Pack(validation, ValidationName, "tokenising validation");
+        chat?.Check();
+        var manifest = new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []) { LeftOut = chat?.LeftOut };
+        WriteManifest(folder, tokenizer, manifest, step(Sealing));
+    }
+
+    private static ITokenizer Learn(List<Document> training, Preparation how, Func<string, LongStep> step)
+    {
         var trainer = TokenizerTrainers.Create(how.Tokenizer);
         foreach (var (document, counting) in ByLength(training, step("counting words")))
         {
             trainer.Add(document.Text, counting);
         }
 
-        var tokenizer = trainer.Train(how.VocabSize, step("learning the tokenizer"));
-        File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
-        bool rows = documents.Any(d => !d.Metadata.IsEmpty);
-        long Pack(List<Document> part, string name, string what)
-        {
-            long tokens = 0;
-            ShardWriter.Write(Path.Combine(folder, name), ByLength(part, step(what)).Select(d =>
-            {
-                int[] ids = [.. tokenizer.Encode(d.Document.Text, d.Step), tokenizer.EndToken];
-                tokens += ids.Length;
-                return ids;
-            }), tokenizer.Sha256, how.VocabSize, rows ? [.. part.Select(d => d.Metadata)] : null);
-            return tokens;
-        }
-
-        long trainTokens = Pack(training, TrainName, "tokenising");
-        long validationTokens = Pack(validation, ValidationName, "tokenising validation");
-        WriteManifest(folder, tokenizer, new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []), step(Sealing));
+        return trainer.Train(how.VocabSize, step("learning the tokenizer"));
     }
 
     // Each document with its share of a step, by the length of its text.

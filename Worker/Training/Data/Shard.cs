@@ -8,13 +8,15 @@ namespace Hearth.Training.Data;
 
 /// <summary>
 /// Packed tokens, format QPK1, little-endian. A 64-byte header: magic, u32 version 1, u32 width (2 or 4 bytes a token),
-/// u32 0, u64 tokens, u64 documents, 32-byte SHA-256 of the tokenizer; then the tokens, zeros up to a multiple of 8, then a
-/// u64 offset in tokens per document, the first 0; then, in a shard that is read row by row, a JSON line of
-/// <see cref="RowMetadata"/> per document to the end of the file. Documents end with the end token.
+/// u32 flags (1 = there is a loss mask), u64 tokens, u64 documents, 32-byte SHA-256 of the tokenizer; then the tokens, zeros up to a multiple of
+/// 8, then a u64 offset in tokens per document, the first 0; then, where flagged, a bit per token, lowest first, that is set where the token is a
+/// target; then, in a shard that is read row by row, a JSON line of <see cref="RowMetadata"/> per document to the end of the file. Texts end with
+/// the end token, conversations as their template says.
 /// </summary>
 public static class ShardWriter
 {
     internal const int HeaderBytes = 64;
+    internal const uint Masked = 1;
     internal static ReadOnlySpan<byte> Magic => "QPK1"u8;
 
     /// <param name="path">Of the file.</param>
@@ -22,15 +24,30 @@ public static class ShardWriter
     /// <param name="tokenizerSha256">64 hex digits.</param>
     /// <param name="vocabSize">Decides the width of a token.</param>
     /// <param name="metadata">Of each document; null = the shard is one stream of tokens.</param>
-    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize, IReadOnlyList<RowMetadata>? metadata = null)
+    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize, IReadOnlyList<RowMetadata>? metadata = null) =>
+        Write(path, documents.Select(ids => (ids, Targets: (bool[]?)null)), tokenizerSha256, vocabSize, () => metadata);
+
+    /// <summary>Documents of which some tokens alone are targets.</summary>
+    /// <param name="path">Of the file.</param>
+    /// <param name="documents">Ids of each, and which of them are targets.</param>
+    /// <param name="tokenizerSha256">64 hex digits.</param>
+    /// <param name="vocabSize">Decides the width of a token.</param>
+    /// <param name="metadata">Of the documents that were written, asked for when all are; gives null where nothing is said of any.</param>
+    public static void Write(string path, IEnumerable<(int[] Ids, bool[]? Targets)> documents, string tokenizerSha256, int vocabSize, Func<IReadOnlyList<RowMetadata>?> metadata)
     {
         int width = vocabSize <= 1 << 16 ? 2 : 4;
         var offsets = new List<ulong>();
         ulong tokens = 0;
+        MaskBits? mask = null;
         using var file = File.Create(path);
         file.Write(new byte[HeaderBytes]);
-        foreach (int[] document in documents)
+        foreach (var (document, targets) in documents)
         {
+            if (targets is not null)
+            {
+                (mask ??= new MaskBits()).Add(targets);
+            }
+
             offsets.Add(tokens);
             tokens += (ulong)document.Length;
             file.Write(width == 2
@@ -40,7 +57,8 @@ public static class ShardWriter
 
         file.Write(new byte[(8 - (file.Position % 8)) % 8]);
         file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(offsets)));
-        foreach (var row in metadata ?? [])
+        file.Write(mask is null ? [] : mask.Bytes);
+        foreach (var row in metadata() ?? [])
         {
             file.Write(Encoding.UTF8.GetBytes(row.ToJson() + "\n"));
         }
@@ -49,11 +67,33 @@ public static class ShardWriter
         file.Write(Magic);
         file.Write(BitConverter.GetBytes(1u));
         file.Write(BitConverter.GetBytes((uint)width));
-        file.Write(BitConverter.GetBytes(0u));
+        file.Write(BitConverter.GetBytes(mask is null ? 0u : Masked));
         file.Write(BitConverter.GetBytes(tokens));
         file.Write(BitConverter.GetBytes((ulong)offsets.Count));
         file.Write(Convert.FromHexString(tokenizerSha256));
         file.Flush(flushToDisk: true);
+    }
+
+    private sealed class MaskBits
+    {
+        private readonly List<byte> _bytes = [];
+        private int _bits;
+
+        internal ReadOnlySpan<byte> Bytes => CollectionsMarshal.AsSpan(_bytes);
+
+        internal void Add(bool[] targets)
+        {
+            foreach (bool target in targets)
+            {
+                if (_bits % 8 == 0)
+                {
+                    _bytes.Add(0);
+                }
+
+                _bytes[^1] |= (byte)(target ? 1 << (_bits % 8) : 0);
+                _bits = (_bits + 1) % 8;
+            }
+        }
     }
 }
 
@@ -77,6 +117,9 @@ public sealed class Shard : IDisposable
 
     public string TokenizerSha256 { get; }
 
+    /// <summary>Whether some tokens alone are targets; see <see cref="ReadTargets"/>.</summary>
+    public bool IsMasked { get; private init; }
+
     /// <summary>What is said of each document; null where the shard is one stream of tokens. Read whole, a few bytes a document.</summary>
     public IReadOnlyList<RowMetadata>? Rows { get; private init; }
 
@@ -97,10 +140,14 @@ public sealed class Shard : IDisposable
             Require(width is 2 or 4, path, "dtype", width, "2 or 4");
             ulong tokens = BitConverter.ToUInt64(header, 16), documents = BitConverter.ToUInt64(header, 24);
             Require(tokens <= (ulong)length / width && documents <= (ulong)length / 8, path, "n_tokens", tokens, $"what {length} bytes hold");
-            long need = ((ShardWriter.HeaderBytes + ((long)tokens * width) + 7) / 8 * 8) + ((long)documents * 8);
+            uint flags = BitConverter.ToUInt32(header, 12);
+            Require(flags is 0 or ShardWriter.Masked, path, "flags", flags, "0 or 1");
+            bool masked = flags == ShardWriter.Masked;
+            long need = ((ShardWriter.HeaderBytes + ((long)tokens * width) + 7) / 8 * 8) + ((long)documents * 8) + (masked ? ((long)tokens + 7) / 8 : 0);
             Require(length >= need, path, "length", length, $"{need} bytes for {tokens} tokens and {documents} documents");
             var shard = new Shard(map, view, (int)width, (long)tokens, (long)documents, Convert.ToHexStringLower(header.AsSpan(32, 32)))
             {
+                IsMasked = masked,
                 Rows = length > need ? ReadRows(path, need, (long)documents) : null,
             };
             shard.CheckOffsets(path);
@@ -123,6 +170,19 @@ public sealed class Shard : IDisposable
         {
             long at = ShardWriter.HeaderBytes + ((start + i) * _width);
             tokens[i] = _width == 2 ? _view.ReadUInt16(at) : _view.ReadInt32(at);
+        }
+    }
+
+    /// <summary>Which tokens from <paramref name="start"/> on are targets; all of them where the shard has no mask.</summary>
+    public void ReadTargets(long start, Span<bool> targets)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + targets.Length, Tokens, nameof(start));
+        long mask = _offsets + (DocumentCount * sizeof(long));
+        for (int i = 0; i < targets.Length; i++)
+        {
+            long at = start + i;
+            targets[i] = !IsMasked || (_view.ReadByte(mask + (at / 8)) & (1 << (int)(at % 8))) != 0;
         }
     }
 

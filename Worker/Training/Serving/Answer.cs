@@ -164,8 +164,8 @@ public sealed class Answer
 
     private IChatTemplate Template(GenerationRequest request) => request.Template switch
     {
-        ChatTemplateNames.Auto => ChatTemplates.For(_trained.Tokenizer, request.Category, request.Think),
-        ChatTemplateNames.Plain => new PlainChat(),
+        ChatTemplateNames.Auto => ChatTemplates.For(_trained, request.Category, request.Think),
+        ChatTemplateNames.Plain => new PlainChat(tuned: _trained.Tuning is not null),
         var name => ChatTemplates.Create(name, request.Category, request.Think),
     };
 

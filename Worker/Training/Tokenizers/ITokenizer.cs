@@ -39,7 +39,7 @@ public interface ITokenizer
     int ByteCount(int id, int before);
 }
 
-/// <summary>Text of ids that follow others.</summary>
+/// <summary>Text of ids that follow others, and ids of text that follows another.</summary>
 public static class Continuation
 {
     /// <summary>
@@ -48,4 +48,11 @@ public static class Continuation
     /// </summary>
     public static string DecodeAfter(this ITokenizer tokenizer, IReadOnlyList<int> prompt, IEnumerable<int> ids) =>
         tokenizer.Decode([.. prompt, .. ids])[tokenizer.Decode(prompt).Length..];
+
+    /// <summary>The ids of a text that stands behind another one: a SentencePiece text would begin with a space of its own.</summary>
+    public static int[] EncodeAfter(this ITokenizer tokenizer, string before, string text)
+    {
+        int[] header = tokenizer.Encode(before), whole = tokenizer.Encode(before + text);
+        return whole.AsSpan().StartsWith(header) ? whole[header.Length..] : tokenizer.Encode(text);
+    }
 }
