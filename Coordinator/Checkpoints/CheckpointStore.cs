@@ -99,6 +99,14 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
         return found is null ? null : await blobs.SignAsync(found.Files);
     }
 
+    /// <summary>As <see cref="FindGoodAsync"/>, but only the files that its model is made of.</summary>
+    public async Task<IReadOnlyList<BlobRef>?> FindForGeneratingAsync(Guid checkpointId, CancellationToken stop)
+    {
+        var files = await FindGoodAsync(checkpointId, stop);
+        var names = files?.Select(f => f.Name).ToList();
+        return files is null ? null : [.. files.Where(f => CheckpointFiles.IsForGenerating(f.Name, names!))];
+    }
+
     /// <summary>One file of a checkpoint that is still kept.</summary>
     public async Task<FileRef?> FindFileAsync(Guid runId, Guid checkpointId, string name, CancellationToken stop)
     {
@@ -174,7 +182,10 @@ public sealed class CheckpointStore(NpgsqlDataSource database, BlobLedger blobs,
         var good = (await session.QueryAsync<(Guid Id, long Step)>(
             "select id, step from checkpoints where run_id = @runId and status = 'kept'", new { runId }))
             .Select(c => new KeptCheckpoint(c.Id, c.Step, Retention.LossAt(c.Step, evaluations))).ToList();
-        var surplus = Retention.Surplus(good, keepLast);
+        var held = (await session.QueryAsync<Guid>(
+            "select distinct s.start_checkpoint from runs s join checkpoints c on c.id = s.start_checkpoint where c.run_id = @runId and s.state not in ('succeeded', 'failed', 'cancelled')",
+            new { runId })).ToHashSet();
+        var surplus = Retention.Surplus(good, keepLast).Where(c => !held.Contains(c.Id)).ToList();
         await RemoveAsync(session, [.. surplus.Select(c => c.Id)]);
         await RemoveAsync(session, [.. await HopelessAsync(session, runId)]);
         return [.. surplus.Select(c => c.Step)];

@@ -38,8 +38,21 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     }
 
     /// <summary>What a run's trainer would prepare, where it is there already.</summary>
-    public async Task<IReadOnlyList<BlobRef>?> FindForAsync(RunSpec spec, Dataset dataset, CancellationToken stop) =>
-        KeyOf(spec, dataset) is { } needed ? await FindAsync(needed.Key, stop) : null;
+    /// <param name="spec">The run.</param>
+    /// <param name="start">The checkpoint that it begins with; null = none.</param>
+    /// <param name="dataset">Its dataset.</param>
+    /// <param name="stop">Ends the call.</param>
+    public async Task<IReadOnlyList<BlobRef>?> FindForAsync(RunSpec spec, Guid? start, Dataset dataset, CancellationToken stop)
+    {
+        string? tokenizer = null;
+        if (start is not null)
+        {
+            await using var session = await DbSession.OpenAsync(database, stop);
+            tokenizer = await session.FindAsync<string>($"select ({TokenizerOf("@start")})", new { start });
+        }
+
+        return KeyOf(spec, dataset, tokenizer) is { } needed ? await FindAsync(needed.Key, stop) : null;
+    }
 
     /// <summary>
     /// Publishes under the key that the attempt's own run needs, once however often it is asked for; fenced in the statement that writes.
@@ -48,15 +61,15 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     {
         var lease = new { attempt = commit.Lease.AttemptId, epoch = commit.Lease.Epoch, worker };
         await using var session = await DbSession.OpenAsync(database, stop);
-        string? json = await session.FindAsync<string>(
-            $"with live as ({Fence.LiveRun}) select r.spec::text from runs r join live on live.run_id = r.id", lease);
-        if (json is null)
+        var run = await session.FindAsync<Run>(
+            $"with live as ({Fence.LiveRun}) select r.spec::text as spec, ({TokenizerOf("r.start_checkpoint")}) as tokenizer from runs r join live on live.run_id = r.id", lease);
+        if (run is null)
         {
             return new PublishResult.Fenced();
         }
 
-        var spec = JsonSerializer.Deserialize<RunSpec>(json, Json.Wire)!;
-        if (await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset || KeyOf(spec, dataset) is not { } needed || needed.Key != commit.Key)
+        var spec = JsonSerializer.Deserialize<RunSpec>(run.Spec, Json.Wire)!;
+        if (await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset || KeyOf(spec, dataset, run.Tokenizer) is not { } needed || needed.Key != commit.Key)
         {
             return Refuse("key", commit.Key, "the key that the attempt's run needs");
         }
@@ -76,9 +89,18 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
     }
 
     /// <summary>Null when the model cannot be planned; such a run is never placed.</summary>
-    private static (string Key, int VocabSize)? KeyOf(RunSpec spec, Dataset dataset) => Families.Plan(spec.Model, new List<FieldError>()) is { } plan
-        ? (DatasetContent.PreparedKey(dataset.ContentSha256, plan.VocabSize, spec.Data.ValidationFraction, spec.Data.Tokenizer), plan.VocabSize)
+    private static (string Key, int VocabSize)? KeyOf(RunSpec spec, Dataset dataset, string? tokenizer) => Families.Plan(spec.Model, new List<FieldError>()) is { } plan
+        ? (DatasetContent.PreparedKey(
+            dataset.ContentSha256,
+            plan.VocabSize,
+            spec.Data.ValidationFraction,
+            tokenizer is null ? spec.Data.Tokenizer : DatasetContent.Given(tokenizer),
+            spec.Task == RunTasks.Sft ? spec.Sft.Form : null), plan.VocabSize)
         : null;
+
+    // A tokenizer is its file: the file's hash in the checkpoint is the tokenizer's.
+    private static string TokenizerOf(string checkpoint) =>
+        $"select f.sha256 from checkpoint_files f where f.checkpoint_id = {checkpoint} and f.name in ('spm.model', 'tokenizer.json') order by f.name limit 1";
 
     private static PublishResult.Refused Refuse(string field, string value, string allowed) => new([new FieldError(field, value, allowed, $"{field} is {value}. Allowed: {allowed}.")]);
 
@@ -135,6 +157,10 @@ public sealed class PreparedStore(NpgsqlDataSource database, IObjectStore store,
             return null;
         }
     }
+
+    /// <param name="Spec">As JSON.</param>
+    /// <param name="Tokenizer">SHA-256 of that of the checkpoint that it begins with; null = none.</param>
+    private sealed record Run(string Spec, string? Tokenizer);
 
     // The part of the trainer's manifest that is shown.
     private sealed record TokenCounts(long TrainTokens, long ValidationTokens);

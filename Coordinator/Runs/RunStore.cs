@@ -31,17 +31,24 @@ public sealed class RunStore(NpgsqlDataSource database, Wakes wakes)
     }
 
     /// <summary>Queues a checked run.</summary>
-    public async Task<Submitted> AddAsync(RunSpec spec, long parameters, string caller, string? key, JsonElement body, CancellationToken stop)
+    /// <param name="spec">As it was checked.</param>
+    /// <param name="parameters">Of its model.</param>
+    /// <param name="start">The checkpoint that it begins with; null = none.</param>
+    /// <param name="caller">Whose it is.</param>
+    /// <param name="key">Under which a repeat is the same run; null = none.</param>
+    /// <param name="body">As it was sent.</param>
+    /// <param name="stop">Ends the call.</param>
+    public async Task<Submitted> AddAsync(RunSpec spec, long parameters, Guid? start, string caller, string? key, JsonElement body, CancellationToken stop)
     {
         await using var session = await DbSession.BeginAsync(database, stop);
         var id = Guid.CreateVersion7();
         int added = await session.ExecuteAsync(
             """
-            insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by)
-            values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller)
+            insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by, start_checkpoint)
+            values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller, @start)
             on conflict (created_by, idempotency_key) do nothing
             """,
-            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller });
+            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller, start });
         if (added == 0)
         {
             // The same submission came twice at once; the other one won.

@@ -68,7 +68,7 @@ internal sealed class SchedulesJob(ScheduleStore schedules, RunSubmission submis
             return ($"Refused: {string.Join(' ', check.Errors.Select(e => e.Message))}", null);
         }
 
-        var submitted = (await runs.AddAsync(run, plan.Parameters, schedule.CreatedBy, ScheduleStore.KeyOf(schedule.Id, fire), spec, stop)).Run!;
+        var submitted = (await runs.AddAsync(run, plan.Parameters, check.StartCheckpoint, schedule.CreatedBy, ScheduleStore.KeyOf(schedule.Id, fire), spec, stop)).Run!;
         return Submitted(submitted.Id, submitted.Number);
     }
 

@@ -14,11 +14,14 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
     /// Null when what the attempt reads is gone: without its dataset the run fails; without its checkpoint the attempt is over, and the next
     /// one begins with another.
     /// </summary>
-    public async Task<Assignment?> MakeAsync(AssignedAttempt placed, CancellationToken stop)
+    /// <param name="placed">The attempt.</param>
+    /// <param name="protocol">The version that its agent speaks.</param>
+    /// <param name="stop">Ends the call.</param>
+    public async Task<Assignment?> MakeAsync(AssignedAttempt placed, int protocol, CancellationToken stop)
     {
         var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
         var spec = placed.Recompute ? given.Recomputing() : given;
-        if (await FindDataAsync(spec, stop) is not { } data)
+        if (await FindDataAsync(spec, placed.StartCheckpoint, stop) is not { } data)
         {
             await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
             return null;
@@ -28,6 +31,17 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
         if (placed.CheckpointId is not null && checkpoint is null)
         {
             await EndAsync(placed, AttemptState.Lost, null, $"Its checkpoint of step {Words.Number(placed.FirstStep)} is no longer good.", stop);
+            return null;
+        }
+
+        // Past its first checkpoint a run needs nothing of what it began with.
+        var begins = checkpoint is null && spec.StartFrom.Length > 0;
+        var start = begins && placed.StartCheckpoint is { } first ? await checkpoints.FindForGeneratingAsync(first, stop) : null;
+        if (begins && (start is null || protocol < ProtocolVersion.Starts))
+        {
+            await (start is null
+                ? EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The checkpoint {spec.StartFrom}, which start_from names, is no longer good.", stop)
+                : EndAsync(placed, AttemptState.Lost, null, $"The agent speaks version {protocol} of the worker protocol, and start_from needs {ProtocolVersion.Starts}. Update the agent.", stop));
             return null;
         }
 
@@ -44,12 +58,13 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
             Prepared = data.Prepared,
             CheckpointId = placed.CheckpointId,
             Checkpoint = checkpoint,
+            Start = start,
         };
     }
 
-    private async Task<RunData?> FindDataAsync(RunSpec spec, CancellationToken stop) =>
+    private async Task<RunData?> FindDataAsync(RunSpec spec, Guid? start, CancellationToken stop) =>
         await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset ? null
-            : await prepared.FindForAsync(spec, dataset, stop) is { } files ? new RunData([], files)
+            : await prepared.FindForAsync(spec, start, dataset, stop) is { } files ? new RunData([], files)
             : new RunData(await datasets.FilesAsync(dataset.Id, stop), null);
 
     private async Task EndAsync(AssignedAttempt placed, AttemptState outcome, string? code, string message, CancellationToken stop)

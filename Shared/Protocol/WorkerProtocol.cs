@@ -140,6 +140,9 @@ public sealed record Assignment
     public IReadOnlyList<BlobRef>? Prepared { get; init; }
     public Guid? CheckpointId { get; init; }
     public IReadOnlyList<BlobRef>? Checkpoint { get; init; }
+
+    /// <summary>Weights, config and tokenizer of the checkpoint that the run begins with; null where it begins with random weights, or goes on from <see cref="Checkpoint"/>.</summary>
+    public IReadOnlyList<BlobRef>? Start { get; init; }
 }
 
 /// <summary>POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored.</summary>

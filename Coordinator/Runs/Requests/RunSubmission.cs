@@ -4,6 +4,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Scheduling.Rules;
+using Hearth.Data;
 using Hearth.Models;
 using Hearth.Runs;
 using Npgsql;
@@ -11,10 +12,15 @@ using Npgsql;
 namespace Hearth.Coordinator.Runs.Requests;
 
 /// <summary>A spec that may be queued, or every error in it; and where it would fit.</summary>
-public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits);
+/// <param name="Spec">Null where there is an error.</param>
+/// <param name="Plan">Of its model; null where that is wrong.</param>
+/// <param name="Errors">All of them.</param>
+/// <param name="Fits">Where it would fit.</param>
+/// <param name="StartCheckpoint">The checkpoint that it begins with; null = with random weights.</param>
+public sealed record Checked(RunSpec? Spec, ModelPlan? Plan, IReadOnlyList<FieldError> Errors, IReadOnlyList<DeviceFit> Fits, Guid? StartCheckpoint = null);
 
-/// <summary>Every check of a submitted run: the spec alone, the dataset, and whether any device of the pool could ever hold one row.</summary>
-public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datasets, PoolDevices pool)
+/// <summary>Every check of a submitted run: the spec alone, the dataset, the checkpoint that it begins with, and whether any device of the pool could ever hold one row.</summary>
+public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datasets, PoolDevices pool, RunStarts starts)
 {
     private const int MostNames = 10;
 
@@ -27,11 +33,12 @@ public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datase
         }
 
         var errors = run.Errors.ToList();
-        if (run.Read.Says("data.dataset") && await NoDatasetAsync(readable.Data.Dataset, stop) is { } missing)
+        if (run.Read.Says("data.dataset") && await DatasetAsync(run.Read, stop) is { } unusable)
         {
-            errors.Add(missing);
+            errors.Add(unusable);
         }
 
+        var start = run.Read.Says("start_from") && readable.StartFrom.Length > 0 ? await starts.FindAsync(run.Read, run.Plan, errors, stop) : null;
         var devices = await pool.ReadAsync(stop);
         if (run.Spec is not { } spec || run.Plan is not { } plan)
         {
@@ -39,13 +46,15 @@ public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datase
             return new Checked(null, run.Plan, run.Read.Says("run.devices") && NoDevice(readable, devices) is { } none ? [.. errors, none] : errors, []);
         }
 
+        // Named for good: another run under the same spec begins with the same checkpoint.
+        spec = start is null ? spec : spec with { StartFrom = start.Name, Data = spec.Data with { Tokenizer = start.Tokenizer } };
         var forecast = new RunForecast(plan, spec);
         if (Place(spec, plan, forecast, devices) is { } nowhere)
         {
             errors.Add(nowhere);
         }
 
-        return new Checked(errors.Count == 0 ? spec : null, plan, errors, Fits(spec, forecast, devices, await PeaksAsync(spec, stop)));
+        return new Checked(errors.Count == 0 ? spec : null, plan, errors, Fits(spec, forecast, devices, await PeaksAsync(spec, stop)), start?.CheckpointId);
     }
 
     /// <summary>How the run would stand on each device of the pool.</summary>
@@ -86,16 +95,25 @@ public sealed class RunSubmission(NpgsqlDataSource database, DatasetStore datase
             $"{plan.Title} fits no device that it may use. {largest.Name}: {forecast.On(largest.MemoryBytes, largest.Kind).Reason}");
     }
 
-    private async Task<FieldError?> NoDatasetAsync(string name, CancellationToken stop)
+    private async Task<FieldError?> DatasetAsync(RunSpecResult read, CancellationToken stop)
     {
-        if (await datasets.FindAsync(name, stop) is not null)
+        string name = read.Readable!.Data.Dataset;
+        if (await datasets.FindAsync(name, stop) is { } dataset)
         {
-            return null;
+            return read.Says("task") ? WrongKind(read.Readable.Task, dataset) : null;
         }
 
         var names = (await datasets.ListAsync(stop)).Select(d => d.Name).ToList();
         string allowed = names.Count == 0 ? "a dataset of the pool, which has none yet" : string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? ", …" : "");
         return new FieldError("data.dataset", name, allowed, $"No dataset is called {name}. Allowed: {allowed}.");
+    }
+
+    private static FieldError? WrongKind(string task, Dataset dataset)
+    {
+        bool chat = dataset.Kind == DatasetKinds.Chat;
+        string allowed = chat ? "a dataset of texts, or task sft" : "a dataset of conversations, or task pretrain";
+        return (task == RunTasks.Sft) == chat ? null
+            : new FieldError("data.dataset", dataset.Name, allowed, $"The documents of {dataset.Name} are {(chat ? "conversations" : "texts")}, and task is {task}. Allowed: {allowed}.");
     }
 
     private async Task<ReportedPeaks> PeaksAsync(RunSpec spec, CancellationToken stop)

@@ -24,6 +24,7 @@ public static class RunsApi
         builder.Services.AddSingleton<RunStore>();
         builder.Services.AddSingleton<RunChanges>();
         builder.Services.AddSingleton<RunDetails>();
+        builder.Services.AddSingleton<RunStarts>();
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunActions>();
         builder.Services.AddSingleton<AttemptReports>();
@@ -140,7 +141,7 @@ public static class RunsApi
 
         var run = await submission.CheckAsync(request.Spec, stop);
         return run.Spec is { } spec && run.Plan is { } plan
-            ? Answer(await store.AddAsync(spec, plan.Parameters, caller.CallerName(), key, request.Spec, stop), key)
+            ? Answer(await store.AddAsync(spec, plan.Parameters, run.StartCheckpoint, caller.CallerName(), key, request.Spec, stop), key)
             : Problems.Fields(run.Errors);
     }
 

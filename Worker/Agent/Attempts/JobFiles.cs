@@ -19,7 +19,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
     /// <exception cref="TransferException">The store refuses.</exception>
     public async Task BuildAsync(Assignment assignment, DeviceInfo device, string work, Action<string, double> progress, CancellationToken cancel)
     {
-        string? resume = null, prepared = null, dataset = null;
+        string? resume = null, start = null, prepared = null, dataset = null;
         if (assignment.Checkpoint is { Count: > 0 } checkpoint)
         {
             try
@@ -30,6 +30,11 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
             {
                 throw new CheckpointUnreadableException(e.Message);
             }
+        }
+
+        if (assignment.Start is { Count: > 0 } begin)
+        {
+            start = await _blobs.FetchAsync(begin, Path.Combine(work, "start"), f => progress("fetching the checkpoint to start from", f), cancel);
         }
 
         if (assignment.Prepared is { Count: > 0 } files)
@@ -50,6 +55,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
             CachePath = cachePath,
             WorkPath = work,
             ResumePath = resume,
+            StartPath = start,
             Device = TorchDevice(device.Kind),
             MicroBatch = assignment.MicroBatch,
             Threads = threads,

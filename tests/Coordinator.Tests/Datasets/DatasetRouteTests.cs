@@ -106,11 +106,11 @@ public sealed class DatasetRouteTests(DataService data) : IClassFixture<DataServ
         Assert.Equal(HttpStatusCode.UnprocessableEntity, await PublishAsync(commit with { Key = new string('0', 32) }));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, await PublishAsync(commit with { Files = [commit.Files[1]] }));
         Assert.Equal(HttpStatusCode.Conflict, await PublishAsync(commit with { Lease = attempt.Stale }));
-        Assert.Null(await stores.Prepared.FindForAsync(spec, dataset, default));
+        Assert.Null(await stores.Prepared.FindForAsync(spec, null, dataset, default));
         Assert.Equal(HttpStatusCode.NoContent, await PublishAsync(commit));
         Assert.Equal(HttpStatusCode.NoContent, await PublishAsync(commit));
 
-        var offered = await stores.Prepared.FindForAsync(spec, dataset, default);
+        var offered = await stores.Prepared.FindForAsync(spec, null, dataset, default);
         Assert.Equal(commit.Files.Select(f => (f.Name, f.Sha256, f.Bytes)), offered!.Select(f => (f.Name, f.Sha256, f.Bytes)));
         var view = await data.Service.Http.GetFromJsonAsync<DatasetView>($"/api/v1/datasets/{made.Id}", Json.Wire);
         Assert.Equal(new Dictionary<string, long> { ["300"] = 12 }, view!.Tokens);

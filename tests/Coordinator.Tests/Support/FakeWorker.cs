@@ -62,6 +62,9 @@ public sealed class FakeWorker : IAsyncDisposable
     /// <summary>Memory that its host says to have free.</summary>
     public long? HostFreeBytes { get; set; }
 
+    /// <summary>The version of the protocol that it speaks.</summary>
+    public int Protocol { get; set; } = ProtocolVersion.Current;
+
     public ConcurrentQueue<Guid> Revoked { get; } = new();
 
     public ConcurrentQueue<Guid> Acknowledged { get; } = new();
@@ -73,7 +76,7 @@ public sealed class FakeWorker : IAsyncDisposable
         var code = (await answer.Content.ReadFromJsonAsync<JoinCodeView>(Json.Wire))!;
         DeviceInfo[] list = [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(i, DeviceKind.Simulated, "A card", $"{name}-{i}", (long)(gigabytes * (1L << 30))))];
         var http = new HttpClient { BaseAddress = service.Address };
-        using var joined = await PostAsync(http, "/api/worker/join", new JoinRequest(code.Code, name, "test", list), Spoken);
+        using var joined = await PostAsync(http, "/api/worker/join", new JoinRequest(code.Code, name, "test", list), SpokenAs(ProtocolVersion.Current));
         joined.EnsureSuccessStatusCode();
         var worker = new FakeWorker(http, (await joined.Content.ReadFromJsonAsync<JoinResponse>(Json.Wire))!, list);
         if (heartbeats)
@@ -172,7 +175,9 @@ public sealed class FakeWorker : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static (string Name, string? Value) Spoken => (ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
+    private (string Name, string? Value) Spoken => SpokenAs(Protocol);
+
+    private static (string Name, string? Value) SpokenAs(int version) => (ProtocolVersion.Header, version.ToString(CultureInfo.InvariantCulture));
 
     private static async Task<HttpResponseMessage> PostAsync<T>(HttpClient http, string path, T body, (string Name, string? Value) header, CancellationToken stop = default)
     {
