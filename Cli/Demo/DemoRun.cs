@@ -8,7 +8,7 @@ using Hearth.Runs;
 namespace Hearth.Cli.Demo;
 
 /// <summary>The steps of the demo, in order.</summary>
-internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int steps)
+internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, string wordNet, int steps)
 {
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan TrainLimit = TimeSpan.FromMinutes(30);
@@ -40,7 +40,16 @@ internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int s
 
         string sample = await SampleAsync(run.Id, stop);
         view.Say($"A sample of the trained model: {sample}");
-        return await SummariseAsync(done, recovery, sample, stop);
+        var summary = await SummariseAsync(done, recovery, sample, stop);
+        view.Say("Its last checkpoint learns to answer questions:");
+        var (tuned, answers) = await new DemoTuning(pool, view, wordNet).RunAsync(done, Math.Max(20, steps / 4), stop);
+        foreach (var answer in answers)
+        {
+            view.Say($"Asked {answer.Question} it says: {answer.Text}");
+        }
+
+        var losses = await LossesAsync(tuned, "validation_loss", stop);
+        return summary with { TunedLossAtStart = losses[0], TunedLossAtEnd = losses[^1], Answers = answers };
     }
 
     private RunSpec Spec() => new()
@@ -87,12 +96,12 @@ internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int s
                 }
             },
             stop)).Trace);
-        var losses = (await pool.Api.GetAsync<MetricsResponse>($"runs/{done.Summary.Id}/metrics?keys=loss&points={Math.Min(steps, 10_000)}", stop)).Series.Single(s => s.Key == "loss");
+        var losses = await LossesAsync(done, "loss", stop);
         return new DemoSummary
         {
             Steps = done.Summary.Step,
-            LossAtStart = losses.Mean[0],
-            LossAtEnd = losses.Mean.TakeLast(10).Average(),
+            LossAtStart = losses[0],
+            LossAtEnd = losses.TakeLast(10).Average(),
             DetectSeconds = recovery.DetectSeconds,
             ResumeSeconds = recovery.ResumeSeconds,
             StepsRepeated = recovery.StepsRepeated,
@@ -102,4 +111,7 @@ internal sealed class DemoRun(LocalPool pool, IDemoView view, string text, int s
             Dashboard = pool.Address,
         };
     }
+
+    private async Task<IReadOnlyList<double>> LossesAsync(RunDetail run, string key, CancellationToken stop) =>
+        [.. (await pool.Api.GetAsync<MetricsResponse>($"runs/{run.Summary.Id}/metrics?keys={key}&points={Math.Min(steps, 10_000)}", stop)).Series.Single(s => s.Key == key).Mean.Select(m => (double)m)];
 }

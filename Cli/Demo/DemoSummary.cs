@@ -14,6 +14,13 @@ internal sealed record DemoSummary
     public required string Sample { get; init; }
     public required Uri Dashboard { get; init; }
 
+    /// <summary>Of the tuning run on held-out questions: its first evaluation and its last.</summary>
+    public double TunedLossAtStart { get; init; }
+    public double TunedLossAtEnd { get; init; }
+
+    /// <summary>What the tuned model said.</summary>
+    public IReadOnlyList<DemoAnswer> Answers { get; init; } = [];
+
     public bool TracesEqual => Trace.Length > 0 && Trace == StraightTrace;
 
     public bool AllHeld => !Misses().Any();
@@ -36,6 +43,16 @@ internal sealed record DemoSummary
         {
             yield return "No sample came.";
         }
+
+        if (!(TunedLossAtEnd < TunedLossAtStart))
+        {
+            yield return $"The loss on held-out questions did not fall: {Text.Loss(TunedLossAtStart)} at its first evaluation, {Text.Loss(TunedLossAtEnd)} at its last.";
+        }
+
+        if (Answers.Count == 0 || Answers.Any(a => a.Text.Length == 0))
+        {
+            yield return "The tuned model did not answer.";
+        }
     }
 
     public IEnumerable<(string Name, string Value)> Rows() =>
@@ -48,6 +65,8 @@ internal sealed record DemoSummary
         ("trace", Trace),
         ("straight run's trace", StraightTrace),
         ("equal", TracesEqual ? "yes" : "no"),
+        ("tuned, loss on held-out questions", $"{Text.Loss(TunedLossAtStart)} to {Text.Loss(TunedLossAtEnd)}"),
+        ("answers that end their turn", $"{Answers.Count(a => a.Ended)} of {Answers.Count}"),
         ("dashboard", Dashboard.ToString()),
     ];
 }

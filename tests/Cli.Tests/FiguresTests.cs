@@ -16,6 +16,7 @@ public sealed class FiguresTests
     {
         Steps = 600, LossAtStart = 7.6, LossAtEnd = 3.1, DetectSeconds = 0.12, ResumeSeconds = 3.4, StepsRepeated = 25,
         Trace = "0123456789abcdef", StraightTrace = "0123456789abcdef", Sample = "The module", Dashboard = new Uri("http://localhost:7770/"),
+        TunedLossAtStart = 5.2, TunedLossAtEnd = 4.1, Answers = [new DemoAnswer("What?", "That.", Ended: true), new DemoAnswer("Who?", "They", Ended: false)],
     };
 
     [Fact]
@@ -24,6 +25,16 @@ public sealed class FiguresTests
         Assert.True(Good.AllHeld);
         Assert.Contains(("equal", "yes"), Good.Rows());
         Assert.Contains(("loss, start to end", "7.6000 to 3.1000"), Good.Rows());
+        Assert.Contains(("tuned, loss on held-out questions", "5.2000 to 4.1000"), Good.Rows());
+        Assert.Contains(("answers that end their turn", "1 of 2"), Good.Rows());
+    }
+
+    [Fact]
+    public void A_tuning_that_taught_nothing_or_a_model_that_does_not_answer_fails_the_demo()
+    {
+        Assert.StartsWith("The loss on held-out questions did not fall", Assert.Single((Good with { TunedLossAtEnd = 5.2 }).Misses()), StringComparison.Ordinal);
+        Assert.Equal("The tuned model did not answer.", Assert.Single((Good with { Answers = [] }).Misses()));
+        Assert.Equal("The tuned model did not answer.", Assert.Single((Good with { Answers = [new DemoAnswer("What?", "", Ended: true)] }).Misses()));
     }
 
     [Theory]

@@ -8,6 +8,7 @@ import { Confirm } from "./Confirm";
 import { StateGlyph } from "./StateGlyph";
 
 interface Props {
+  readonly run: string;
   readonly checkpoints: readonly CheckpointView[];
   readonly now: number;
   readonly may: boolean;
@@ -18,7 +19,7 @@ interface Props {
 }
 
 /** What is kept, what was removed, and what must not be used. */
-export function CheckpointsTable({ checkpoints, now, may, busy, fileUrl, onVerb }: Props) {
+export function CheckpointsTable({ run, checkpoints, now, may, busy, fileUrl, onVerb }: Props) {
   const [ending, setEnding] = useState<CheckpointView | null>(null);
   const rows = [...checkpoints].sort((a, b) => b.step - a.step || b.created_at.localeCompare(a.created_at));
   const kept = rows.filter((c) => c.status === "kept");
@@ -45,7 +46,7 @@ export function CheckpointsTable({ checkpoints, now, may, busy, fileUrl, onVerb 
                 <td><span className="mono" title={trace(checkpoint.trace)}>{trace(checkpoint.trace).slice(0, 9)}</span></td>
                 <td className="right one-line">
                   <span className="row" style={{ justifyContent: "flex-end" }}>
-                    {checkpoint.status === "kept" && <><Link className="link small" to={`/playground?a=${checkpoint.id}`}>Ask</Link><Files checkpoint={checkpoint} fileUrl={fileUrl} /></>}
+                    {checkpoint.status === "kept" && <><Link className="link small" to={`/playground?a=${checkpoint.id}`}>Ask</Link>{may && <Link className="link small" to={`/runs/new?from=${run}&tune=${checkpoint.step}`} aria-label={`Tune the checkpoint of step ${count(checkpoint.step)}`} title="A run that learns conversations from this checkpoint on">Tune…</Link>}<Files checkpoint={checkpoint} fileUrl={fileUrl} /></>}
                     {may && checkpoint.status !== "removed" && (
                       <button className="link small" disabled={busy === checkpoint.id} title="Has the coordinator read it from the store and compare it with its manifest" aria-label={`Check the checkpoint of step ${count(checkpoint.step)}`}
                         onClick={() => onVerb(checkpoint.id, "check")}>Check</button>

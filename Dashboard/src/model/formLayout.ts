@@ -29,7 +29,7 @@ const LABELS: Readonly<Record<string, string>> = {
   "run.devices": "Cards", "run.max_restarts": "Restarts", "eval.every_steps": "Validate every", "eval.rows": "Validation rows",
   "sample.every_steps": "Sample every", "sample.prompt": "Sample prompt", "sample.max_tokens": "Sample tokens", "sample.temperature": "Temperature",
   "sample.top_k": "Top k", "checkpoint.every_steps": "Checkpoint every", "checkpoint.keep_last": "Checkpoints kept",
-  "data.validation_fraction": "Held out for validation",
+  "data.validation_fraction": "Held out for validation", "start_from": "Start from", "sft.template": "Chat template", "sft.category": "Chat category",
 };
 const UNITS: Readonly<Record<string, string>> = {
   "data.seq_len": "tokens", "train.batch_tokens": "tokens a step", "eval.every_steps": "steps", "sample.every_steps": "steps",
@@ -38,12 +38,12 @@ const UNITS: Readonly<Record<string, string>> = {
 const ACRONYMS: Readonly<Record<string, string>> = {
   rwkv: "RWKV", ffn: "FFN", ff: "FF", kv: "KV", qk: "QK", qat: "QAT", moe: "MoE", mtp: "MTP", hrm: "HRM", jepa: "JEPA", xsa: "XSA", rope: "RoPE", mlp: "MLP", mqa: "MQA", lr: "LR", ema: "EMA",
 };
-/** Shown at once where the recipe sets it: it overrides a field that is shown. */
-const SHOWN_WHEN_SET = "train.length_curriculum";
+/** Shown at once where the recipe sets them: they override a field that is shown, or say where the weights come from. */
+const SHOWN_WHEN_SET = ["train.length_curriculum", "task", "start_from"];
 /** Shown at once; every other field of the API's table is one press away. */
 const FIRST: readonly { title: string; prefix: readonly string[]; fields: readonly string[] }[] = [
-  { title: "Model", prefix: ["model", "name", "task"], fields: ["name"] },
-  { title: "Data", prefix: ["data"], fields: ["data.dataset", "data.seq_len"] },
+  { title: "Model", prefix: ["model", "name", "task", "start_from"], fields: ["name"] },
+  { title: "Data", prefix: ["data", "sft"], fields: ["data.dataset", "data.seq_len"] },
   { title: "Training", prefix: ["train", "optimizer", "eval", "sample", "checkpoint"], fields: ["train.steps", "train.batch_tokens", "optimizer.lr", "optimizer.name"] },
   { title: "Placement", prefix: ["run"], fields: ["run.priority", "run.devices"] },
 ];
@@ -58,7 +58,7 @@ export function layForm(models: ModelsResponse, datasets: readonly DatasetView[]
   const rules: Rules = new Map(models.fields.map((rule) => [rule.path, rule]));
   return FIRST.map(({ title, prefix, fields }) => {
     const own = (path: string) => prefix.includes(path.split(".")[0]!) && path !== "model.family" && path !== "model.size";
-    const shown = getField(base, SHOWN_WHEN_SET) !== undefined && own(SHOWN_WHEN_SET) ? [...fields, SHOWN_WHEN_SET] : fields;
+    const shown = [...fields, ...SHOWN_WHEN_SET.filter((path) => getField(base, path) !== undefined && own(path))];
     const first = shown.flatMap((path) => (rules.has(path) ? [viewOf(rules.get(path)!, rules, datasets, spec)] : []));
     const more = [...rules.values()].filter((rule) => own(rule.path) && !shown.includes(rule.path)).map((rule) => viewOf(rule, rules, datasets, spec));
     return title === "Model" ? { title, ...modelSection(models, spec, base, first, more) } : { title, fields: first, more };

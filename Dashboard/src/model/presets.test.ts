@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { DatasetView, FieldRule, ModelsResponse, Spec } from "../api/types";
-import { byFamily, lean, onDataset, onRecipe, presetFor } from "./presets";
+import { getField } from "./specForm";
+import { byFamily, lean, onDataset, onRecipe, presetFor, tuning } from "./presets";
 
 const rule = (path: string, value: unknown): FieldRule => ({ path, kind: "number", help: "", allowed: "", default: value });
 const dataset = (name: string, created_at: string): DatasetView => ({ id: name, name, kind: "text", license: "", bytes: 1, files: 1, documents: 2, created_at, tokens: {} });
@@ -68,4 +69,17 @@ it("changes what the recipe says and keeps what a person changed, but not a fiel
     optimizer: { name: "muon", lr: 2e-2 }, run: { priority: "high" },
   });
   expect(onRecipe(before, before, next, two)).toEqual(next);
+});
+
+it("tunes a checkpoint under its run's own model, gently, on the newest conversations", () => {
+  const source: Spec = {
+    name: "base", model: { family: "moa", size: "nano" }, data: { dataset: "docs", seq_len: 128, tokenizer: "byte_bpe" },
+    train: { steps: 1000 }, optimizer: { lr: 3e-3, matrix_lr: 0.02, embed_lr: 0, warmup_steps: 100 }, sample: { prompt: "The " },
+  };
+  const sets = [{ ...dataset("texts", "2026-03-01") }, { ...dataset("glosses", "2026-02-01"), kind: "chat" }];
+  expect(tuning(source, "r-3@500", sets)).toStrictEqual({
+    name: "base-sft", task: "sft", start_from: "r-3@500", model: { family: "moa", size: "nano" }, data: { dataset: "glosses", seq_len: 128 },
+    train: { steps: 1000 }, optimizer: { lr: 3e-4, matrix_lr: 2e-3, embed_lr: 0 }, sample: { prompt: "What can you tell me?" },
+  });
+  expect(getField(tuning(source, "r-3@500", [sets[0]!]), "data.dataset")).toBe("");
 });

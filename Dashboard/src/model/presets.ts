@@ -71,7 +71,37 @@ export function onRecipe(spec: Spec, before: Spec, next: Spec, models: ModelsRes
   return kept.reduce((out, path) => (getField(spec, path) === undefined ? out : withField(out, path, getField(spec, path))), next);
 }
 
+/** A run that tunes a checkpoint on conversations: its run's own spec, from that checkpoint on, gently, on the newest set of conversations. */
+export function tuning(source: Spec, start: string, datasets: readonly DatasetView[]): Spec {
+  const chats = datasets.filter((d) => d.kind === "chat");
+  const lr = getField(source, "optimizer.lr");
+  const set: readonly (readonly [string, unknown])[] = [
+    ["name", `${String(getField(source, "name"))}-sft`],
+    ["task", "sft"],
+    ["start_from", start],
+    ["data.dataset", ""],
+    ["data.tokenizer", undefined],
+    ["data.doc_mask", undefined],
+    ["train.length_curriculum", undefined],
+    ["optimizer.warmup_steps", undefined],
+    ...(["lr", "matrix_lr", "embed_lr", "vector_lr"] as const).flatMap((rate): [string, unknown][] => {
+      const before = rate === "lr" ? lr : getField(source, `optimizer.${rate}`);
+      return typeof before === "number" && before > 0 ? [[`optimizer.${rate}`, Number((before * GENTLER).toPrecision(3))]] : [];
+    }),
+    ["sample.prompt", "What can you tell me?"],
+  ];
+  return onDataset(set.reduce((spec, [path, value]) => withField(spec, path, value), source), chats);
+}
+
+/** Of the rates that a model was pretrained with, those that it is tuned with: what it knows is to stay. */
+const GENTLER = 0.1;
+
+/** `undefined` takes the field out. */
 function withField(spec: Spec, path: string, value: unknown): Spec {
   const [section, key] = path.split(".") as [string, string | undefined];
+  if (value === undefined && key !== undefined) {
+    const { [key]: _, ...rest } = (spec[section] ?? {}) as Spec;
+    return { ...spec, [section]: rest };
+  }
   return key === undefined ? { ...spec, [section]: value } : { ...spec, [section]: { ...(spec[section] as Spec | undefined), [key]: value } };
 }

@@ -5,7 +5,7 @@ import type { FieldError, FieldKind, FieldRule, Spec } from "../api/types";
 export type InputKind = FieldKind | "flag" | "integer_list" | "choice_list";
 
 /** The order of sections and keys in a file that the form writes. */
-const SECTIONS = ["name", "model", "task", "data", "train", "optimizer", "eval", "sample", "checkpoint", "run"];
+const SECTIONS = ["name", "model", "task", "start_from", "data", "sft", "train", "optimizer", "eval", "sample", "checkpoint", "run"];
 
 export interface ParsedSpec {
   /** Null while the text is not a YAML map. */

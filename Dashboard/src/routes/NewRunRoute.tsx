@@ -5,16 +5,17 @@ import { useNavigate, useSearchParams } from "react-router";
 import { request } from "../api/client";
 import { useDatasets } from "../api/datasets";
 import { useModels } from "../api/pool";
-import type { PresetView, RunDetail, Spec } from "../api/types";
+import type { DatasetView, PresetView, RunDetail, Spec } from "../api/types";
 import { Problem } from "../components/Notices";
-import { lean, onDataset } from "../model/presets";
+import { lean, onDataset, tuning } from "../model/presets";
 import { NewRunEditor } from "./NewRunEditor";
 
-/** `/runs/new?preset=|from=`: what the form starts with. */
+/** `/runs/new?preset=|from=[&tune=]`: what the form starts with; `tune` is a step of the run `from`, whose checkpoint is to be tuned. */
 export function NewRunRoute() {
   const [params] = useSearchParams();
   const navigate = useNavigate();
   const from = params.get("from") ?? "";
+  const tune = params.get("tune");
   const models = useModels();
   const datasets = useDatasets();
   const source = useQuery({
@@ -24,8 +25,8 @@ export function NewRunRoute() {
   });
   const preset = models.data?.presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? models.data?.presets[0] : undefined);
   const base = useMemo(
-    () => (models.data === undefined || datasets.data === undefined ? null : onDataset(lean(startSpec(preset, source.data), models.data.fields), datasets.data)),
-    [models.data, datasets.data, preset, source.data],
+    () => (models.data === undefined || datasets.data === undefined ? null : onDataset(lean(startSpec(preset, source.data, tune, datasets.data), models.data.fields), tune === null ? datasets.data : [])),
+    [models.data, datasets.data, preset, source.data, tune],
   );
   const error = models.error ?? datasets.error ?? source.error;
   if (error) {
@@ -36,11 +37,14 @@ export function NewRunRoute() {
   }
   return (
     <NewRunEditor models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={base}
-      cloned={source.data?.summary.name ?? ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />
+      cloned={tune === null ? source.data?.summary.name ?? "" : ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />
   );
 }
 
-function startSpec(preset: PresetView | undefined, source: RunDetail | undefined): Spec {
+function startSpec(preset: PresetView | undefined, source: RunDetail | undefined, tune: string | null, datasets: readonly DatasetView[]): Spec {
+  if (source !== undefined && tune !== null) {
+    return tuning(source.spec, `r-${source.summary.number}@${tune}`, datasets);
+  }
   if (source !== undefined) {
     return { ...source.spec, name: nextName(source.summary.name) };
   }

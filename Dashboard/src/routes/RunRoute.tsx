@@ -81,7 +81,7 @@ function RunPage({ run, tab }: { run: RunDetail; tab: string }) {
       {tab === "logs" && <RunLogs run={summary} />}
       {tab === "samples" && <RunSamples run={run} now={now} />}
       {tab === "checkpoints" && (
-        <CheckpointsTable checkpoints={run.checkpoints} now={now} may={maySubmit(me.data)} busy={checkpoint.isPending ? checkpoint.variables.id : null}
+        <CheckpointsTable run={run.summary.id} checkpoints={run.checkpoints} now={now} may={maySubmit(me.data)} busy={checkpoint.isPending ? checkpoint.variables.id : null}
           fileUrl={(c, f) => checkpointFileUrl(summary.id, c, f)} onVerb={(c, verb) => checkpoint.mutate({ id: c, verb })} />
       )}
       {tab === "config" && <ConfigView spec={run.spec} />}

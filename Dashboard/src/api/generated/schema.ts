@@ -2776,6 +2776,8 @@ export interface components {
             /** Format: uuid */
             checkpoint_id?: null | string;
             checkpoint?: null | components["schemas"]["BlobRef"][];
+            /** @description Weights, config and tokenizer of the checkpoint that the run begins with; null where it begins with random weights, or goes on from IReadOnlyList&lt;BlobRef&gt;? Assignment.Checkpoint. */
+            start?: null | components["schemas"]["BlobRef"][];
         };
         AttemptCommand: {
             /**
@@ -3906,7 +3908,14 @@ export interface components {
         RunSpec: {
             name: string;
             model: components["schemas"]["ModelSpec"];
+            /** @description One of RunTasks. */
             task?: string;
+            /**
+             * @description The checkpoint whose weights and tokenizer the run begins with: `r-12` for a run's newest, `r-12@500` for that of a step; the folder of a
+             *     checkpoint or of an exported model when the trainer runs alone. Empty = random weights, and a tokenizer of its own. Optimizer, step and data order begin anew.
+             */
+            start_from?: string;
+            sft?: components["schemas"]["SftSpec"];
             data: components["schemas"]["DataSpec"];
             train?: components["schemas"]["TrainSpec"];
             optimizer?: components["schemas"]["OptimizerSpec"];
@@ -4066,6 +4075,13 @@ export interface components {
              * @description How many.
              */
             letters: number;
+        };
+        /** @description How conversations are written, for string RunTasks.Sft. */
+        SftSpec: {
+            /** @description One of ChatTemplateNames; auto = the one whose tokens the tokenizer has, plain where it has none. */
+            template?: string;
+            /** @description VUAF's training category; empty = its first slot. */
+            category?: string;
         };
         /** @description POST /api/v1/session: the token to sign in with. */
         SignIn: {
