@@ -66,7 +66,7 @@ internal static class SchedulesCommand
     }
 
     private static string[] Row(ScheduleView s) =>
-        [s.Name, s.Cron, s.Zone, s.NextAt is { } next ? $"{next.ToLocalTime():MM-dd HH:mm}" : "off", s.LastFireAt is { } last ? $"{last.ToLocalTime():MM-dd HH:mm}" : "never", s.LastResult ?? ""];
+        [s.Name, s.Cron, s.Zone, s.NextAt is { } next ? $"{next.ToLocalTime():yyyy-MM-dd HH:mm}" : "off", s.LastFireAt is { } last ? $"{last.ToLocalTime():yyyy-MM-dd HH:mm}" : "never", s.LastResult ?? ""];
 
     private static string NextWords(ScheduleView s) => s.NextAt is { } next ? $"next at {next.ToLocalTime():yyyy-MM-dd HH:mm}" : "off";
 }

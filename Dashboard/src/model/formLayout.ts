@@ -1,5 +1,5 @@
 import type { DatasetView, FieldRule, FamilyView, ModelsResponse, Spec } from "../api/types";
-import { count, fileSize, NB, short } from "./format";
+import { count, fileSize, NB, plural, short } from "./format";
 import { defaultOf, getField, toInput, type InputKind, type Rules } from "./specForm";
 
 /** One field of the form. */
@@ -101,7 +101,7 @@ function viewOf(rule: FieldRule, rules: Rules, datasets: readonly DatasetView[],
   const extra = { ...(rule.kind === "stages" ? { wide: true } : {}), ...(unit === undefined ? {} : { unit }), ...(fallback === undefined ? {} : { fallback }) };
   if (path === "data.dataset") {
     const chosen = datasets.find((d) => d.name === getField(spec, path));
-    return { ...base, ...extra, help: chosen ? `${fileSize(chosen.bytes)} in ${count(chosen.files)} files; ${chosen.license}.` : rule.help, choices: datasets.map((d) => ({ value: d.name, label: d.name })) };
+    return { ...base, ...extra, help: chosen ? `${plural(chosen.documents, chosen.kind === "chat" ? "conversation" : "text")}, ${fileSize(chosen.bytes)}; ${chosen.license}.` : rule.help, choices: datasets.map((d) => ({ value: d.name, label: d.name })) };
   }
   return { ...base, ...extra, help: rule.help, choices: rule.choices && rule.choices.length > 0 ? rule.choices.map((value) => ({ value, label: value })) : null };
 }
