@@ -96,6 +96,9 @@ public sealed class SafetensorsReader : IDisposable
 /// <summary>Writes safetensors from the tensors' own memory; the file is never held as a whole.</summary>
 public static class SafetensorsWriter
 {
+    /// <summary>What readers of PyTorch's files ask the header for before they open it.</summary>
+    public static IReadOnlyDictionary<string, string> PyTorch { get; } = new Dictionary<string, string> { ["format"] = "pt" };
+
     /// <summary>Writes tensors (contiguous, on the CPU) in the order given.</summary>
     public static unsafe void Write(Stream stream, IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {

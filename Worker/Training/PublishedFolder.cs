@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 namespace Hearth.Training;
 
 /// <summary>
-/// A model to be given away: <c>model.safetensors</c>, <c>config.json</c> and the tokenizer's files. VUAF's config and tokenizer files are
+/// A model to be given away: <c>model.safetensors</c>, <c>config.json</c>, the tokenizer's files and those that others generate by (<see cref="GenerationFiles"/>). VUAF's config and tokenizer files are
 /// those of its published runtime; the other families' config holds <c>family</c>, <c>size</c> and every field.
 /// </summary>
 public static class PublishedFolder
@@ -43,7 +43,7 @@ public static class PublishedFolder
             Directory.CreateDirectory(folder);
             using var scope = NewDisposeScope();
             using var stream = File.Create(Path.Combine(folder, WeightsName));
-            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().contiguous()))]);
+            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().contiguous()))], SafetensorsWriter.PyTorch);
             var config = new JsonObject { [Family] = model.Plan.Family, [Size] = model.Plan.Size, [TokenizerHash] = tokenizer.Sha256 };
             foreach (var (name, value) in model.Plan.Config)
             {
@@ -61,6 +61,7 @@ public static class PublishedFolder
         if (!(model is VuafModel && tokenizer is SentencePieceTokenizer))
         {
             File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
+            GenerationFiles.Write(trained, folder);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json.Nodes;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
@@ -34,6 +35,21 @@ public sealed class PublishedFolderTests : CheckpointTest
         Assert.Equal(family, TrainedModel.Load(imported, torch.CPU).Model.Plan.Family);
         PublishedFolder.Write(TrainedModel.FromCheckpoint(imported, torch.CPU), At("again"));
         Assert.Equal(Bytes(published, PublishedFolder.WeightsName), Bytes(At("again"), PublishedFolder.WeightsName));
+    }
+
+    [Theory]
+    [InlineData(TokenizerKinds.ByteBpe, """{"do_sample":true,"temperature":0.8,"top_k":50,"max_length":256,"eos_token_id":0}""", """{"tokenizer_class":"PreTrainedTokenizerFast","model_max_length":256,"clean_up_tokenization_spaces":false,"eos_token":"<eos>"}""")]
+    [InlineData(TokenizerKinds.LengthMax, """{"do_sample":true,"temperature":0.8,"top_k":50,"max_length":256,"bos_token_id":2,"eos_token_id":3,"pad_token_id":0}""", null)]
+    public void Others_find_how_to_open_the_weights_and_where_a_text_ends(string kind, string generation, string? described)
+    {
+        PublishedFolder.Write(new TrainedModel(SmallCheckpoint.Model("qovaryx"), SmallCheckpoint.Tokenizer(kind)), At("published"));
+
+        using var weights = SafetensorsReader.Open(Path.Combine(At("published"), PublishedFolder.WeightsName));
+        Assert.Equal("pt", weights.Metadata["format"]);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(generation), Parsed("generation_config.json")), $"{Parsed("generation_config.json")}");
+        Assert.True(JsonNode.DeepEquals(described is null ? null : JsonNode.Parse(described), Parsed("tokenizer_config.json")), $"{Parsed("tokenizer_config.json")}");
+
+        JsonNode? Parsed(string name) => Path.Combine(At("published"), name) is var path && File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path)) : null;
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public static class VuafFolder
         using var scope = NewDisposeScope();
         using (var stream = File.Create(Path.Combine(folder, WeightsName)))
         {
-            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().to(float32).contiguous()))]);
+            SafetensorsWriter.Write(stream, [.. model.NamedParameters.Select(p => (p.Name, p.Value.detach().cpu().to(float32).contiguous()))], SafetensorsWriter.PyTorch);
         }
 
         string name = NameOf(model.Plan.Size);
