@@ -13,6 +13,7 @@ using Hearth.Coordinator.Metrics;
 using Hearth.Coordinator.Models;
 using Hearth.Coordinator.Runs.Requests;
 using Hearth.Coordinator.Schedules;
+using Hearth.Coordinator.Sweeps;
 using Hearth.Coordinator.Workers;
 
 namespace Hearth.Coordinator;
@@ -39,6 +40,7 @@ internal static class Routes
         api.MapJobs();
         api.MapSchedules();
         api.MapImports();
+        api.MapSweeps();
 
         var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
         worker.CheckProtocol();

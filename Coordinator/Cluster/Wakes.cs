@@ -18,6 +18,9 @@ public sealed class Wakes(IGrainFactory grains, ILogger<Wakes> log)
         Send(() => grains.GetGrain<ISchedulerGrain>(0).WakeAsync());
     }
 
+    /// <summary>A trial of this sweep has changed.</summary>
+    public void Sweep(Guid id) => Send(() => grains.GetGrain<ISweepGrain>(id).WakeAsync());
+
     /// <summary>There is something for these workers.</summary>
     public void Workers(params IEnumerable<Guid> ids)
     {

@@ -74,4 +74,10 @@ internal static partial class Log
 
     [LoggerMessage(611, LogLevel.Warning, "Could not tell how far the import {Id} is: {Reason}")]
     internal static partial void ImportUnheard(this ILogger log, Guid id, string reason);
+
+    [LoggerMessage(700, LogLevel.Error, "A look of the sweep {Id} failed; the next one starts anew")]
+    internal static partial void SweepFailed(this ILogger log, Exception e, Guid id);
+
+    [LoggerMessage(701, LogLevel.Warning, "Running sweeps were not found; trying again: {Reason}")]
+    internal static partial void SweepsNotFound(this ILogger log, string reason);
 }

@@ -18,6 +18,7 @@ namespace Hearth.Coordinator.Runs;
 /// <param name="KeptStep">Step of the run's newest good checkpoint; null = it has none.</param>
 /// <param name="Device">For messages, <c>worker/index</c>.</param>
 /// <param name="ForecastBytes">What the attempt was forecast to hold of its device's memory; null = not known.</param>
+/// <param name="PauseAtStep">Where the run is to wait; null = nowhere.</param>
 public sealed record EndedAttempt(
     RunState State,
     int Losses,
@@ -30,7 +31,8 @@ public sealed record EndedAttempt(
     bool Resumed,
     long? KeptStep,
     string Device,
-    long? ForecastBytes = null)
+    long? ForecastBytes = null,
+    long? PauseAtStep = null)
 {
     /// <summary>Where the next attempt begins, the end of a sentence.</summary>
     public string GoesOn => KeptStep is { } step ? $"it goes on from step {Words.Number(step)}" : "it starts again";
@@ -95,6 +97,7 @@ public static class AttemptEnds
         string at = lossless ? $"at step {Words.Number(end.Step)}." : $"at about step {Words.Number(end.Step)}, without a checkpoint there; {run.GoesOn}.";
         return run.State switch
         {
+            not RunState.Pausing when lossless && end.Step >= run.PauseAtStep => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Waits {at}" },
             RunState.Pausing when lossless => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused {at}" },
             RunState.Pausing => kept with { Next = RunState.Paused, NoteKind = "paused", Note = $"Paused. Its attempt ended {at}" },
             RunState.Preempting => kept with { Next = RunState.Queued, NoteKind = "preempted", Note = $"Gave {run.Device} away {at}" },

@@ -6,7 +6,7 @@ namespace Hearth.Coordinator.Runs;
 
 /// <summary>An attempt that its worker has not reported yet, as it was decided.</summary>
 public sealed record AssignedAttempt(
-    Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, Guid? CheckpointId, Guid? StartCheckpoint, long FirstStep, long? SentIn);
+    Guid Id, long Epoch, Guid RunId, string RunName, int Number, string Spec, bool Recompute, int DeviceIndex, int MicroBatch, Guid? CheckpointId, Guid? StartCheckpoint, long FirstStep, long? SentIn, long? PauseAtStep);
 
 /// <summary>Something that a worker is to tell an attempt of its own.</summary>
 public sealed record PendingCommand(long Id, Guid AttemptId, AttemptCommandKind Kind, string? Prompt, int? MaxTokens, double? Temperature, long? SentIn);
@@ -26,7 +26,7 @@ internal static class AttemptMail
     /// <summary>Two statements of a batch, read by <see cref="ReadAsync"/>. Parameter: <c>@worker</c>.</summary>
     internal const string Select =
         """
-        select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, r.start_checkpoint, a.first_step, a.sent_in
+        select a.id, a.epoch, a.run_id, r.name as run_name, a.number, r.spec::text as spec, r.recompute, a.device_index, a.micro_batch, a.checkpoint_id, r.start_checkpoint, a.first_step, a.sent_in, r.pause_at_step
         from attempts a join runs r on r.id = a.run_id
         where a.worker_id = @worker and a.ended_at is null and a.first_heartbeat_at is null and not a.stop_requested;
         select c.id, c.attempt_id, c.kind, c.prompt, c.max_tokens, c.temperature, c.sent_in

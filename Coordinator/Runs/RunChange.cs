@@ -9,7 +9,7 @@ using Npgsql;
 namespace Hearth.Coordinator.Runs;
 
 /// <summary>A run whose row is locked.</summary>
-public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes, long Step);
+public sealed record LockedRun(Guid Id, long Number, string Name, RunState State, long Version, int Losses, int Errors, int MaxRestarts, int BatchRows, bool Recomputes, long Step, long? PauseAtStep, Guid? SweepId);
 
 /// <summary>The attempt of a locked run that is not over.</summary>
 public sealed record LockedAttempt(Guid Id, long Epoch, Guid WorkerId, string Device, int MicroBatch, long FirstStep, long LastStep, Guid? CheckpointId, bool StopRequested, bool Known, long? ForecastBytes);
@@ -59,7 +59,7 @@ public sealed class RunChange : IAsyncDisposable
                 {(origin.Term is null ? "" : SchedulerTerm.Hold)}
                 select id, number, name, state, version, losses, errors, (spec -> 'run' ->> 'max_restarts')::int as max_restarts,
                     (spec -> 'train' ->> 'batch_tokens')::int / (spec -> 'data' ->> 'seq_len')::int as batch_rows,
-                    recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes, step
+                    recompute or spec -> 'train' ->> 'recompute' = 'block' as recomputes, step, pause_at_step, sweep_id
                 from runs r where {RunRef.Is} for update;
                 select a.id, a.epoch, a.worker_id, w.name || '/' || a.device_index as device, a.micro_batch, a.first_step, a.last_step, a.checkpoint_id,
                     a.stop_requested, a.first_heartbeat_at is not null as known, a.forecast_bytes
@@ -170,6 +170,13 @@ public sealed class RunChange : IAsyncDisposable
         _told.Add(attempt.WorkerId);
     }
 
+    /// <summary>Where attempts of the run to come end and the run waits; null = nowhere.</summary>
+    public async Task PauseAtAsync(long? step)
+    {
+        await _session.ExecuteAsync("update runs set pause_at_step = @step where id = @Id", new { Run.Id, step });
+        Run = Run with { PauseAtStep = step };
+    }
+
     /// <summary>Ends the live attempt and moves the run as <see cref="AttemptEnds"/> says.</summary>
     /// <param name="end">What is known of the end; its lease must be the live attempt's.</param>
     /// <param name="expired">Only if the lease has run out: a heartbeat that came in between keeps the attempt.</param>
@@ -211,7 +218,7 @@ public sealed class RunChange : IAsyncDisposable
 
         var kept = await _session.FindAsync<(Guid Id, long Step)?>(NewestGood, new { Run.Id });
         var facts = new EndedAttempt(
-            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device, attempt.ForecastBytes);
+            Run.State, Run.Losses, Run.Errors, Run.MaxRestarts, Run.BatchRows, attempt.MicroBatch, Run.Recomputes, attempt.FirstStep, attempt.CheckpointId is not null, kept?.Step, attempt.Device, attempt.ForecastBytes, Run.PauseAtStep);
         await ApplyAsync(AttemptEnds.Decide(facts, end with { Step = step }), step, end.Trace);
         Attempt = null;
         return true;
@@ -232,6 +239,10 @@ public sealed class RunChange : IAsyncDisposable
         await _session.CommitAsync();
         _origin.Wakes.Scheduler();
         _origin.Wakes.Workers(_told);
+        if (Run.SweepId is { } sweep)
+        {
+            _origin.Wakes.Sweep(sweep);
+        }
     }
 
     public ValueTask DisposeAsync() => _session.DisposeAsync();

@@ -16,6 +16,11 @@ public sealed record RunFilter(IReadOnlyList<RunState> States, string? Family, s
 /// <summary>Outcome of a submission: the run, whether it is new, or that its key stands for another one.</summary>
 public sealed record Submitted(RunSummary? Run, bool IsNew);
 
+/// <summary>What makes a run a trial.</summary>
+/// <param name="Sweep">Of which.</param>
+/// <param name="PauseAtStep">Where it waits; null = nowhere.</param>
+public sealed record TrialOf(Guid Sweep, long? PauseAtStep);
+
 /// <summary>Runs as rows. States are changed by <see cref="RunChange"/> alone.</summary>
 public sealed class RunStore(NpgsqlDataSource database, Wakes wakes)
 {
@@ -38,17 +43,18 @@ public sealed class RunStore(NpgsqlDataSource database, Wakes wakes)
     /// <param name="key">Under which a repeat is the same run; null = none.</param>
     /// <param name="body">As it was sent.</param>
     /// <param name="stop">Ends the call.</param>
-    public async Task<Submitted> AddAsync(RunSpec spec, long parameters, Guid? start, string caller, string? key, JsonElement body, CancellationToken stop)
+    /// <param name="trial">What makes it a sweep's; null = it is nobody's trial.</param>
+    public async Task<Submitted> AddAsync(RunSpec spec, long parameters, Guid? start, string caller, string? key, JsonElement body, CancellationToken stop, TrialOf? trial = null)
     {
         await using var session = await DbSession.BeginAsync(database, stop);
         var id = Guid.CreateVersion7();
         int added = await session.ExecuteAsync(
             """
-            insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by, start_checkpoint)
-            values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller, @start)
+            insert into runs (id, name, state, priority, spec, parameters, idempotency_key, idempotency_sha256, created_by, start_checkpoint, sweep_id, pause_at_step)
+            values (@id, @Name, 'queued', @priority, @spec, @parameters, @key, @hash, @caller, @start, @sweep, @pauseAt)
             on conflict (created_by, idempotency_key) do nothing
             """,
-            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller, start });
+            new { id, spec.Name, priority = (int)spec.Run.Priority, spec = DapperTypes.Jsonb(spec), parameters, key, hash = key is null ? null : Hash(body), caller, start, sweep = trial?.Sweep, pauseAt = trial?.PauseAtStep });
         if (added == 0)
         {
             // The same submission came twice at once; the other one won.

@@ -59,6 +59,7 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
             CheckpointId = placed.CheckpointId,
             Checkpoint = checkpoint,
             Start = start,
+            PauseAtStep = placed.PauseAtStep,
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hearth.Runs;
 
 namespace Hearth.Api;
 
@@ -88,7 +89,7 @@ public sealed record SweepSearch
 /// <summary>What a good trial is.</summary>
 public sealed record SweepObjective
 {
-    /// <summary>Name of a series of the runs; val_loss when left out.</summary>
+    /// <summary>Name of a series of the runs; validation_loss when left out.</summary>
     public string? Metric { get; init; }
 
     /// <summary>Whether more is better.</summary>
@@ -121,3 +122,123 @@ public sealed record SubmitSweep
     /// <summary>Trials that train at a time; 4 when left out.</summary>
     public int? Parallel { get; init; }
 }
+
+/// <summary>States of a sweep.</summary>
+public enum SweepStateName
+{
+    Running,
+    Done,
+    Cancelled,
+}
+
+/// <summary>Where a trial stands.</summary>
+public enum TrialStatus
+{
+    /// <summary>On its way to a rung: queued, training, moved from one device to another.</summary>
+    Training,
+
+    /// <summary>At its rung, with its result.</summary>
+    Waiting,
+
+    /// <summary>At the last rung.</summary>
+    Finished,
+
+    /// <summary>Its run failed or somebody cancelled it.</summary>
+    Failed,
+
+    /// <summary>The sweep took it out.</summary>
+    Stopped,
+}
+
+/// <summary>GET /api/v1/sweeps.</summary>
+public sealed record SweepSummary
+{
+    public required Guid Id { get; init; }
+
+    /// <summary>People call it s-NUMBER.</summary>
+    public required long Number { get; init; }
+    public required string Name { get; init; }
+    public required SweepStateName State { get; init; }
+    public required string CreatedBy { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Trials that there will be.</summary>
+    public required int Trials { get; init; }
+    public required int Started { get; init; }
+    public required int Training { get; init; }
+    public required string Metric { get; init; }
+    public required bool Maximise { get; init; }
+
+    /// <summary>The best trial so far; null while none has a result.</summary>
+    public int? BestTrial { get; init; }
+    public double? BestValue { get; init; }
+}
+
+/// <summary>The metric of a trial at a rung.</summary>
+public sealed record RungResult(long Step, double Value);
+
+/// <summary>A trial.</summary>
+public sealed record TrialView
+{
+    public required int Number { get; init; }
+
+    /// <summary>The fields that it sets, by their paths.</summary>
+    public required JsonElement Setting { get; init; }
+    public required int Bracket { get; init; }
+
+    /// <summary>The step of the rung that it is at or on its way to.</summary>
+    public required long RungStep { get; init; }
+    public required TrialStatus Status { get; init; }
+    public required IReadOnlyList<RungResult> Results { get; init; }
+    public Guid? RunId { get; init; }
+    public long? RunNumber { get; init; }
+
+    /// <summary>Steps that its run has trained.</summary>
+    public long Step { get; init; }
+
+    /// <summary>What was decided of it last, and why.</summary>
+    public string? Decision { get; init; }
+}
+
+/// <summary>Something that a sweep decided.</summary>
+public sealed record DecisionView(long Id, DateTimeOffset At, int? Trial, string Sentence);
+
+/// <summary>GET /api/v1/sweeps/{sweep}.</summary>
+public sealed record SweepDetail
+{
+    public required SweepSummary Summary { get; init; }
+
+    /// <summary>As it was submitted.</summary>
+    public required JsonElement Request { get; init; }
+
+    /// <summary>Steps at which trials wait, the last a whole run's.</summary>
+    public required IReadOnlyList<long> Rungs { get; init; }
+    public required IReadOnlyList<TrialView> Trials { get; init; }
+
+    /// <summary>The newest first, 1,000 at most.</summary>
+    public required IReadOnlyList<DecisionView> Decisions { get; init; }
+
+    /// <summary>Tokens of all trials up to the rungs that they reached or are sent to.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Of devices, spent so far.</summary>
+    public required double Hours { get; init; }
+}
+
+/// <summary>POST /api/v1/sweeps/validate: what submitting would say, and what the sweep would be.</summary>
+public sealed record SweepValidation
+{
+    public required IReadOnlyList<FieldError> Errors { get; init; }
+    public int? Trials { get; init; }
+    public IReadOnlyList<long>? Rungs { get; init; }
+
+    /// <summary>When each rung lets through the share that it is to.</summary>
+    public long? Tokens { get; init; }
+
+    /// <summary>When every trial trained to its end.</summary>
+    public long? TokensOfAll { get; init; }
+}
+
+/// <summary>What was done to a sweep.</summary>
+public sealed record SweepAction(Guid Id, SweepStateName State);

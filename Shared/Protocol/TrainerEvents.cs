@@ -34,6 +34,9 @@ public sealed record TrainerJob
 
     /// <summary>Compute threads; 0 = libtorch's default. Part of what makes a CPU trace bit-equal.</summary>
     public int Threads { get; init; }
+
+    /// <summary>The step at which the trainer evaluates, writes its checkpoint and stops, before the run's last; null = none.</summary>
+    public long? PauseAtStep { get; init; }
 }
 
 /// <summary>One JSON line on the trainer's standard output.</summary>

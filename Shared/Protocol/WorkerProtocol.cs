@@ -143,6 +143,9 @@ public sealed record Assignment
 
     /// <summary>Weights, config and tokenizer of the checkpoint that the run begins with; null where it begins with random weights, or goes on from <see cref="Checkpoint"/>.</summary>
     public IReadOnlyList<BlobRef>? Start { get; init; }
+
+    /// <summary>The step at which the attempt ends with a checkpoint and the run waits; null = it trains to its last.</summary>
+    public long? PauseAtStep { get; init; }
 }
 
 /// <summary>POST /api/worker/checkpoints: makes a checkpoint exist, if the epoch holds and all its blobs are stored.</summary>

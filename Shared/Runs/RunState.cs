@@ -20,15 +20,15 @@ public enum RunState
     Cancelled,
 }
 
-/// <summary>The table of legal moves. API, scheduler and lease code all ask here; nothing else changes a state.</summary>
+/// <summary>The table of legal moves; a live run pauses without a word where it has a step to wait at. API, scheduler and lease code all ask here; nothing else changes a state.</summary>
 public static class RunStates
 {
     private static readonly FrozenDictionary<RunState, RunState[]> Moves = new Dictionary<RunState, RunState[]>
     {
         [RunState.Queued] = [RunState.Starting, RunState.Paused, RunState.Cancelled, RunState.Failed],
-        [RunState.Starting] = [RunState.Running, RunState.Preempting, RunState.Pausing, RunState.Queued, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
-        [RunState.Running] = [RunState.Preempting, RunState.Pausing, RunState.Queued, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
-        [RunState.Preempting] = [RunState.Queued, RunState.Pausing, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
+        [RunState.Starting] = [RunState.Running, RunState.Preempting, RunState.Pausing, RunState.Paused, RunState.Queued, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
+        [RunState.Running] = [RunState.Preempting, RunState.Pausing, RunState.Paused, RunState.Queued, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
+        [RunState.Preempting] = [RunState.Queued, RunState.Pausing, RunState.Paused, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
         [RunState.Pausing] = [RunState.Paused, RunState.Queued, RunState.Succeeded, RunState.Failed, RunState.Cancelled],
         [RunState.Paused] = [RunState.Queued, RunState.Cancelled],
         [RunState.Succeeded] = [],

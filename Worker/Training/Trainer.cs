@@ -40,8 +40,10 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             {
                 control.ThrowIfStopped();
                 bool last = state.Step >= total;
+                bool pauses = !last && state.Step >= session.Job.PauseAtStep;
 
-                if (state.EvalStep < state.Step && Due(_spec.Eval.EverySteps, state.Step, last))
+                // Whoever waits for the run at this step compares it there.
+                if (state.EvalStep < state.Step && Due(_spec.Eval.EverySteps, state.Step, last || pauses))
                 {
                     state = Evaluate(state);
                 }
@@ -66,6 +68,12 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
                 if (last)
                 {
                     return Finish(state);
+                }
+
+                if (pauses)
+                {
+                    control.Stop($"the run pauses at step {Words.Number(session.Job.PauseAtStep!.Value)}");
+                    return Stop(state);
                 }
 
                 state = Step(state);

@@ -41,6 +41,28 @@ public sealed class ResumeTests(StraightRun straight) : IClassFixture<StraightRu
         }
     }
 
+    [Fact]
+    public void A_run_that_waits_at_a_step_is_evaluated_there_and_goes_on_to_the_same_trace_and_bytes()
+    {
+        var sink = new ListSink();
+        using var control = new TrainerControl();
+        int exit = new JobRunner(sink, control, TimeProvider.System).Run(TinyRun.Job(straight.Folder, "waits") with { PauseAtStep = 7 });
+
+        Assert.Equal(ExitCodes.Stopped, exit);
+        Assert.Equal(7, Assert.IsType<StoppedEvent>(sink.All[^1]).Step);
+        Assert.Equal([5L, 7], sink.Of<EvalEvent>().Select(e => e.Step));
+
+        // One that is placed again before it may go on has nothing to do.
+        var again = new ListSink();
+        using var second = new TrainerControl();
+        string at = CheckpointFolder.PathOf(straight.Folder.At("waits", "checkpoints"), 7);
+        new JobRunner(again, second, TimeProvider.System).Run(TinyRun.Job(straight.Folder, "waits-still", null, at) with { PauseAtStep = 7 });
+        Assert.Empty(again.Of<StepEvent>());
+        Assert.Equal(7, Assert.IsType<StoppedEvent>(again.All[^1]).Step);
+
+        AssertSameEnd("waits-on", Resume(at, "waits-on", new TrainerControl()));
+    }
+
     /// <summary>Two micro-batches a step; the tied embedding's gradients then add up in another order, and nothing else differs.</summary>
     [Fact]
     public void A_run_that_recomputes_blocks_resumes_exactly_and_trains_as_one_that_does_not()

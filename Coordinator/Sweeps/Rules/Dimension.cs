@@ -51,6 +51,8 @@ public sealed record Dimension
         DimensionKind.Choice => Index(unit, Choices.Count),
         DimensionKind.Integer => First + (Index(unit, Count!.Value) * MultipleOf),
         DimensionKind.LogInteger => Math.Clamp(Math.Round(Between(Edges, unit) / MultipleOf) * MultipleOf, First, Last),
+        // The ends as they were given: a logarithm and its inverse would miss them by a bit.
+        DimensionKind.Log when unit is <= 0 or >= 1 => unit <= 0 ? Min : Max,
         DimensionKind.Log => Math.Clamp(Between((Math.Log(Min), Math.Log(Max)), unit), Min, Max),
         _ => Math.Clamp(Min + (unit * (Max - Min)), Min, Max),
     };

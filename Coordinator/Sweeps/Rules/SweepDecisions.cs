@@ -1,3 +1,4 @@
+using Hearth.Api;
 using Hearth.Runs;
 
 namespace Hearth.Coordinator.Sweeps.Rules;

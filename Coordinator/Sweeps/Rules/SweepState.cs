@@ -30,31 +30,12 @@ public sealed record SweepPlan
 
     /// <summary>Values of a range in a grid.</summary>
     public int GridPoints { get; init; } = 4;
-    public string Metric { get; init; } = "val_loss";
+    public string Metric { get; init; } = "validation_loss";
     public bool Maximise { get; init; }
     public Budget Budget { get; init; } = new();
 
     /// <summary>The sweep ends once so many trials in a row, by number, brought no better first result; 0 = never.</summary>
     public int Patience { get; init; }
-}
-
-/// <summary>Where a trial stands.</summary>
-public enum TrialStatus
-{
-    /// <summary>On its way to a rung: queued, training, moved from one device to another.</summary>
-    Training,
-
-    /// <summary>At its rung, with its result.</summary>
-    Waiting,
-
-    /// <summary>At the last rung.</summary>
-    Finished,
-
-    /// <summary>Its run failed or somebody cancelled it.</summary>
-    Failed,
-
-    /// <summary>The sweep took it out.</summary>
-    Stopped,
 }
 
 /// <summary>A trial.</summary>

@@ -59,6 +59,7 @@ public sealed class JobFiles(BlobStore blobs, string cachePath, int threads)
             Device = TorchDevice(device.Kind),
             MicroBatch = assignment.MicroBatch,
             Threads = threads,
+            PauseAtStep = assignment.PauseAtStep,
         };
         await using var stream = File.Create(Path.Combine(work, "job.json"));
         await JsonSerializer.SerializeAsync(stream, job, Json.Pretty, cancel);

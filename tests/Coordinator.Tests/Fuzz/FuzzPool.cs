@@ -45,6 +45,11 @@ internal sealed class FuzzPool : IAsyncDisposable
             ["paths[]"] = () => _folder,
             ["files[]"] = () => JsonSerializer.SerializeToNode(PlacedAttempt.File("model.safetensors", "weights"), Json.Wire),
             ["sha256"] = () => new string('a', 64),
+            ["space[]"] = () => JsonNode.Parse("""{"field": "optimizer.lr", "min": 0.001, "max": 0.002}"""),
+            ["search"] = () => JsonNode.Parse("""{"method": "tpe", "halving": "asha"}"""),
+            ["limits"] = () => JsonNode.Parse("""{"trials": 2}"""),
+            ["metric"] = () => "validation_loss",
+            ["parallel"] = () => 1,
             ["cron"] = () => "0 3 * * *",
             ["zone"] = () => "UTC",
             ["role"] = () => "view",
@@ -169,6 +174,7 @@ internal sealed class FuzzPool : IAsyncDisposable
         .Replace("{schedule}", "a", StringComparison.Ordinal)
         .Replace("{import}", Guid.Empty.ToString(), StringComparison.Ordinal)
         .Replace("{upload}", _path["upload"], StringComparison.Ordinal)
+        .Replace("{sweep}", "s-1", StringComparison.Ordinal)
         .Replace("{id}", operation.Path.StartsWith("/api/v1/runs/", StringComparison.Ordinal) ? _writer.RunId.ToString() : operation.IsWorkers ? _path["generation"] : Guid.Empty.ToString(), StringComparison.Ordinal);
 
     private void Renew()

@@ -33,6 +33,22 @@ public sealed class WhatAnEndMeans
     }
 
     [Theory]
+    [InlineData(RunState.Running, 250, 250L, RunState.Paused)]
+    [InlineData(RunState.Starting, 250, 250L, RunState.Paused)]
+    [InlineData(RunState.Preempting, 250, 250L, RunState.Paused)]
+    [InlineData(RunState.Pausing, 250, 250L, RunState.Paused)]
+    [InlineData(RunState.Running, 240, 240L, RunState.Queued)]
+    [InlineData(RunState.Running, 250, 240L, RunState.Queued)]
+    [InlineData(RunState.Cancelled, 250, 250L, RunState.Cancelled)]
+    public void A_run_waits_where_it_is_to_once_a_checkpoint_is_there(RunState before, long step, long kept, RunState after)
+    {
+        var decision = Decide(Training with { State = before, PauseAtStep = 250, KeptStep = kept }, AttemptState.Stopped, null, step: step);
+
+        Assert.Equal(after, decision.Next);
+        Assert.True(after == before || RunStates.CanMove(before, after));
+    }
+
+    [Theory]
     [InlineData(0, 100L, 1, 0)]
     [InlineData(1, 100L, 2, 2)]
     [InlineData(2, 100L, 3, 4)]

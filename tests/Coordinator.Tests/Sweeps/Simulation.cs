@@ -1,3 +1,4 @@
+using Hearth.Api;
 using Hearth.Coordinator.Sweeps.Rules;
 
 namespace Hearth.Tests.Sweeps;

@@ -1932,6 +1932,193 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest 200 sweeps. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepSummary"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Begins a sweep. A repeat with the same Idempotency-Key and body gives the same sweep. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SubmitSweep"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepSummary"];
+                    };
+                };
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepSummary"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{sweep}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sweep with its trials and decisions; by id, or by number as s-17. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    sweep: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepDetail"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What submitting this sweep would say, how many trials it has and what they train. Stores nothing. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SubmitSweep"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepValidation"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{sweep}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a sweep and the runs of its trials. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    sweep: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepAction"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generations/{id}": {
         parameters: {
             query?: never;
@@ -2778,6 +2965,11 @@ export interface components {
             checkpoint?: null | components["schemas"]["BlobRef"][];
             /** @description Weights, config and tokenizer of the checkpoint that the run begins with; null where it begins with random weights, or goes on from IReadOnlyList&lt;BlobRef&gt;? Assignment.Checkpoint. */
             start?: null | components["schemas"]["BlobRef"][];
+            /**
+             * Format: int64
+             * @description The step at which the attempt ends with a checkpoint and the run waits; null = it trains to its last.
+             */
+            pause_at_step?: null | number;
         };
         AttemptCommand: {
             /**
@@ -3146,6 +3338,16 @@ export interface components {
             };
             manifest?: null | components["schemas"]["DatasetManifest"];
         };
+        /** @description Something that a sweep decided. */
+        DecisionView: {
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time */
+            at: string;
+            /** Format: int32 */
+            trial?: null | number;
+            sentence: string;
+        };
         DeviceFit: {
             /** @description Full name, `worker/index`. */
             device: string;
@@ -3218,6 +3420,8 @@ export interface components {
             /** Format: double */
             progress?: number | ("NaN" | "Infinity" | "-Infinity");
         };
+        /** @enum {unknown} */
+        DimensionKind: "number" | "log" | "integer" | "log_integer" | "choice" | null;
         EvalSpec: {
             /** Format: int32 */
             every_steps?: number;
@@ -3481,6 +3685,8 @@ export interface components {
             reason?: null | string;
             statistics?: null | components["schemas"]["GenerationStatistics"];
         };
+        /** @enum {unknown} */
+        Halving: "none" | "asha" | "hyperband" | null;
         /** @description POST /api/v1/datasets/import: reads files or folders that the coordinator's machine holds (admin only). */
         ImportDataset: {
             name: string;
@@ -3981,6 +4187,13 @@ export interface components {
             /** @description At most 60 smoothed loss values from start to now. */
             sparkline: (number | ("NaN" | "Infinity" | "-Infinity"))[];
         };
+        /** @description The metric of a trial at a rung. */
+        RungResult: {
+            /** Format: int64 */
+            step: number;
+            /** Format: double */
+            value: number | ("NaN" | "Infinity" | "-Infinity");
+        };
         SampleRecord: {
             /** Format: int64 */
             step: number;
@@ -4076,6 +4289,8 @@ export interface components {
              */
             letters: number;
         };
+        /** @enum {unknown} */
+        SearchMethod: "grid" | "random" | "tpe" | null;
         /** @description How conversations are written, for string RunTasks.Sft. */
         SftSpec: {
             /** @description One of ChatTemplateNames; auto = the one whose tokens the tokenizer has, plain where it has none. */
@@ -4215,6 +4430,178 @@ export interface components {
         SubmitRun: {
             spec: components["schemas"]["JsonElement"];
         };
+        /** @description POST /api/v1/sweeps, with an Idempotency-Key header. */
+        SubmitSweep: {
+            name: string;
+            /** @description The run that trials are variants of, as POST /api/v1/runs takes it. */
+            spec: components["schemas"]["JsonElement"];
+            space: components["schemas"]["SweepField"][];
+            search?: null | components["schemas"]["SweepSearch"];
+            objective?: null | components["schemas"]["SweepObjective"];
+            limits?: null | components["schemas"]["SweepLimits"];
+            /**
+             * Format: int32
+             * @description Trials that train at a time; 4 when left out.
+             */
+            parallel?: null | number;
+        };
+        /** @description What was done to a sweep. */
+        SweepAction: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["SweepStateName"];
+        };
+        /** @description A field counts only while another one, a choice, has one of these values. */
+        SweepCondition: {
+            field: string;
+            values: unknown[];
+        };
+        /** @description GET /api/v1/sweeps/{sweep}. */
+        SweepDetail: {
+            summary: components["schemas"]["SweepSummary"];
+            /** @description As it was submitted. */
+            request: components["schemas"]["JsonElement"];
+            /** @description Steps at which trials wait, the last a whole run's. */
+            rungs: number[];
+            trials: components["schemas"]["TrialView"][];
+            /** @description The newest first, 1,000 at most. */
+            decisions: components["schemas"]["DecisionView"][];
+            /**
+             * Format: int64
+             * @description Tokens of all trials up to the rungs that they reached or are sent to.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Of devices, spent so far.
+             */
+            hours: number | ("NaN" | "Infinity" | "-Infinity");
+        };
+        /** @description A field of the run spec that trials differ in: a range, or a list of values. */
+        SweepField: {
+            /** @description Dotted path in the run spec. */
+            field: string;
+            kind?: null | components["schemas"]["DimensionKind"];
+            /** Format: double */
+            min?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** Format: double */
+            max?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Of integers.
+             */
+            multiple_of?: number | ("NaN" | "Infinity" | "-Infinity");
+            values?: null | unknown[];
+            when?: null | components["schemas"]["SweepCondition"][];
+        };
+        /** @description What a sweep may spend; what is left out is not bounded, but for trials: 20, or the whole grid. */
+        SweepLimits: {
+            /** Format: int32 */
+            trials?: null | number;
+            /** Format: int64 */
+            tokens?: null | number;
+            /**
+             * Format: double
+             * @description Of devices.
+             */
+            hours?: number | ("NaN" | "Infinity" | "-Infinity");
+            /** Format: double */
+            kwh?: number | ("NaN" | "Infinity" | "-Infinity");
+        };
+        /** @description What a good trial is. */
+        SweepObjective: {
+            /** @description Name of a series of the runs; validation_loss when left out. */
+            metric?: null | string;
+            /** @description Whether more is better. */
+            maximise?: null | boolean;
+        };
+        /** @description How settings are chosen and trials cut short. */
+        SweepSearch: {
+            method?: null | components["schemas"]["SearchMethod"];
+            /**
+             * Format: int64
+             * @description Equal seeds and equal results give equal decisions. 1337 when left out.
+             */
+            seed?: null | number;
+            /**
+             * Format: int32
+             * @description Values of a range in a grid; 4 when left out.
+             */
+            grid_points?: null | number;
+            halving?: null | components["schemas"]["Halving"];
+            /**
+             * Format: int64
+             * @description Steps of the first rung; a ninth of train.steps when left out.
+             */
+            first_rung?: null | number;
+            /**
+             * Format: int32
+             * @description One of so many goes on, each rung is so many times the one before; 3 when left out.
+             */
+            factor?: null | number;
+            /**
+             * Format: int32
+             * @description Ends the sweep once so many trials in a row brought nothing better; 0, when left out, never.
+             */
+            patience?: null | number;
+        };
+        /**
+         * @description States of a sweep.
+         * @enum {unknown}
+         */
+        SweepStateName: "running" | "done" | "cancelled";
+        /** @description GET /api/v1/sweeps. */
+        SweepSummary: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int64
+             * @description People call it s-NUMBER.
+             */
+            number: number;
+            name: string;
+            state: components["schemas"]["SweepStateName"];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            ended_at?: null | string;
+            /**
+             * Format: int32
+             * @description Trials that there will be.
+             */
+            trials: number;
+            /** Format: int32 */
+            started: number;
+            /** Format: int32 */
+            training: number;
+            metric: string;
+            maximise: boolean;
+            /**
+             * Format: int32
+             * @description The best trial so far; null while none has a result.
+             */
+            best_trial?: null | number;
+            /** Format: double */
+            best_value?: number | ("NaN" | "Infinity" | "-Infinity");
+        };
+        /** @description POST /api/v1/sweeps/validate: what submitting would say, and what the sweep would be. */
+        SweepValidation: {
+            errors: components["schemas"]["FieldError"][];
+            /** Format: int32 */
+            trials?: null | number;
+            rungs?: null | number[];
+            /**
+             * Format: int64
+             * @description When each rung lets through the share that it is to.
+             */
+            tokens?: null | number;
+            /**
+             * Format: int64
+             * @description When every trial trained to its end.
+             */
+            tokens_of_all?: null | number;
+        };
         /**
          * @description POST /api/worker/sync: heartbeat, lease renewal and mailbox in one. The coordinator holds the answer up to
          *     int SyncRequest.WaitMilliseconds until there is something new for this worker.
@@ -4316,6 +4703,38 @@ export interface components {
             exact?: boolean;
             /** Format: int64 */
             seed?: number;
+        };
+        /**
+         * @description Where a trial stands.
+         * @enum {unknown}
+         */
+        TrialStatus: "training" | "waiting" | "finished" | "failed" | "stopped";
+        /** @description A trial. */
+        TrialView: {
+            /** Format: int32 */
+            number: number;
+            /** @description The fields that it sets, by their paths. */
+            setting: components["schemas"]["JsonElement"];
+            /** Format: int32 */
+            bracket: number;
+            /**
+             * Format: int64
+             * @description The step of the rung that it is at or on its way to.
+             */
+            rung_step: number;
+            status: components["schemas"]["TrialStatus"];
+            results: components["schemas"]["RungResult"][];
+            /** Format: uuid */
+            run_id?: null | string;
+            /** Format: int64 */
+            run_number?: null | number;
+            /**
+             * Format: int64
+             * @description Steps that its run has trained.
+             */
+            step?: number;
+            /** @description What was decided of it last, and why. */
+            decision?: null | string;
         };
         /** @description POST /api/worker/uploads/finish: makes a blob of the parts that have arrived. 404: the upload is over, ask for a new ticket. */
         UploadFinish: {
