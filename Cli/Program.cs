@@ -14,6 +14,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     JoinCommand.Create(),
     RunsCommand.Create(),
     SchedulesCommand.Create(),
+    SweepsCommand.Create(),
     DatasetCommands.Datasets(),
     PoolCommands.Workers(),
     PoolCommands.Tokens(),

@@ -11,7 +11,7 @@ public sealed class WrongOptionsTests
 {
     private static readonly RootCommand Root =
     [
-        UpCommand.Create(), DemoCommand.Create(), RunsCommand.Create(), SchedulesCommand.Create(), DatasetCommands.Datasets(), PoolCommands.Tokens(), JobsCommand.Create(),
+        UpCommand.Create(), DemoCommand.Create(), RunsCommand.Create(), SchedulesCommand.Create(), SweepsCommand.Create(), DatasetCommands.Datasets(), PoolCommands.Tokens(), JobsCommand.Create(),
         BackupCommands.Backup(), BackupCommands.Restore(), ClusterCommand.Create(),
     ];
 
@@ -29,6 +29,8 @@ public sealed class WrongOptionsTests
     [InlineData("file is empty. Allowed: the path of a file.", "runs", "submit", "")]
     [InlineData("file is empty. Allowed: the path of a file.", "schedules", "create", "nightly", "", "--cron", "0 3 * * *")]
     [InlineData("name is empty. Allowed: a name of ./hearth schedules list, or an id.", "schedules", "delete", "")]
+    [InlineData("file is empty. Allowed: the path of a file.", "sweep", "submit", "")]
+    [InlineData("sweep is empty. Allowed: a number of ./hearth sweeps list, or an id.", "sweeps", "cancel", "")]
     [InlineData("name is empty. Allowed: a name of ./hearth jobs list.", "jobs", "run", " ")]
     [InlineData("paths is empty. Allowed: paths of files or folders.", "datasets", "import", "docs", "a", "", "--license", "mine")]
     [InlineData("--days is soon. Allowed: a whole number.", "tokens", "create", "me", "--days", "soon")]
