@@ -3,7 +3,7 @@ import { useSyncExternalStore } from "react";
 import { connection, EMPTY_LIVE, reduceLive } from "../model/live";
 import type { Connection, LiveEvent, LiveState } from "../model/live";
 
-const KINDS = ["run", "progress", "worker", "note", "checkpoint", "log", "ping", "reset"] as const;
+const KINDS = ["run", "progress", "worker", "note", "checkpoint", "log", "sweep", "ping", "reset"] as const;
 const PAINT_MS = 250;
 const HIDDEN_PAINT_MS = 5000;
 const RETRY_MS = 2000;
@@ -103,6 +103,11 @@ class LiveStore {
     const changed = new Set(events.filter((e) => e.kind === "note" || e.kind === "checkpoint" || e.kind === "run").map((e) =>
       e.runId ?? (e.data as { id?: string }).id ?? ""));
     changed.forEach((id) => void this.client?.invalidateQueries({ queryKey: ["run", id] }));
+    const sweeps = new Set(events.filter((e) => e.kind === "sweep").map((e) => (e.data as { id?: string }).id ?? ""));
+    sweeps.forEach((id) => void this.client?.invalidateQueries({ queryKey: ["sweep", id] }));
+    if (sweeps.size > 0) {
+      void this.client?.invalidateQueries({ queryKey: ["sweeps"] });
+    }
     if (events.some((e) => e.kind === "worker" || e.kind === "run")) {
       void this.client?.invalidateQueries({ queryKey: ["workers"] });
     }

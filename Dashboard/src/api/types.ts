@@ -54,6 +54,15 @@ export type JobView = Finite<Schemas["JobView"]>;
 export type SaveSchedule = Omit<Schemas["SaveSchedule"], "spec"> & { spec: Spec };
 export type ScheduleView = Omit<Schemas["ScheduleView"], "spec"> & { spec: Spec };
 
+export type SweepField = Finite<Omit<Schemas["SweepField"], "values" | "when">> & { values?: unknown[] | null };
+export type SweepRequest = { name: string; spec: Spec; space: SweepField[]; search?: Schemas["SweepSearch"] | null; limits?: Finite<Schemas["SweepLimits"]> | null };
+export type SweepSummary = Finite<Schemas["SweepSummary"]>;
+export type RungResult = Finite<Schemas["RungResult"]>;
+export type TrialView = Omit<Schemas["TrialView"], "setting" | "results"> & { setting: Readonly<Record<string, unknown>>; results: RungResult[] };
+export type SweepDecision = Schemas["DecisionView"];
+export type SweepDetail = Finite<Omit<Schemas["SweepDetail"], "summary" | "request" | "trials">> & { summary: SweepSummary; request: SweepRequest; trials: TrialView[] };
+export type SweepValidation = Schemas["SweepValidation"];
+
 export type CheckpointChoice = Schemas["CheckpointChoice"];
 export type ChatTurn = Schemas["ChatTurn"];
 export type StartGeneration = Finite<Schemas["StartGeneration"]>;

@@ -1,4 +1,4 @@
-import { IconCalendarTime, IconCpu, IconDatabase, IconKey, IconLayoutList, IconLogout, IconMessageChatbot, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
+import { IconAdjustmentsSearch, IconCalendarTime, IconCpu, IconDatabase, IconKey, IconLayoutList, IconLogout, IconMessageChatbot, IconMoon, IconPlus, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, NavLink } from "react-router";
 import type { Connection } from "../model/live";
@@ -31,6 +31,7 @@ export function Shell(props: Props) {
           <IconPlus size={16} stroke={1.6} aria-hidden /><span className="label">New run</span><span className="kbd" aria-hidden>N</span>
         </Link>
         <Item to="/runs" icon={<IconLayoutList size={16} stroke={1.6} aria-hidden />} label="Runs" count={training > 0 ? String(training) : ""} live />
+        <Item to="/sweeps" icon={<IconAdjustmentsSearch size={16} stroke={1.6} aria-hidden />} label="Sweeps" />
         <Item to="/pool" icon={<IconCpu size={16} stroke={1.6} aria-hidden />} label="Pool" count={cards} />
         <Item to="/datasets" icon={<IconDatabase size={16} stroke={1.6} aria-hidden />} label="Datasets" />
         <Item to="/playground" icon={<IconMessageChatbot size={16} stroke={1.6} aria-hidden />} label="Playground" />
@@ -50,8 +51,9 @@ export function Shell(props: Props) {
       </main>
       <nav className="bottom" aria-label="Pages, phone">
         <NavLink to="/runs" end><IconLayoutList size={20} stroke={1.6} aria-hidden />Runs</NavLink>
-        <NavLink to="/runs/new" className="plus" aria-label="New run"><IconPlus size={22} stroke={1.6} aria-hidden /></NavLink>
         <NavLink to="/pool"><IconCpu size={20} stroke={1.6} aria-hidden />Pool</NavLink>
+        <NavLink to="/runs/new" className="plus" aria-label="New run"><IconPlus size={22} stroke={1.6} aria-hidden /></NavLink>
+        <NavLink to="/sweeps"><IconAdjustmentsSearch size={20} stroke={1.6} aria-hidden />Sweeps</NavLink>
         <NavLink to="/playground"><IconMessageChatbot size={20} stroke={1.6} aria-hidden />Play</NavLink>
       </nav>
     </div>

@@ -14,6 +14,8 @@ interface Props {
   readonly errors: readonly LineError[];
   readonly onText: (text: string) => void;
   readonly onSubmit: () => void;
+  /** What the text is, for readers. */
+  readonly label?: string;
 }
 
 const setErrors = StateEffect.define<readonly LineError[]>();
@@ -92,7 +94,7 @@ const numbers = ViewPlugin.fromClass(
 );
 
 /** The run as YAML. Text that comes from the form replaces only what differs, so that the cursor stays. */
-export function YamlEditor({ text, errors, onText, onSubmit }: Props) {
+export function YamlEditor({ text, errors, onText, onSubmit, label = "Run as YAML" }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef({ onText, onSubmit });
@@ -112,7 +114,7 @@ export function YamlEditor({ text, errors, onText, onSubmit }: Props) {
           numbers,
           errorField,
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": "Run as YAML" }),
+          EditorView.contentAttributes.of({ "aria-label": label }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged && !update.transactions.some((t) => t.isUserEvent("form"))) {
               latest.current.onText(update.state.doc.toString());
