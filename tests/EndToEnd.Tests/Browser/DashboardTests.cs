@@ -200,6 +200,23 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await fixture.Api.DeleteAsync("schedules/again", CancellationToken.None);
     }
 
+    [Fact]
+    public async Task A_sweep_is_begun_in_its_editor_that_says_its_size_and_its_page_says_what_was_decided()
+    {
+        await _page.GotoAsync("/sweeps/new");
+        await Expect(_page.GetByRole(AriaRole.Status).Filter(new() { HasText = "27 trials, about" })).ToBeVisibleAsync();
+
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Begin sweep" }).ClickAsync();
+
+        await Expect(_page).ToHaveURLAsync(new Regex("/sweeps/[0-9a-f-]{36}$"));
+        await Expect(_page.GetByLabel("Decisions").GetByText(new Regex("^Trial 0 starts, to step .*at random[.]$"))).ToBeVisibleAsync();
+        await Expect(_page.GetByRole(AriaRole.Img, new() { Name = "Settings and results of 4 trials; the table below has the same" })).ToBeVisibleAsync();
+
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel sweep…" }).ClickAsync();
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Cancel sweep", Exact = true }).ClickAsync();
+        await Expect(_page.GetByLabel("Decisions").GetByText(new Regex("^\\S+ cancelled the sweep[.]$"))).ToBeVisibleAsync();
+    }
+
     private async Task AskAsync(string beginning)
     {
         await _page.GetByRole(AriaRole.Textbox, new() { Name = "Beginning of a text" }).FillAsync(beginning);
