@@ -11,16 +11,22 @@ namespace Hearth.Coordinator.Workers;
 public sealed class Assignments(RunChanges changes, DatasetStore datasets, PreparedStore prepared, CheckpointStore checkpoints)
 {
     /// <summary>
-    /// Null when what the attempt reads is gone: without its dataset the run fails; without its checkpoint the attempt is over, and the next
-    /// one begins with another.
+    /// Null when what the attempt reads is gone: without its dataset, or what it begins with, the run fails; without its checkpoint the attempt is over, and the next
+    /// one begins with another. Null, too, when its agent is from before such runs.
     /// </summary>
     /// <param name="placed">The attempt.</param>
-    /// <param name="protocol">The version that its agent speaks.</param>
+    /// <param name="version">The <see cref="Assignment.Version"/> that its agent carries out.</param>
     /// <param name="stop">Ends the call.</param>
-    public async Task<Assignment?> MakeAsync(AssignedAttempt placed, int protocol, CancellationToken stop)
+    public async Task<Assignment?> MakeAsync(AssignedAttempt placed, int version, CancellationToken stop)
     {
         var given = JsonSerializer.Deserialize<RunSpec>(placed.Spec, Json.Wire)!;
         var spec = placed.Recompute ? given.Recomputing() : given;
+        if (version < Needed(spec, placed))
+        {
+            await EndAsync(placed, AttemptState.Lost, null, $"Its agent carries out assignments of version {version}, and the run needs {Needed(spec, placed)}. Update the agent.", stop);
+            return null;
+        }
+
         if (await FindDataAsync(spec, placed.StartCheckpoint, stop) is not { } data)
         {
             await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The dataset {spec.Data.Dataset} is no longer in the pool.", stop);
@@ -37,11 +43,9 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
         // Past its first checkpoint a run needs nothing of what it began with.
         var begins = checkpoint is null && spec.StartFrom.Length > 0;
         var start = begins && placed.StartCheckpoint is { } first ? await checkpoints.FindForGeneratingAsync(first, stop) : null;
-        if (begins && (start is null || protocol < ProtocolVersion.Starts))
+        if (begins && start is null)
         {
-            await (start is null
-                ? EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The checkpoint {spec.StartFrom}, which start_from names, is no longer good.", stop)
-                : EndAsync(placed, AttemptState.Lost, null, $"The agent speaks version {protocol} of the worker protocol, and start_from needs {ProtocolVersion.Starts}. Update the agent.", stop));
+            await EndAsync(placed, AttemptState.Failed, FailureCodes.BadInput, $"The checkpoint {spec.StartFrom}, which start_from names, is no longer good.", stop);
             return null;
         }
 
@@ -62,6 +66,9 @@ public sealed class Assignments(RunChanges changes, DatasetStore datasets, Prepa
             PauseAtStep = placed.PauseAtStep,
         };
     }
+
+    // An older agent hands its trainer a spec without the fields that it does not know, also when the run resumes.
+    private static int Needed(RunSpec spec, AssignedAttempt placed) => spec.StartFrom.Length > 0 || placed.PauseAtStep is not null ? 2 : 1;
 
     private async Task<RunData?> FindDataAsync(RunSpec spec, Guid? start, CancellationToken stop) =>
         await datasets.FindAsync(spec.Data.Dataset, stop) is not { } dataset ? null

@@ -17,10 +17,9 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
     /// <param name="worker">Whose mail.</param>
     /// <param name="request">What it reported.</param>
     /// <param name="taken">What came of the report.</param>
-    /// <param name="protocol">The version that its agent speaks.</param>
     /// <param name="hold">Ends the wait early, with an answer: the coordinator is stopping.</param>
     /// <param name="stop">Ends the call.</param>
-    public async Task<SyncResponse> WaitAsync(Guid worker, SyncRequest request, Taken taken, int protocol, CancellationToken hold, CancellationToken stop)
+    public async Task<SyncResponse> WaitAsync(Guid worker, SyncRequest request, Taken taken, CancellationToken hold, CancellationToken stop)
     {
         long started = Stopwatch.GetTimestamp();
         var most = TimeSpan.FromMilliseconds(Math.Clamp(request.WaitMilliseconds, 0, Math.Min(LongestHold.TotalMilliseconds, options.Lease.TotalMilliseconds / 4)));
@@ -31,7 +30,7 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
             var left = most - Stopwatch.GetElapsedTime(started);
             if (mail.IsNew || taken.Acknowledged.Count > 0 || taken.Revoked.Count > 0 || left <= TimeSpan.Zero || hold.IsCancellationRequested)
             {
-                return await AnswerAsync(worker, mail, request, taken, protocol, stop);
+                return await AnswerAsync(worker, mail, request, taken, stop);
             }
 
             try
@@ -56,12 +55,12 @@ public sealed class Mailbox(NpgsqlDataSource database, WorkerWaits waits, Coordi
         return new Mail(letters, asked, letters.IsNew(request.SeenSerial) || asked.New.Any(l => !(l.SentIn <= request.SeenSerial)) || asked.Over.Count > 0);
     }
 
-    private async Task<SyncResponse> AnswerAsync(Guid worker, Mail mail, SyncRequest request, Taken taken, int protocol, CancellationToken stop)
+    private async Task<SyncResponse> AnswerAsync(Guid worker, Mail mail, SyncRequest request, Taken taken, CancellationToken stop)
     {
         var made = new List<Assignment>();
         foreach (var placed in mail.Letters.Placed)
         {
-            if (await assignments.MakeAsync(placed, protocol, stop) is { } assignment)
+            if (await assignments.MakeAsync(placed, request.AssignmentVersion, stop) is { } assignment)
             {
                 made.Add(assignment);
             }

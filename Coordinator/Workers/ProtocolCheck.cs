@@ -23,9 +23,6 @@ internal static class ProtocolCheck
         return next(context);
     });
 
-    /// <summary>The version that the caller speaks, once <see cref="CheckProtocol"/> has let it pass.</summary>
-    public static int Protocol(this HttpRequest request) => ProtocolVersion.Parse(request.Headers[ProtocolVersion.Header])!.Value;
-
     public static void CheckProtocol(this RouteGroupBuilder worker) => worker.AddEndpointFilter(async (call, next) =>
     {
         string? said = call.HttpContext.Request.Headers[ProtocolVersion.Header];

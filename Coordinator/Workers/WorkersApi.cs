@@ -100,6 +100,6 @@ public static class WorkersApi
                 : TypedResults.Problem("A later report of this agent has been taken in already.", statusCode: StatusCodes.Status412PreconditionFailed);
         }
 
-        return TypedResults.Ok(await mailbox.WaitAsync(caller.WorkerId(), request, taken, context.Request.Protocol(), stop.Token, context.RequestAborted));
+        return TypedResults.Ok(await mailbox.WaitAsync(caller.WorkerId(), request, taken, stop.Token, context.RequestAborted));
     }
 }

@@ -12,12 +12,9 @@ public static class ProtocolVersion
 
     /// <summary>
     /// 1: no header. 2: reports carry an agent's session and a number. 3: batches of points and log lines may be MessagePack (<see cref="BatchFormat"/>), and points
-    /// are answered with <see cref="MetricsTaken"/>. 4: an assignment may have a checkpoint to begin with (<see cref="Assignment.Start"/>).
+    /// are answered with <see cref="MetricsTaken"/>.
     /// </summary>
-    public const int Current = 4;
-
-    /// <summary>The first whose agents begin a run with another's checkpoint.</summary>
-    public const int Starts = 4;
+    public const int Current = 3;
 
     // Who sends no header is from before there was one.
     private const int Unsaid = 1;

@@ -32,6 +32,9 @@ public sealed record SyncRequest
     public required IReadOnlyList<DeviceInfo> Devices { get; init; }
     public IReadOnlyList<DeviceReading> Readings { get; init; } = [];
 
+    /// <summary>What of an assignment the agent carries out: <see cref="Assignment.Version"/> of its own day. Who leaves it out is from before there were versions.</summary>
+    public int AssignmentVersion { get; init; } = 1;
+
     /// <summary>All live attempts of this worker; a live attempt that is missing here is lost.</summary>
     public IReadOnlyList<AttemptReport> Attempts { get; init; } = [];
 
@@ -123,6 +126,11 @@ public sealed record AttemptCommand(long Id, Guid AttemptId, AttemptCommandKind 
 /// <summary>One placement of a run on a device of this worker.</summary>
 public sealed record Assignment
 {
+    /// <summary>
+    /// 2: with a checkpoint to begin with (<see cref="Start"/>) and a step to wait at (<see cref="PauseAtStep"/>). An agent that does not know them would train something else, so it is
+    /// not given such a run; other runs it goes on with.
+    /// </summary>
+    public const int Version = 2;
     public required Lease Lease { get; init; }
     public required Guid RunId { get; init; }
     public required string RunName { get; init; }

@@ -104,6 +104,7 @@ public sealed class AgentLoop(AttemptServices services, DeviceSet devices, Train
         return new SyncRequest
         {
             AgentVersion = AgentInfo.Version,
+            AssignmentVersion = Assignment.Version,
             Session = new AgentSession(_session, ++_reports, AgentInfo.Host),
             CutOff = _outage.Report,
             Refused = services.Refused.Report,

@@ -56,11 +56,11 @@ public sealed class StartingFromACheckpoint(PostgresServer postgres) : IAsyncLif
         var (number, _) = await PretrainedAsync(worker);
         var run = await _service.SubmitAsync(Tuned($"r-{number}"));
 
-        worker.Protocol = ProtocolVersion.Starts - 1;
+        worker.AssignmentVersion = Assignment.Version - 1;
         await Eventually.TrueAsync(
             async () => (await worker.SyncAsync())!.Assignments.Count == 0 && (await _service.DetailAsync(run.Id)).Attempts.Any(a => a.State == AttemptState.Lost), "the attempt is over");
 
-        Assert.Equal("The agent speaks version 3 of the worker protocol, and start_from needs 4. Update the agent.", (await _service.DetailAsync(run.Id)).Attempts[0].Message);
+        Assert.Equal("Its agent carries out assignments of version 1, and the run needs 2. Update the agent.", (await _service.DetailAsync(run.Id)).Attempts[0].Message);
     }
 
     [Fact]

@@ -62,8 +62,8 @@ public sealed class FakeWorker : IAsyncDisposable
     /// <summary>Memory that its host says to have free.</summary>
     public long? HostFreeBytes { get; set; }
 
-    /// <summary>The version of the protocol that it speaks.</summary>
-    public int Protocol { get; set; } = ProtocolVersion.Current;
+    /// <summary>The version of assignments that it carries out.</summary>
+    public int AssignmentVersion { get; set; } = Assignment.Version;
 
     public ConcurrentQueue<Guid> Revoked { get; } = new();
 
@@ -76,7 +76,7 @@ public sealed class FakeWorker : IAsyncDisposable
         var code = (await answer.Content.ReadFromJsonAsync<JoinCodeView>(Json.Wire))!;
         DeviceInfo[] list = [.. Enumerable.Range(0, devices).Select(i => new DeviceInfo(i, DeviceKind.Simulated, "A card", $"{name}-{i}", (long)(gigabytes * (1L << 30))))];
         var http = new HttpClient { BaseAddress = service.Address };
-        using var joined = await PostAsync(http, "/api/worker/join", new JoinRequest(code.Code, name, "test", list), SpokenAs(ProtocolVersion.Current));
+        using var joined = await PostAsync(http, "/api/worker/join", new JoinRequest(code.Code, name, "test", list), Spoken);
         joined.EnsureSuccessStatusCode();
         var worker = new FakeWorker(http, (await joined.Content.ReadFromJsonAsync<JoinResponse>(Json.Wire))!, list);
         if (heartbeats)
@@ -122,6 +122,7 @@ public sealed class FakeWorker : IAsyncDisposable
         var request = new SyncRequest
         {
             AgentVersion = "test",
+            AssignmentVersion = AssignmentVersion,
             Devices = Devices,
             Readings = [.. Devices.Select(d => new DeviceReading(d.Index, TemperatureCelsius: 50))],
             Attempts = attempts ?? [],
@@ -175,9 +176,7 @@ public sealed class FakeWorker : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private (string Name, string? Value) Spoken => SpokenAs(Protocol);
-
-    private static (string Name, string? Value) SpokenAs(int version) => (ProtocolVersion.Header, version.ToString(CultureInfo.InvariantCulture));
+    private static (string Name, string? Value) Spoken => (ProtocolVersion.Header, ProtocolVersion.Current.ToString(CultureInfo.InvariantCulture));
 
     private static async Task<HttpResponseMessage> PostAsync<T>(HttpClient http, string path, T body, (string Name, string? Value) header, CancellationToken stop = default)
     {

@@ -4613,6 +4613,11 @@ export interface components {
             refused?: null | components["schemas"]["RefusedLetters"];
             devices: components["schemas"]["DeviceInfo"][];
             readings?: components["schemas"]["DeviceReading"][];
+            /**
+             * Format: int32
+             * @description What of an assignment the agent carries out: int Assignment.Version of its own day. Who leaves it out is from before there were versions.
+             */
+            assignment_version?: number;
             /** @description All live attempts of this worker; a live attempt that is missing here is lost. */
             attempts?: components["schemas"]["AttemptReport"][];
             /** @description Ended attempts, repeated until IReadOnlyList&lt;Guid&gt; SyncResponse.Acknowledged names them. */
