@@ -25,6 +25,9 @@ it("takes the newest dataset where none is named", () => {
   expect(onDataset({ data: { dataset: "", seq_len: 8 } }, all)).toEqual({ data: { dataset: "new", seq_len: 8 } });
   expect(onDataset({ data: { dataset: "old" } }, all)).toEqual({ data: { dataset: "old" } });
   expect(onDataset({ data: { dataset: "" } }, [])).toEqual({ data: { dataset: "" } });
+  const chat = { ...dataset("newest", "2026-03-01"), kind: "chat" };
+  expect(onDataset({ data: { dataset: "" } }, [...all, chat])).toEqual({ data: { dataset: "new" } });
+  expect(onDataset({ task: "sft", data: { dataset: "" } }, [...all, chat])).toEqual({ task: "sft", data: { dataset: "newest" } });
 });
 
 it("groups presets by family and names their sizes as the titles do", () => {

@@ -43,9 +43,10 @@ export function lean(spec: Spec, rules: readonly FieldRule[]): Spec {
   return out;
 }
 
-/** The spec on the pool's newest dataset, where it names none. */
+/** The spec on the pool's newest dataset that its task learns from, where it names none: conversations for sft, texts for the rest. */
 export function onDataset(spec: Spec, datasets: readonly DatasetView[]): Spec {
-  const newest = [...datasets].sort((a, b) => b.created_at.localeCompare(a.created_at))[0];
+  const fitting = datasets.filter((d) => (d.kind === "chat") === (getField(spec, "task") === "sft"));
+  const newest = fitting.sort((a, b) => b.created_at.localeCompare(a.created_at))[0];
   if (newest === undefined || (getField(spec, "data.dataset") ?? "") !== "") {
     return spec;
   }
@@ -73,7 +74,6 @@ export function onRecipe(spec: Spec, before: Spec, next: Spec, models: ModelsRes
 
 /** A run that tunes a checkpoint on conversations: its run's own spec, from that checkpoint on, gently, on the newest set of conversations. */
 export function tuning(source: Spec, start: string, datasets: readonly DatasetView[]): Spec {
-  const chats = datasets.filter((d) => d.kind === "chat");
   const lr = getField(source, "optimizer.lr");
   const set: readonly (readonly [string, unknown])[] = [
     ["name", `${String(getField(source, "name"))}-sft`],
@@ -90,7 +90,7 @@ export function tuning(source: Spec, start: string, datasets: readonly DatasetVi
     }),
     ["sample.prompt", "What can you tell me?"],
   ];
-  return onDataset(set.reduce((spec, [path, value]) => withField(spec, path, value), source), chats);
+  return onDataset(set.reduce((spec, [path, value]) => withField(spec, path, value), source), datasets);
 }
 
 /** Of the rates that a model was pretrained with, those that it is tuned with: what it knows is to stay. */
