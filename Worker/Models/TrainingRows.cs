@@ -9,6 +9,9 @@ namespace Hearth.Models;
 /// <param name="Length">Tokens of a row, T.</param>
 public sealed record TrainingRows(int[] Ids, int[] Labels, int Length)
 {
+    /// <summary>The label of a token that is no target.</summary>
+    public const int Ignored = -100;
+
     /// <summary>Number of rows, B.</summary>
     public int Count => Ids.Length / Length;
 

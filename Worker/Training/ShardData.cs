@@ -20,13 +20,9 @@ public sealed class ShardData : ITrainingData
     private readonly Shard _validation;
     private readonly LengthCurriculum _stages;
     private readonly BatchOrder[] _orders;
-    private readonly int _longest;
+    private readonly IRowSource[] _trainRows;
+    private readonly IRowSource _validationRows;
     private readonly int _batchTokens;
-    private readonly bool _masksDocuments;
-    private readonly DocumentRows? _trainRows;
-    private readonly DocumentRows? _validationRows;
-    private readonly PackedRows[]? _trainPacks;
-    private readonly PackedRows? _validationPacks;
 
     private ShardData(string folder, TrainerJob job)
     {
@@ -34,10 +30,9 @@ public sealed class ShardData : ITrainingData
         Key = PreparedDataset.KeyOf(folder);
         _train = Shard.Open(Path.Combine(folder, PreparedDataset.TrainName));
         _validation = Shard.Open(Path.Combine(folder, PreparedDataset.ValidationName));
-        _longest = job.Spec.Data.SeqLen;
+        int longest = job.Spec.Data.SeqLen;
         _batchTokens = job.Spec.Train.BatchTokens;
-        _masksDocuments = job.Spec.Data.DocMask;
-        _stages = job.Spec.Train.LengthCurriculum.Or(_longest);
+        _stages = job.Spec.Train.LengthCurriculum.Or(longest);
         foreach (var (shard, name) in new[] { (_train, "training"), (_validation, "validation") })
         {
             if (shard.TokenizerSha256 != Tokenizer.Sha256)
@@ -45,25 +40,16 @@ public sealed class ShardData : ITrainingData
                 throw new BadInputException($"The {name} shard was packed with the tokenizer {shard.TokenizerSha256}; the dataset's is {Tokenizer.Sha256}.");
             }
 
-            if (shard.Rows is null && !shard.IsMasked && shard.Tokens < _longest)
+            if (shard.Rows is null && !shard.IsMasked && shard.Tokens < longest)
             {
-                throw new BadInputException($"The dataset's {name} part has {shard.Tokens} tokens, less than one row of {_longest} (data.seq_len).");
+                throw new BadInputException($"The dataset's {name} part has {shard.Tokens} tokens, less than one row of {longest} (data.seq_len).");
             }
         }
 
-        if (_train.Rows is null && _train.IsMasked && _masksDocuments)
-        {
-            _trainPacks = [.. _stages.Stages.Select(stage => new PackedRows(_train, stage.Length, Tokenizer.EndToken))];
-            _validationPacks = new PackedRows(_validation, _longest, Tokenizer.EndToken);
-        }
-        else if (_train.IsMasked || (_train.Rows is not null && _validation.Rows is not null))
-        {
-            double[] weights = DocumentRows.ClassWeights(_train);
-            _trainRows = new DocumentRows(_train, Tokenizer.EndToken, weights);
-            _validationRows = new DocumentRows(_validation, Tokenizer.EndToken, weights);
-        }
-
-        _orders = [.. _stages.Stages.Select((stage, i) => new BatchOrder(_trainPacks?[i].Count ?? _trainRows?.Count ?? _train.Tokens / stage.Length, job.Spec.Train.Seed, i))];
+        var rowsOf = RowsOf(job.Spec.Data.DocMask);
+        _trainRows = [.. _stages.Stages.Select(stage => rowsOf(_train, stage.Length))];
+        _validationRows = rowsOf(_validation, longest);
+        _orders = [.. _trainRows.Select((rows, stage) => new BatchOrder(rows.Count, job.Spec.Train.Seed, stage))];
     }
 
     public ITokenizer Tokenizer { get; }
@@ -74,13 +60,18 @@ public sealed class ShardData : ITrainingData
     public bool Decides => _train.Rows?.Any(r => r.Decides) ?? false;
 
     /// <summary>Opens the job's prepared folder, or prepares its raw dataset first.</summary>
-    public static ShardData Open(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control)
+    /// <param name="job">The attempt.</param>
+    /// <param name="vocabSize">The model's.</param>
+    /// <param name="sink">Hears of progress.</param>
+    /// <param name="control">Stops it.</param>
+    /// <param name="start">What the run begins with, where it is open already.</param>
+    public static ShardData Open(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control, StartingPoint? start = null)
     {
         try
         {
-            string folder = job.PreparedPath is { } prepared ? Checked(prepared, sink, control) : Prepare(job, vocabSize, sink, control);
+            string folder = job.PreparedPath is { } prepared ? Checked(prepared, sink, control) : Prepare(job, vocabSize, sink, control, start);
             var data = new ShardData(folder, job);
-            foreach (string notice in ChatNotices.Of(PreparedDataset.ManifestOf(folder), data._train, data._validation, data._longest))
+            foreach (string notice in ChatNotices.Of(PreparedDataset.ManifestOf(folder), data._train, data._validation, job.Spec.Data.SeqLen))
             {
                 sink.Emit(new LogEvent(LogLevel.Warning, notice));
             }
@@ -95,38 +86,35 @@ public sealed class ShardData : ITrainingData
 
     public TrainingRows Batch(long step)
     {
-        int stage = _stages.StageAt(step), length = _stages.Stages[stage].Length, rows = _batchTokens / length;
+        int stage = _stages.StageAt(step), rows = _batchTokens / _stages.Stages[stage].Length;
         long own = step - _stages.FirstStep(stage);
-        long Place(int row) => _orders[stage].Window(own, row, rows);
-        return _trainPacks?[stage].Read(rows, Place) ?? _trainRows?.Read(length, rows, Place) ?? Windows(_train, length, rows, Place);
+        return _trainRows[stage].Read(rows, row => _orders[stage].Window(own, row, rows));
     }
 
-    public TrainingRows Validation(int rows) =>
-        _validationPacks?.Read((int)Math.Min(rows, _validationPacks.Count), row => row)
-        ?? _validationRows?.Read(_longest, (int)Math.Min(rows, _validationRows.Count), row => row)
-        ?? Windows(_validation, _longest, (int)Math.Min(rows, _validation.Tokens / _longest), row => row);
-
-    private TrainingRows Windows(Shard shard, int length, int rows, Func<int, long> window)
-    {
-        int[] ids = new int[rows * length];
-        int[]? documents = _masksDocuments ? new int[ids.Length] : null;
-        for (int row = 0; row < rows; row++)
-        {
-            long start = window(row) * length;
-            shard.Read(start, ids.AsSpan(row * length, length));
-            if (documents is not null)
-            {
-                shard.Documents(start, documents.AsSpan(row * length, length));
-            }
-        }
-
-        return new TrainingRows(ids, ids, length) { Documents = documents };
-    }
+    public TrainingRows Validation(int rows) => _validationRows.Read((int)Math.Min(rows, _validationRows.Count), row => row);
 
     public void Dispose()
     {
         _train.Dispose();
         _validation.Dispose();
+    }
+
+    // Both parts are read alike: the training shard decides.
+    private Func<Shard, int, IRowSource> RowsOf(bool masksDocuments)
+    {
+        int pad = Tokenizer.EndToken;
+        if (_train.Rows is null && _train.IsMasked && masksDocuments)
+        {
+            return (shard, length) => new PackedRows(shard, length, pad);
+        }
+
+        if (!_train.IsMasked && (_train.Rows is null || _validation.Rows is null))
+        {
+            return (shard, length) => new WindowRows(shard, length, masksDocuments);
+        }
+
+        double[] weights = DocumentRows.ClassWeights(_train);
+        return (shard, length) => new DocumentRows(shard, length, pad, weights);
     }
 
     private static string Checked(string folder, IEventSink sink, TrainerControl control)
@@ -136,7 +124,7 @@ public sealed class ShardData : ITrainingData
         return folder;
     }
 
-    private static string Prepare(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control)
+    private static string Prepare(TrainerJob job, int vocabSize, IEventSink sink, TrainerControl control, StartingPoint? start)
     {
         string source = job.DatasetPath ?? throw new BadInputException("The job has neither dataset_path nor prepared_path.");
         string folder = PreparedDataset.Prepare(
@@ -144,7 +132,7 @@ public sealed class ShardData : ITrainingData
             job.CachePath,
             new Preparation(vocabSize, job.Spec.Data.ValidationFraction, job.Spec.Data.Tokenizer)
             {
-                Given = Inherited(job),
+                Given = Inherited(job, start),
                 Chat = job.Spec.Task == RunTasks.Sft ? job.Spec.Sft : null,
             },
             Starting(sink, control),
@@ -154,10 +142,9 @@ public sealed class ShardData : ITrainingData
     }
 
     // A run that begins with a checkpoint reads text as that was taught to; when it resumes, its own checkpoints carry the same.
-    private static ITokenizer? Inherited(TrainerJob job) => job.Spec.StartFrom.Length == 0 ? null
+    private static ITokenizer? Inherited(TrainerJob job, StartingPoint? start) => job.Spec.StartFrom.Length == 0 ? null
         : job.ResumePath is { } resume ? CheckpointFolder.Tokenizer(resume)
-        : job.StartPath is { } start ? StartingPoint.Open(start).Tokenizer
-        : throw new BadInputException($"start_from is {job.Spec.StartFrom}, and the job has no start_path.");
+        : (start ?? StartingPoint.Of(job)).Tokenizer;
 
     // Tells of every twentieth of what goes on.
     private static Action<string, double> Starting(IEventSink sink, TrainerControl control)

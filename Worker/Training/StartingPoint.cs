@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Hearth.Models;
+using Hearth.Protocol;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Tokenizers;
 
@@ -15,6 +16,11 @@ public sealed class StartingPoint
     private StartingPoint(string folder, string weights, JsonObject config, ITokenizer tokenizer) => (_folder, _weights, _config, Tokenizer) = (folder, weights, config, tokenizer);
 
     public ITokenizer Tokenizer { get; }
+
+    /// <summary>What a job's <c>start_from</c> names.</summary>
+    /// <exception cref="BadInputException">The job has no start_path, or what <see cref="Open"/> says.</exception>
+    public static StartingPoint Of(TrainerJob job) =>
+        Open(job.StartPath ?? throw new BadInputException($"start_from is {job.Spec.StartFrom}, and the job has no start_path."));
 
     /// <param name="folder">Of a checkpoint or of an exported model; checked against its manifest, or against its own config.</param>
     /// <exception cref="BadInputException">It is neither, or a file of it is wrong; names it.</exception>

@@ -99,7 +99,7 @@ public sealed class TrainSession : IDisposable
 
         job = job with { Spec = run.Spec };
         var start = Start(job, run.Plan!, sink);
-        var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control);
+        var data = ShardData.Open(job, run.Plan!.VocabSize, sink, control, start);
         if (start is not null && start.Tokenizer.Sha256 != data.Tokenizer.Sha256)
         {
             throw new BadInputException($"start_from was trained with the tokenizer {start.Tokenizer.Sha256}; the dataset was packed with {data.Tokenizer.Sha256}. Allowed: the same tokenizer.");
@@ -130,7 +130,7 @@ public sealed class TrainSession : IDisposable
         }
 
         sink.Emit(new StartingEvent("verifying the checkpoint to start from", 0));
-        var start = StartingPoint.Open(job.StartPath ?? throw new BadInputException($"start_from is {job.Spec.StartFrom}, and the job has no start_path."));
+        var start = StartingPoint.Of(job);
         start.CheckModel(plan);
         return start;
     }

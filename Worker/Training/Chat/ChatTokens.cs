@@ -1,3 +1,4 @@
+using Hearth.Models;
 using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Chat;
@@ -5,10 +6,8 @@ namespace Hearth.Training.Chat;
 /// <summary>A conversation as ids, and which of them the assistant said: those a loss on assistant turns counts.</summary>
 public sealed record ChatTokens(int[] Ids, bool[] FromAssistant)
 {
-    private const int NotCounted = -100;
-
     /// <summary>Unshifted labels: the ids of assistant turns with what ends them, −100 elsewhere.</summary>
-    public int[] Labels() => [.. Ids.Select((id, at) => FromAssistant[at] ? id : NotCounted)];
+    public int[] Labels() => [.. Ids.Select((id, at) => FromAssistant[at] ? id : TrainingRows.Ignored)];
 
     /// <summary>A training row.</summary>
     /// <exception cref="ChatException">A message cannot be written; names it.</exception>

@@ -51,10 +51,12 @@ internal static class ChatNotices
         for (long document = 0; document < shard.DocumentCount; document++)
         {
             var (start, tokens) = shard.Extent(document);
-            var row = targets.AsSpan(0, Math.Min(tokens, length));
-            shard.ReadTargets(start, row);
-            cut += tokens > length ? 1 : 0;
-            mute += row.Contains(true) ? 0 : 1;
+            if (tokens > length)
+            {
+                cut++;
+                shard.ReadTargets(start, targets);
+                mute += targets.Contains(true) ? 0 : 1;
+            }
         }
 
         return (cut, mute);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Hearth.Data;
 using Hearth.Runs;
 using Hearth.Training.Chat;
 using Hearth.Training.Tokenizers;
@@ -32,7 +31,7 @@ internal sealed class ChatPacking(ITokenizer tokenizer, SftSpec how)
         _all++;
         try
         {
-            return ChatTokens.Row(tokenizer, _template, [.. document.Turns!.Select(t => new ChatMessage(RoleOf(t.Role), t.Content))]);
+            return ChatTokens.Row(tokenizer, _template, [.. document.Turns!.Select(t => ChatMessage.Of(t.Role, t.Content))]);
         }
         catch (ChatException e)
         {
@@ -56,11 +55,4 @@ internal sealed class ChatPacking(ITokenizer tokenizer, SftSpec how)
                 $"{_leftOut} of {_all} conversations cannot be written with the chat template {how.Template}: {string.Join(" ", _examples)} Allowed: at most a tenth."));
         }
     }
-
-    private static ChatRole RoleOf(string role) => role switch
-    {
-        ChatRow.System => ChatRole.System,
-        ChatRow.User => ChatRole.User,
-        _ => ChatRole.Assistant,
-    };
 }

@@ -9,11 +9,11 @@ namespace Hearth.Training.Data;
 /// labels of −100, which tokens that are no targets have too.
 /// </summary>
 /// <param name="shard">Of such rows.</param>
+/// <param name="length">Tokens of a row, T.</param>
 /// <param name="padToken">Any token: causal models do not see what comes later, and no pad is a target.</param>
 /// <param name="classWeights">Factors of the decision's classes.</param>
-internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeights)
+internal sealed class DocumentRows(Shard shard, int length, int padToken, double[] classWeights) : IRowSource
 {
-    private const int Ignored = -100;
     private const int None = -1;
 
     public long Count => shard.DocumentCount;
@@ -30,20 +30,18 @@ internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeig
         return DecisionHeadConfig.ClassWeights(counts);
     }
 
-    public TrainingRows Read(int length, int rows, Func<int, long> document)
+    public TrainingRows Read(int rows, Func<int, long> place)
     {
         int[] ids = new int[rows * length], labels = new int[rows * length], lengths = new int[rows];
         int[] positions = new int[rows], classes = new int[rows];
         Array.Fill(ids, padToken);
-        Array.Fill(labels, Ignored);
+        Array.Fill(labels, TrainingRows.Ignored);
         for (int row = 0; row < rows; row++)
         {
-            long index = document(row);
+            long index = place(row);
             var (start, whole) = shard.Extent(index);
             int tokens = lengths[row] = Math.Min(whole, length);
-            var own = ids.AsSpan(row * length, tokens);
-            shard.Read(start, own);
-            Labels(own, start, labels.AsSpan(row * length, tokens));
+            shard.ReadLabelled(start, ids.AsSpan(row * length, tokens), labels.AsSpan(row * length, tokens));
 
             // A position that the cut took away is no position.
             var metadata = shard.Rows is { } said ? said[(int)index] : default;
@@ -57,15 +55,5 @@ internal sealed class DocumentRows(Shard shard, int padToken, double[] classWeig
             Decisions = shard.Rows is null ? null : new DecisionRows(positions, classes, classWeights),
             Lengths = lengths,
         };
-    }
-
-    private void Labels(ReadOnlySpan<int> ids, long start, Span<int> labels)
-    {
-        bool[] targets = new bool[ids.Length];
-        shard.ReadTargets(start, targets);
-        for (int i = 0; i < ids.Length; i++)
-        {
-            labels[i] = targets[i] ? ids[i] : Ignored;
-        }
     }
 }

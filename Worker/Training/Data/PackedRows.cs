@@ -7,10 +7,8 @@ namespace Hearth.Training.Data;
 /// padding. Which stand together is a pure function of their lengths: each goes, in the shard's order, to the fullest open row that it fits (best
 /// fit, Johnson 1974), so that a resumed run has the same rows.
 /// </summary>
-public sealed class PackedRows
+public sealed class PackedRows : IRowSource
 {
-    private const int Ignored = -100;
-
     // Rows that are this full take no more, so that the search stays short.
     private const int Spare = 8;
     private readonly Shard _shard;
@@ -51,27 +49,20 @@ public sealed class PackedRows
     public long Count => _rows.Count;
 
     /// <summary>Rows [B,T] with the conversation of each token; labels are −100 where a token is no target.</summary>
-    public TrainingRows Read(int rows, Func<int, long> row)
+    public TrainingRows Read(int rows, Func<int, long> place)
     {
         int[] ids = new int[rows * _length], labels = new int[ids.Length], documents = new int[ids.Length];
         Array.Fill(ids, _padToken);
-        Array.Fill(labels, Ignored);
-        bool[] targets = new bool[_length];
+        Array.Fill(labels, TrainingRows.Ignored);
         for (int b = 0; b < rows; b++)
         {
             int at = b * _length, end = at + _length, number = 0;
-            foreach (int document in _rows[(int)row(b)])
+            foreach (int document in _rows[(int)place(b)])
             {
                 var (start, whole) = _shard.Extent(document);
                 int tokens = Math.Min(whole, _length);
-                _shard.Read(start, ids.AsSpan(at, tokens));
-                _shard.ReadTargets(start, targets.AsSpan(0, tokens));
+                _shard.ReadLabelled(start, ids.AsSpan(at, tokens), labels.AsSpan(at, tokens));
                 documents.AsSpan(at, tokens).Fill(number++);
-                for (int i = 0; i < tokens; i++)
-                {
-                    labels[at + i] = targets[i] ? ids[at + i] : Ignored;
-                }
-
                 at += tokens;
             }
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Hearth.Data;
+using Hearth.Models;
 
 namespace Hearth.Training.Data;
 
@@ -170,6 +171,18 @@ public sealed class Shard : IDisposable
         {
             long at = ShardWriter.HeaderBytes + ((start + i) * _width);
             tokens[i] = _width == 2 ? _view.ReadUInt16(at) : _view.ReadInt32(at);
+        }
+    }
+
+    /// <summary>Copies tokens from <paramref name="start"/> on with their labels: the token itself where it is a target, −100 elsewhere.</summary>
+    public void ReadLabelled(long start, Span<int> tokens, Span<int> labels)
+    {
+        Read(start, tokens);
+        bool[] targets = new bool[tokens.Length];
+        ReadTargets(start, targets);
+        for (int i = 0; i < targets.Length; i++)
+        {
+            labels[i] = targets[i] ? tokens[i] : TrainingRows.Ignored;
         }
     }
 

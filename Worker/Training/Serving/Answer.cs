@@ -29,7 +29,7 @@ public sealed class Answer
         var template = request.Messages is null ? null : Template(request);
         _stops = template is null ? new HashSet<int> { tokenizer.EndToken } : ChatTokens.Stops(tokenizer, template);
         _stopText = template?.StopText;
-        _prompt = template is null ? tokenizer.Encode(request.Prompt ?? "") : ChatTokens.Prompt(tokenizer, template, [.. request.Messages!.Select(Message)]);
+        _prompt = template is null ? tokenizer.Encode(request.Prompt ?? "") : ChatTokens.Prompt(tokenizer, template, [.. request.Messages!.Select(turn => ChatMessage.Of(turn.Role, turn.Text))]);
         if (_prompt.Length == 0)
         {
             throw new BadInputException("prompt is empty. Allowed: at least one character.");
@@ -168,16 +168,6 @@ public sealed class Answer
         ChatTemplateNames.Plain => new PlainChat(tuned: _trained.Tuning is not null),
         var name => ChatTemplates.Create(name, request.Category, request.Think),
     };
-
-    private static ChatMessage Message(ChatTurn turn) => new(
-        turn.Role switch
-        {
-            "system" => ChatRole.System,
-            "user" => ChatRole.User,
-            "assistant" => ChatRole.Assistant,
-            _ => throw new ChatException($"A turn's role is {turn.Role}. Allowed: system, user, assistant."),
-        },
-        turn.Text);
 
     private readonly record struct Chosen(int Id, ReadOnlyMemory<double> Logits)
     {
