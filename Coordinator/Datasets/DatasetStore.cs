@@ -106,9 +106,7 @@ public sealed class DatasetStore(NpgsqlDataSource database, BlobLedger blobs, Re
     {
         try
         {
-            Directory.CreateDirectory(rules.Scratch);
-            await using var temporary = new FileStream(
-                Path.Combine(rules.Scratch, $"{Guid.NewGuid():N}.jsonl"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+            await using var temporary = ScratchFile.Create(rules.Scratch);
             var blob = await CanonicalBlob.WriteAsync(wanted.Files, rules, temporary, tell, stop);
             if (await SameAsync(blob, stop) is { } same)
             {

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 
 namespace Hearth.Coordinator.Runs;
 
@@ -14,17 +13,9 @@ public readonly record struct RunRef(Guid? Id, long? Number) : IParsable<RunRef>
 
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out RunRef result)
     {
-        if (Guid.TryParse(s, out var id))
-        {
-            result = new RunRef(id, null);
-            return true;
-        }
-
-        bool numbered = s is not null && s.StartsWith("r-", StringComparison.OrdinalIgnoreCase);
-        long number = 0;
-        numbered = numbered && long.TryParse(s.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out number);
-        result = new RunRef(null, numbered ? number : null);
-        return numbered;
+        var named = NumberedRef.Parse(s, "r-");
+        result = named is var (id, number) ? new RunRef(id, number) : default;
+        return named is not null;
     }
 
     public override string ToString() => Id?.ToString() ?? $"r-{Number}";

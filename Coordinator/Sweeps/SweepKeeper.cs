@@ -4,35 +4,17 @@ using Hearth.Coordinator.Hosting;
 namespace Hearth.Coordinator.Sweeps;
 
 /// <summary>Wakes the sweeps that go on, on every coordinator: a wake may get lost, limits run out in silence, and the coordinator that a sweep was on may be gone.</summary>
-internal sealed class SweepKeeper(SweepStore sweeps, Wakes wakes, IHostApplicationLifetime life, TimeProvider clock, ILogger<SweepKeeper> log) : BackgroundService
+internal sealed class SweepKeeper(SweepStore sweeps, Wakes wakes, IHostApplicationLifetime life, TimeProvider clock, ILogger<SweepKeeper> log)
+    : Keeper(life, clock, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2))
 {
-    private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task TurnAsync(CancellationToken stop)
     {
-        using var open = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStarted, stoppingToken);
-        await Task.Delay(Timeout.InfiniteTimeSpan, open.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(life.ApplicationStopping, stoppingToken);
-        while (!stop.IsCancellationRequested)
+        foreach (var sweep in await sweeps.LiveAsync(stop))
         {
-            try
-            {
-                foreach (var sweep in await sweeps.LiveAsync(stop.Token))
-                {
-                    wakes.Sweep(sweep);
-                }
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e)
-            {
-                // The database does not answer; that passes.
-                log.SweepsNotFound(e.Message);
-            }
-
-            await Task.Delay(Every, clock, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            wakes.Sweep(sweep);
         }
     }
+
+    // The database does not answer; that passes.
+    protected override void Failed(Exception e) => log.SweepsNotFound(e.Message);
 }

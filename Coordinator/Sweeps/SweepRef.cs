@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
+using Hearth.Coordinator.Runs;
 
 namespace Hearth.Coordinator.Sweeps;
 
@@ -14,17 +14,9 @@ public readonly record struct SweepRef(Guid? Id, long? Number) : IParsable<Sweep
 
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out SweepRef result)
     {
-        if (Guid.TryParse(s, out var id))
-        {
-            result = new SweepRef(id, null);
-            return true;
-        }
-
-        bool numbered = s is not null && s.StartsWith("s-", StringComparison.OrdinalIgnoreCase);
-        long number = 0;
-        numbered = numbered && long.TryParse(s.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out number);
-        result = new SweepRef(null, numbered ? number : null);
-        return numbered;
+        var named = NumberedRef.Parse(s, "s-");
+        result = named is var (id, number) ? new SweepRef(id, number) : default;
+        return named is not null;
     }
 
     public override string ToString() => Id?.ToString() ?? $"s-{Number}";

@@ -13,7 +13,6 @@ namespace Hearth.Coordinator.Sweeps;
 public static class SweepsApi
 {
     private const int MostPerList = 200;
-    private const int LongestKey = 200;
 
     public static void AddSweeps(this WebApplicationBuilder builder)
     {
@@ -61,17 +60,16 @@ public static class SweepsApi
 
     private static async Task<Results<Created<SweepSummary>, Ok<SweepSummary>, ProblemHttpResult>> SubmitAsync(
         SubmitSweep request,
-        [FromHeader(Name = "Idempotency-Key")] string? key,
+        [FromHeader(Name = IdempotencyKey.Header)] string? given,
         ClaimsPrincipal caller,
         SweepChecks checks,
         SweepStore store,
         Wakes wakes,
         CancellationToken stop)
     {
-        key = string.IsNullOrWhiteSpace(key) ? null : key.Trim();
-        if (key?.Length > LongestKey)
+        if (!IdempotencyKey.TryRead(given, out string? key, out var refusal))
         {
-            return Problems.Field("Idempotency-Key", key, $"at most {LongestKey} characters");
+            return refusal;
         }
 
         if (key is not null && await store.FindByKeyAsync(caller.CallerName(), key, request, stop) is { } earlier)
@@ -110,7 +108,7 @@ public static class SweepsApi
 
     private static Results<Created<SweepSummary>, Ok<SweepSummary>, ProblemHttpResult> Answer(SubmittedSweep submitted, string? key) => submitted switch
     {
-        { Sweep: null } => Problems.Conflict($"The Idempotency-Key {key} was used for another sweep. Send a new key with a new sweep."),
+        { Sweep: null } => IdempotencyKey.IsTaken(key, "sweep", "sweep"),
         { IsNew: true, Sweep: { } sweep } => TypedResults.Created($"/api/v1/sweeps/{sweep.Id}", sweep),
         { Sweep: { } sweep } => TypedResults.Ok(sweep),
     };

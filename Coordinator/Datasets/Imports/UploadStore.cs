@@ -3,6 +3,7 @@ using Hearth.Api;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets.Reading;
+using Hearth.Coordinator.Datasets.Sources;
 using Hearth.Protocol;
 using Npgsql;
 
@@ -124,9 +125,7 @@ public sealed class UploadStore(NpgsqlDataSource database, BlobLedger blobs, IOb
     {
         try
         {
-            Directory.CreateDirectory(rules.Scratch);
-            await using var temporary = new FileStream(
-                Path.Combine(rules.Scratch, $"{Guid.NewGuid():N}.part"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+            await using var temporary = ScratchFile.Create(rules.Scratch);
             using var sha = SHA256.Create();
             await using (var hashing = new CryptoStream(temporary, sha, CryptoStreamMode.Write, leaveOpen: true))
             {

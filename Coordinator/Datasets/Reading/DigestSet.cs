@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hearth.Coordinator.Datasets.Sources;
 
 namespace Hearth.Coordinator.Datasets.Reading;
 
@@ -62,8 +63,7 @@ public sealed class DigestSet(string scratch, int most = 1 << 21) : IDisposable
         {
             UInt128[] sorted = [.. digests];
             Array.Sort(sorted);
-            Directory.CreateDirectory(scratch);
-            var file = new FileStream(Path.Combine(scratch, $"{Guid.NewGuid():N}.digests"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+            var file = ScratchFile.Create(scratch);
             file.Write(MemoryMarshal.AsBytes<UInt128>(sorted));
             file.Flush();
             return new Run(file, sorted);

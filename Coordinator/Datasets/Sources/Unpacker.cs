@@ -149,9 +149,7 @@ public sealed class Unpacker(SourceLimits limits, string scratch)
             return stream;
         }
 
-        Directory.CreateDirectory(scratch);
-        var file = new FileStream(
-            Path.Combine(scratch, $"{Guid.NewGuid():N}.part"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, CopyBytes, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+        var file = ScratchFile.Create(scratch);
         try
         {
             await stream.CopyToAsync(file, CopyBytes, stop);

@@ -15,7 +15,6 @@ namespace Hearth.Coordinator.Runs.Requests;
 public static class RunsApi
 {
     private const int MostPerPage = 500;
-    private const int LongestKey = 200;
     private const int LongestPrompt = 1 << 16;
     private const int MostSampleTokens = 4096;
 
@@ -122,16 +121,15 @@ public static class RunsApi
 
     private static async Task<Results<Created<RunSummary>, Ok<RunSummary>, ProblemHttpResult>> SubmitAsync(
         SubmitRun request,
-        [FromHeader(Name = "Idempotency-Key")] string? key,
+        [FromHeader(Name = IdempotencyKey.Header)] string? given,
         ClaimsPrincipal caller,
         RunSubmission submission,
         RunStore store,
         CancellationToken stop)
     {
-        key = Given(key);
-        if (key?.Length > LongestKey)
+        if (!IdempotencyKey.TryRead(given, out string? key, out var refusal))
         {
-            return Problems.Field("Idempotency-Key", key, $"at most {LongestKey} characters");
+            return refusal;
         }
 
         if (key is not null && await store.FindByKeyAsync(caller.CallerName(), key, request.Spec, stop) is { } earlier)
@@ -147,7 +145,7 @@ public static class RunsApi
 
     private static Results<Created<RunSummary>, Ok<RunSummary>, ProblemHttpResult> Answer(Submitted submitted, string? key) => submitted switch
     {
-        { Run: null } => Problems.Conflict($"The Idempotency-Key {key} was used for another spec. Send a new key with a new run."),
+        { Run: null } => IdempotencyKey.IsTaken(key, "spec", "run"),
         { IsNew: true, Run: { } run } => TypedResults.Created($"/api/v1/runs/{run.Id}", run),
         { Run: { } run } => TypedResults.Ok(run),
     };
