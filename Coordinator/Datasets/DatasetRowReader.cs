@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Hearth.Api;
 using Hearth.Coordinator.Blobs;
-using Hearth.Coordinator.Datasets.Reading;
 using Hearth.Data;
 using Hearth.Protocol;
 

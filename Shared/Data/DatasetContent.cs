@@ -52,14 +52,27 @@ public sealed class DatasetContent : IDisposable
     /// <summary>A tokenizer that is there already, in a key.</summary>
     public static string Given(string tokenizerSha256) => "sha256:" + tokenizerSha256;
 
+    /// <summary>SHA-256 of a text's UTF-8.</summary>
+    public static byte[] Digest(ReadOnlySpan<char> text)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, text);
+        return hash.GetHashAndReset();
+    }
+
     public void Dispose() => _hash.Dispose();
 
-    // In pieces: a text's bytes beside its letters would be as much memory again.
     private void Append(ReadOnlySpan<char> text, int sign)
     {
         Span<byte> length = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64LittleEndian(length, (long)sign * Encoding.UTF8.GetByteCount(text));
         _hash.AppendData(length);
+        Append(_hash, text);
+    }
+
+    // In pieces: a text's bytes beside its letters would be as much memory again.
+    private static void Append(IncrementalHash hash, ReadOnlySpan<char> text)
+    {
         var encoder = Encoding.UTF8.GetEncoder();
         Span<byte> bytes = stackalloc byte[3 * LettersAtOnce];
         for (bool flush = false; !flush;)
@@ -67,7 +80,7 @@ public sealed class DatasetContent : IDisposable
             var piece = text[..Math.Min(text.Length, LettersAtOnce)];
             text = text[piece.Length..];
             flush = text.IsEmpty;
-            _hash.AppendData(bytes[..encoder.GetBytes(piece, bytes, flush)]);
+            hash.AppendData(bytes[..encoder.GetBytes(piece, bytes, flush)]);
         }
     }
 }

@@ -202,7 +202,14 @@ public sealed class DatasetTests : IDisposable
     {
         string path = Path.Combine(_folder, "r.qpk");
         RowMetadata[] rows = [new(null, 3), default, new(-1, 0)];
-        ShardWriter.Write(path, [[1, 2, 3], [4], [5, 6]], new string('a', 64), 300, rows);
+        using (var writer = new ShardWriter(path, new string('a', 64), 300, hasMetadata: true))
+        {
+            writer.Add([1, 2, 3], metadata: rows[0]);
+            writer.Add([4], metadata: rows[1]);
+            writer.Add([5, 6], metadata: rows[2]);
+            writer.Finish();
+        }
+
         using (var shard = Shard.Open(path))
         {
             Assert.Equal(rows, shard.Rows);

@@ -9,7 +9,7 @@ namespace Hearth.Tests;
 public sealed class PreparationStopTests : IDisposable
 {
     private static readonly string[] Steps =
-        ["reading the dataset", "dividing the documents", "counting words", "learning the tokenizer", "tokenising", "tokenising validation", "sealing the dataset"];
+        ["reading the dataset", "counting words", "learning the tokenizer", "tokenising", "sealing the dataset"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("hearth-stop-").FullName;
 

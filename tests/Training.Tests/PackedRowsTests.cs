@@ -80,7 +80,16 @@ public sealed class PackedRowsTests : IDisposable
     private Shard Write(IEnumerable<(int[] Ids, bool[] Targets)> documents)
     {
         string path = _folder.At("x.qpk");
-        ShardWriter.Write(path, documents.Select(d => (d.Ids, (bool[]?)d.Targets)), new string('a', 64), 60_000, () => null);
+        using (var shard = new ShardWriter(path, new string('a', 64), 60_000))
+        {
+            foreach (var (ids, targets) in documents)
+            {
+                shard.Add(ids, targets);
+            }
+
+            shard.Finish();
+        }
+
         return Shard.Open(path);
     }
 }

@@ -1,4 +1,5 @@
 using Hearth.Coordinator.Datasets.Sources;
+using Hearth.Data;
 using Hearth.Coordinator.Hosting;
 using Hearth.Runs;
 

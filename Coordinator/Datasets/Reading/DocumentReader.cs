@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hearth.Coordinator.Datasets.Sources;
+using Hearth.Data;
 
 namespace Hearth.Coordinator.Datasets.Reading;
 

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Buffers.Binary;
 using System.Text.Json;
+using System.Text.Unicode;
 using Hearth.Data;
 
 namespace Hearth.Training.Data;
@@ -23,22 +23,23 @@ public sealed record Document(string Name, string Text)
     /// Whether a document is held out: the first 53 bits of its SHA-256, as a fraction, lie below the share. A pure function of
     /// the text, so that adding other documents moves none.
     /// </summary>
-    public bool IsValidation(double fraction)
-    {
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
-        return (BitConverter.ToUInt64(hash) >> 11) * (1.0 / (1UL << 53)) < fraction;
-    }
+    public bool IsValidation(double fraction) => Fraction(0) < fraction;
+
+    /// <summary>Whether a document is among those that a tokenizer learns from, where it learns from a share of them.</summary>
+    public bool IsLearnt(double share) => share >= 1 || Fraction(sizeof(ulong)) < share;
+
+    private double Fraction(int from) => (BinaryPrimitives.ReadUInt64LittleEndian(DatasetContent.Digest(Text).AsSpan(from)) >> 11) * (1.0 / (1UL << 53));
 }
 
 /// <summary>
-/// Reads documents: a folder gives each of its text files as one, in ordinal order of their names; a <c>.jsonl</c> file gives
-/// one per line (its <c>text</c> or its <see cref="ChatRow"/>, and what <see cref="RowMetadata"/> reads); any other file is one document.
+/// Reads documents, one in memory at a time: a folder gives each of its text files as one, in ordinal order of their names; a <c>.jsonl</c> file gives
+/// one per line (its <c>text</c> or its <see cref="ChatRow"/>, and what <see cref="RowMetadata"/> reads); any other file is one document. A text of more than
+/// <see cref="DatasetContent.LongestDocument"/> letters comes in parts, which are documents.
 /// </summary>
 public static class Documents
 {
     private static readonly string[] TextEndings = [".txt", ".md", ".rst", ".text", ".jsonl"];
-    private const int ReadAtOnce = 1 << 24;
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+    private const int LongestLine = 1 << 30;
 
     /// <exception cref="DatasetException">Nothing is there, a file is empty or no UTF-8; names file and byte offset.</exception>
     /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
@@ -63,56 +64,21 @@ public static class Documents
             : throw new DatasetException($"The folder {path} has no text file. Looked for: {string.Join(", ", TextEndings)}.");
     }
 
-    /// <summary>Content of a dataset whatever its files were; see <see cref="DatasetContent"/>.</summary>
-    /// <exception cref="OperationCanceledException">A stop was asked for.</exception>
-    public static string ContentHash(IEnumerable<Document> documents, LongStep step = default)
-    {
-        IReadOnlyCollection<Document> all = documents as IReadOnlyCollection<Document> ?? [.. documents];
-        using var content = new DatasetContent();
-        foreach (var (i, document) in all.Index())
-        {
-            step.At(i / (double)all.Count);
-            if (document.Turns is { } turns)
-            {
-                content.Add(turns, document.Metadata);
-            }
-            else
-            {
-                content.Add(document.Text, document.Metadata);
-            }
-        }
-
-        return content.Finish();
-    }
-
     private static IEnumerable<Document> ReadFile(string path, string name, LongStep step)
     {
-        string text = Decode(ReadBytes(path, name, step.Part(0, 0.5)), name);
-        return Path.GetExtension(name) == ".jsonl" ? Lines(text, name, step.Part(0.5, 1)) : [new Document(name, text)];
+        using var file = Open(path, name);
+        foreach (var document in Path.GetExtension(name) == ".jsonl" ? Lines(file, name, step) : Parts(name, TextFile.Read(file, name, step)))
+        {
+            yield return document;
+        }
     }
 
-    private static byte[] ReadBytes(string path, string name, LongStep step)
+    private static FileStream Open(string path, string name)
     {
         try
         {
             // A pipe or a device has no length; opening one could wait for ever, and reading one never end.
-            long length = new FileInfo(path).Length;
-            if (length == 0 || length > Array.MaxLength)
-            {
-                throw new DatasetException(length == 0 ? $"{name} is empty." : $"{name} has {length} bytes. Allowed: at most {Array.MaxLength} in one file.");
-            }
-
-            using var file = File.OpenRead(path);
-            byte[] bytes = new byte[length];
-            int read = 0;
-            for (int more = -1; more != 0 && read < bytes.Length; read += more)
-            {
-                step.At(read / (double)bytes.Length);
-                more = file.Read(bytes, read, Math.Min(ReadAtOnce, bytes.Length - read));
-            }
-
-            Array.Resize(ref bytes, read);
-            return bytes;
+            return new FileInfo(path).Length > 0 ? File.OpenRead(path) : throw new DatasetException($"{name} is empty.");
         }
         catch (FileNotFoundException)
         {
@@ -124,56 +90,67 @@ public static class Documents
         }
     }
 
-    private static IEnumerable<Document> Lines(string text, string name, LongStep step)
+    private static IEnumerable<Document> Lines(FileStream file, string name, LongStep step)
     {
-        int number = 0;
-        for (int start = 0, end; start < text.Length; start = end + 1)
+        long at = 0;
+        foreach (var line in LineReader.Read(file, LongestLine))
         {
-            end = text.IndexOf('\n', start) is >= 0 and var at ? at : text.Length;
-            var line = text.AsMemory(start, end - start);
-            step.At(start / (double)text.Length);
-            if (line.Span.IsWhiteSpace())
+            step.At(at / (double)file.Length);
+            if (line.IsTooLong)
+            {
+                throw new DatasetException($"{name}, line {line.Number}: it has more than {LongestLine} bytes.");
+            }
+
+            if (!Utf8.IsValid(line.Bytes.Span))
+            {
+                throw TextFile.NoUtf8(name, line.Bytes.Span, line.Next - 1 - line.Bytes.Length);
+            }
+
+            at = line.Next;
+            if (line.Bytes.Span.Trim(" \t\r"u8).IsEmpty)
             {
                 continue;
             }
 
-            number++;
-            yield return Line(line, $"{name}:{number}", $"{name}, line {number}");
+            var document = Line(line.Bytes, $"{name}:{line.Number}", $"{name}, line {line.Number}");
+            foreach (var part in document.Turns is null ? Parts(document) : [document])
+            {
+                yield return part;
+            }
         }
     }
 
-    private static Document Line(ReadOnlyMemory<char> line, string name, string place)
+    private static Document Line(ReadOnlyMemory<byte> line, string name, string place)
     {
-        string? content, wrong;
-        RowMetadata metadata;
-        IReadOnlyList<ChatTurn>? turns = null;
         try
         {
             using var json = JsonDocument.Parse(line);
-            string? wrongTurn = ChatRow.Is(json.RootElement) ? ChatRow.Read(json.RootElement, out turns) : null;
-            content = turns is not null ? ChatRow.ToJson(turns) : wrongTurn is null ? json.RootElement.GetProperty("text").GetString() : "";
-            wrong = RowMetadata.Read(json.RootElement, out metadata);
-            wrong = wrongTurn ?? wrong;
+            return Row(json.RootElement, name, place);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             throw new DatasetException($"{place}: not a JSON object with a text field, or with messages.");
         }
-
-        return wrong is not null ? throw new DatasetException($"{place}: {wrong}.")
-            : string.IsNullOrEmpty(content) ? throw new DatasetException($"{place}: its text is empty.")
-            : new Document(name, content) { Metadata = metadata, Turns = turns };
     }
 
-    private static string Decode(byte[] bytes, string name)
+    private static Document Row(JsonElement row, string name, string place)
     {
-        try
-        {
-            return Strict.GetString(bytes);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new DatasetException($"{name} is no UTF-8: byte 0x{e.BytesUnknown?.FirstOrDefault():X2} at offset {e.Index}.");
-        }
+        IReadOnlyList<ChatTurn>? turns = null;
+        string? wrong = ChatRow.Is(row) ? ChatRow.Read(row, out turns) : null;
+        string? text = wrong is not null ? null : turns is null ? row.GetProperty("text").GetString() : ChatRow.ToJson(turns);
+        string? wrongMetadata = RowMetadata.Read(row, out var metadata);
+        return (wrong ?? wrongMetadata) is { } fault ? throw new DatasetException($"{place}: {fault}.")
+            : string.IsNullOrEmpty(text) ? throw new DatasetException($"{place}: its text is empty.")
+            : new Document(name, text) { Metadata = metadata, Turns = turns };
     }
+
+    private static IEnumerable<Document> Parts(Document document)
+    {
+        const int Longest = DatasetContent.LongestDocument;
+        return document.Text.Length <= Longest
+            ? [document]
+            : document.Text.Chunk(Longest).Select((letters, i) => new Document($"{document.Name}#{i + 1}", new string(letters)) { Metadata = i == 0 ? document.Metadata : default });
+    }
+
+    private static IEnumerable<Document> Parts(string name, IEnumerable<string> texts) => texts.Select((text, i) => new Document(i == 0 ? name : $"{name}#{i + 1}", text));
 }

@@ -23,6 +23,9 @@ public sealed record Preparation(int VocabSize, double ValidationFraction, strin
     /// <summary>How conversations are written; null = the dataset is texts. Asks for <see cref="Given"/>.</summary>
     public SftSpec? Chat { get; init; }
 
+    /// <summary>Letters that a tokenizer learns from, at most about; no part of the key.</summary>
+    public long LearntLetters { get; init; } = 1L << 28;
+
     /// <summary>The content key of a dataset that is so prepared.</summary>
     public string Key(string contentSha256) =>
         DatasetContent.PreparedKey(contentSha256, VocabSize, ValidationFraction, Given is { } given ? DatasetContent.Given(given.Sha256) : Tokenizer, Chat?.Form);
@@ -37,8 +40,7 @@ public static class PreparedDataset
 
     /// <summary>What <see cref="Verify"/> is called where it is reported.</summary>
     public const string Verifying = "verifying the dataset";
-    private const string Sealing = "sealing the dataset";
-    private const int LongestDocument = DatasetContent.LongestDocument;
+    internal const string Sealing = "sealing the dataset";
 
     /// <summary>Prepares a dataset under <paramref name="cache"/>, or finds that it was done before: documents, or tokens that others packed.</summary>
     /// <returns>The folder, named by its content key.</returns>
@@ -53,11 +55,9 @@ public static class PreparedDataset
             return Place(cache, packed, folder => Import(files, folder, packed, Step), Step);
         }
 
-        var reading = Step("reading the dataset");
-        var documents = Documents.Read(source, reading.Part(0, 0.5)).SelectMany(Split).ToList();
-        CheckKind(documents, how.Chat is not null);
-        string key = how.Key(Documents.ContentHash(documents, reading.Part(0.5, 1)));
-        return Place(cache, key, folder => Write(documents, folder, key, how, Step), Step);
+        var survey = DatasetSurvey.Of(Documents.Read(source, Step("reading the dataset")), how.ValidationFraction, how.Chat is not null);
+        string key = how.Key(survey.ContentSha256);
+        return Place(cache, key, folder => new TextPreparation(source, survey, how).Write(folder, key, Step), Step);
     }
 
     // Written aside and moved when whole.
@@ -154,99 +154,7 @@ public static class PreparedDataset
     /// <summary>The content key of a prepared folder.</summary>
     public static string KeyOf(string folder) => ManifestOf(folder).Key;
 
-    private static void CheckKind(List<Document> documents, bool chat)
-    {
-        if (documents.FirstOrDefault(d => d.Turns is not null != chat) is { } other)
-        {
-            throw new DatasetException(chat
-                ? $"{other.Name} is a text, and task is sft. Allowed: a dataset of conversations (JSON lines with messages)."
-                : $"{other.Name} is a conversation, and task is pretrain. Allowed: a dataset of texts, or task sft.");
-        }
-    }
-
     private static DatasetManifest Read(string path) => JsonSerializer.Deserialize<DatasetManifest>(File.ReadAllBytes(path), Json.Wire)!;
-
-    private static IEnumerable<Document> Split(Document document)
-    {
-        for (int at = 0, part = 1; at < document.Text.Length; at += LongestDocument, part++)
-        {
-            if (document.Turns is not null)
-            {
-                yield return document;
-                yield break;
-            }
-
-            yield return document.Text.Length <= LongestDocument
-                ? document
-                : new Document($"{document.Name}#{part}", document.Text.Substring(at, Math.Min(LongestDocument, document.Text.Length - at)))
-                {
-                    Metadata = at == 0 ? document.Metadata : default,
-                };
-        }
-    }
-
-    private static void Write(List<Document> documents, string folder, string key, Preparation how, Func<string, LongStep> step)
-    {
-        var (training, validation) = Divide(documents, how.ValidationFraction, step("dividing the documents"));
-        var tokenizer = how.Given ?? Learn(training, how, step);
-        var chat = how.Chat is { } form ? new ChatPacking(tokenizer, form) : null;
-        File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
-        bool rows = documents.Any(d => !d.Metadata.IsEmpty);
-        long Pack(List<Document> part, string name, string what)
-        {
-            long tokens = 0;
-            var written = new List<RowMetadata>();
-            ShardWriter.Write(Path.Combine(folder, name), Encode(), tokenizer.Sha256, how.VocabSize, () => rows ? written : null);
-            return tokens;
-
-            IEnumerable<(int[] Ids, bool[]? Targets)> Encode()
-            {
-                foreach (var (document, encoding) in ByLength(part, step(what)))
-                {
-                    var row = chat?.Encode(document);
-                    if (chat is not null && row is null)
-                    {
-                        continue;
-                    }
-
-                    int[] ids = row?.Ids ?? [.. tokenizer.Encode(document.Text, encoding), tokenizer.EndToken];
-                    tokens += ids.Length;
-                    written.Add(document.Metadata);
-                    yield return (ids, row?.FromAssistant);
-                }
-            }
-        }
-
-        long trainTokens = Pack(training, TrainName, "tokenising");
-        long validationTokens = Pack(validation, ValidationName, "tokenising validation");
-        chat?.Check();
-        var manifest = new DatasetManifest(key, tokenizer.Sha256, trainTokens, validationTokens, documents.Count, []) { LeftOut = chat?.LeftOut };
-        WriteManifest(folder, tokenizer, manifest, step(Sealing));
-    }
-
-    private static ITokenizer Learn(List<Document> training, Preparation how, Func<string, LongStep> step)
-    {
-        var trainer = TokenizerTrainers.Create(how.Tokenizer);
-        foreach (var (document, counting) in ByLength(training, step("counting words")))
-        {
-            trainer.Add(document.Text, counting);
-        }
-
-        return trainer.Train(how.VocabSize, step("learning the tokenizer"));
-    }
-
-    // Each document with its share of a step, by the length of its text.
-    private static IEnumerable<(Document Document, LongStep Step)> ByLength(List<Document> documents, LongStep step)
-    {
-        double whole = Math.Max(1, documents.Sum(d => (double)d.Text.Length)), done = 0;
-        foreach (var document in documents)
-        {
-            double before = done / whole;
-            step.At(before);
-            done += document.Text.Length;
-            yield return (document, step.Part(before, done / whole));
-        }
-    }
 
     private static void Import(TokenFiles source, string folder, string key, Func<string, LongStep> step)
     {
@@ -277,34 +185,6 @@ public static class PreparedDataset
         string[] names = [tokenizer.FileName, TrainName, ValidationName];
         var files = names.Select((n, i) => new FileRef(n, Hash(Path.Combine(folder, n), step.Nth(i, names.Length)), new FileInfo(Path.Combine(folder, n)).Length));
         File.WriteAllBytes(Path.Combine(folder, ManifestName), JsonSerializer.SerializeToUtf8Bytes(manifest with { Files = [.. files] }, Json.Pretty));
-    }
-
-    // By hash; where that leaves a side empty, the last document in hash order goes there.
-    private static (List<Document> Training, List<Document> Validation) Divide(List<Document> documents, double fraction, LongStep step)
-    {
-        if (documents.Count < 2)
-        {
-            throw new DatasetException($"The dataset has {documents.Count} document; one must train and another validate. Allowed: at least 2 documents.");
-        }
-
-        List<Document> training = [], validation = [];
-        foreach (var (document, _) in ByLength(documents, step))
-        {
-            (document.IsValidation(fraction) ? validation : training).Add(document);
-        }
-
-        if (validation.Count == 0)
-        {
-            validation.Add(training[^1]);
-            training.RemoveAt(training.Count - 1);
-        }
-        else if (training.Count == 0)
-        {
-            training.Add(validation[^1]);
-            validation.RemoveAt(validation.Count - 1);
-        }
-
-        return (training, validation);
     }
 
     private static string Hash(string path, LongStep step) => File.Exists(path)

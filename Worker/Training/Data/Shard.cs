@@ -1,102 +1,10 @@
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Hearth.Data;
 using Hearth.Models;
 
 namespace Hearth.Training.Data;
-
-/// <summary>
-/// Packed tokens, format QPK1, little-endian. A 64-byte header: magic, u32 version 1, u32 width (2 or 4 bytes a token),
-/// u32 flags (1 = there is a loss mask), u64 tokens, u64 documents, 32-byte SHA-256 of the tokenizer; then the tokens, zeros up to a multiple of
-/// 8, then a u64 offset in tokens per document, the first 0; then, where flagged, a bit per token, lowest first, that is set where the token is a
-/// target; then, in a shard that is read row by row, a JSON line of <see cref="RowMetadata"/> per document to the end of the file. Texts end with
-/// the end token, conversations as their template says.
-/// </summary>
-public static class ShardWriter
-{
-    internal const int HeaderBytes = 64;
-    internal const uint Masked = 1;
-    internal static ReadOnlySpan<byte> Magic => "QPK1"u8;
-
-    /// <param name="path">Of the file.</param>
-    /// <param name="documents">Ids of each.</param>
-    /// <param name="tokenizerSha256">64 hex digits.</param>
-    /// <param name="vocabSize">Decides the width of a token.</param>
-    /// <param name="metadata">Of each document; null = the shard is one stream of tokens.</param>
-    public static void Write(string path, IEnumerable<int[]> documents, string tokenizerSha256, int vocabSize, IReadOnlyList<RowMetadata>? metadata = null) =>
-        Write(path, documents.Select(ids => (ids, Targets: (bool[]?)null)), tokenizerSha256, vocabSize, () => metadata);
-
-    /// <summary>Documents of which some tokens alone are targets.</summary>
-    /// <param name="path">Of the file.</param>
-    /// <param name="documents">Ids of each, and which of them are targets.</param>
-    /// <param name="tokenizerSha256">64 hex digits.</param>
-    /// <param name="vocabSize">Decides the width of a token.</param>
-    /// <param name="metadata">Of the documents that were written, asked for when all are; gives null where nothing is said of any.</param>
-    public static void Write(string path, IEnumerable<(int[] Ids, bool[]? Targets)> documents, string tokenizerSha256, int vocabSize, Func<IReadOnlyList<RowMetadata>?> metadata)
-    {
-        int width = vocabSize <= 1 << 16 ? 2 : 4;
-        var offsets = new List<ulong>();
-        ulong tokens = 0;
-        MaskBits? mask = null;
-        using var file = File.Create(path);
-        file.Write(new byte[HeaderBytes]);
-        foreach (var (document, targets) in documents)
-        {
-            if (targets is not null)
-            {
-                (mask ??= new MaskBits()).Add(targets);
-            }
-
-            offsets.Add(tokens);
-            tokens += (ulong)document.Length;
-            file.Write(width == 2
-                ? MemoryMarshal.AsBytes(Array.ConvertAll(document, t => (ushort)t).AsSpan())
-                : MemoryMarshal.AsBytes(document.AsSpan()));
-        }
-
-        file.Write(new byte[(8 - (file.Position % 8)) % 8]);
-        file.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(offsets)));
-        file.Write(mask is null ? [] : mask.Bytes);
-        foreach (var row in metadata() ?? [])
-        {
-            file.Write(Encoding.UTF8.GetBytes(row.ToJson() + "\n"));
-        }
-
-        file.Position = 0;
-        file.Write(Magic);
-        file.Write(BitConverter.GetBytes(1u));
-        file.Write(BitConverter.GetBytes((uint)width));
-        file.Write(BitConverter.GetBytes(mask is null ? 0u : Masked));
-        file.Write(BitConverter.GetBytes(tokens));
-        file.Write(BitConverter.GetBytes((ulong)offsets.Count));
-        file.Write(Convert.FromHexString(tokenizerSha256));
-        file.Flush(flushToDisk: true);
-    }
-
-    private sealed class MaskBits
-    {
-        private readonly List<byte> _bytes = [];
-        private int _bits;
-
-        internal ReadOnlySpan<byte> Bytes => CollectionsMarshal.AsSpan(_bytes);
-
-        internal void Add(bool[] targets)
-        {
-            foreach (bool target in targets)
-            {
-                if (_bits % 8 == 0)
-                {
-                    _bytes.Add(0);
-                }
-
-                _bytes[^1] |= (byte)(target ? 1 << (_bits % 8) : 0);
-                _bits = (_bits + 1) % 8;
-            }
-        }
-    }
-}
 
 /// <summary>A shard through a memory map: opening reads header and offsets, reading copies only the tokens asked for.</summary>
 public sealed class Shard : IDisposable

@@ -36,7 +36,7 @@ public sealed class CanonicalBlobTests : IDisposable
         var files = Documents.Read(_folder).ToList();
         var imported = Documents.Read(path).ToList();
         Assert.Equal(files.Select(d => d.Text), imported.Select(d => d.Text));
-        Assert.Equal((5, Documents.ContentHash(files)), (blob.Manifest.Documents, blob.ContentSha256));
+        Assert.Equal((5, ContentHash(files)), (blob.Manifest.Documents, blob.ContentSha256));
         Assert.Equal(blob.Bytes, new FileInfo(path).Length);
     }
 
@@ -53,8 +53,8 @@ public sealed class CanonicalBlobTests : IDisposable
 
         var imported = Documents.Read(path).ToList();
         Assert.Equal([new RowMetadata(0, 2), new RowMetadata(null, 0), default], imported.Select(d => d.Metadata));
-        Assert.Equal(Documents.ContentHash(Documents.Read(_folder)), blob.ContentSha256);
-        Assert.NotEqual(Documents.ContentHash(imported.Select(d => d with { Metadata = default })), blob.ContentSha256);
+        Assert.Equal(ContentHash(Documents.Read(_folder)), blob.ContentSha256);
+        Assert.NotEqual(ContentHash(imported.Select(d => d with { Metadata = default })), blob.ContentSha256);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class CanonicalBlobTests : IDisposable
         Assert.Equal((DatasetKinds.Chat, 6L), (blob.Kind, blob.Manifest.Turns));
         Assert.Equal(["Hi 😀 Yes?", "One Two", "A B"], imported.Select(d => string.Join(' ', d.Turns!.Select(t => t.Content))));
         Assert.Equal([new RowMetadata(null, 1), default, default], imported.Select(d => d.Metadata));
-        Assert.Equal(Documents.ContentHash(Documents.Read(_folder)), blob.ContentSha256);
+        Assert.Equal(ContentHash(Documents.Read(_folder)), blob.ContentSha256);
     }
 
     [Fact]
@@ -156,6 +156,24 @@ public sealed class CanonicalBlobTests : IDisposable
         string path = Path.Combine(_output, CanonicalBlob.FileName);
         await using var target = File.Create(path);
         return (await CanonicalBlob.WriteAsync(new SourceFiles([]).Find(new ImportDataset("d", [folder], "mine")), Imports.Rules(_output), target, null, default), path);
+    }
+
+    private static string ContentHash(IEnumerable<Document> documents)
+    {
+        using var content = new DatasetContent();
+        foreach (var document in documents)
+        {
+            if (document.Turns is { } turns)
+            {
+                content.Add(turns, document.Metadata);
+            }
+            else
+            {
+                content.Add(document.Text, document.Metadata);
+            }
+        }
+
+        return content.Finish();
     }
 
     private void Write(string name, string text)
