@@ -1,8 +1,8 @@
+using Hearth.Kernels;
 using Hearth.Models.Hybrid.Artifact;
 using Hearth.Protocol;
-using Hearth.Kernels;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hearth.Runs;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training;
 

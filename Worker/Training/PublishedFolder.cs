@@ -1,11 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
-using Hearth.Kernels;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 using static TorchSharp.torch;
 
 namespace Hearth.Training;

@@ -1,11 +1,11 @@
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Data;
 using Hearth.Training.Protocol;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 

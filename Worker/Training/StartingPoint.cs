@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using Hearth.Models;
 using Hearth.Protocol;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training;
 

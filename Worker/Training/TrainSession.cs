@@ -1,15 +1,15 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Kernels;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 using static TorchSharp.torch;
 

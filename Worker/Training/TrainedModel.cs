@@ -1,6 +1,6 @@
 using Hearth.Models;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 using static TorchSharp.torch;
 
 namespace Hearth.Training;

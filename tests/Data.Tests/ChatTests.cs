@@ -1,5 +1,5 @@
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

@@ -1,8 +1,8 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Hearth.Data;
+using Hearth.Tokenizers;
 using Hearth.Training.Data;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

@@ -1,7 +1,7 @@
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

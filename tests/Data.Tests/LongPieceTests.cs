@@ -4,8 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Hearth.Runs;
-using Hearth.Training;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

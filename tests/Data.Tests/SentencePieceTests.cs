@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

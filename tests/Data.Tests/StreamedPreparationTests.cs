@@ -1,7 +1,7 @@
 using System.Globalization;
 using Hearth.Data;
+using Hearth.Tokenizers;
 using Hearth.Training.Data;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

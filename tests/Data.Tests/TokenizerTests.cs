@@ -3,7 +3,7 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using Hearth.Runs;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Tests;

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
+using Hearth.Training;
 using Xunit;
 
 namespace Hearth.Tests;

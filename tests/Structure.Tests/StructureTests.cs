@@ -15,10 +15,11 @@ public sealed class StructureTests
         ["Shared"] = [],
         ["Kernels"] = [],
         ["Models"] = ["Kernels", "Shared"],
-        ["Training"] = ["Models", "Kernels", "Shared"],
+        ["Tokenizers"] = ["Shared"],
+        ["Training"] = ["Models", "Tokenizers", "Kernels", "Shared"],
         ["Agent"] = ["Shared"],
         ["Standalone"] = ["Agent", "Training"],
-        ["Coordinator"] = ["Shared", "Models"],
+        ["Coordinator"] = ["Shared", "Models", "Tokenizers"],
         ["Cli"] = ["Shared"],
     };
 

@@ -1,7 +1,7 @@
 using Hearth.Models;
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 using Xunit;
 

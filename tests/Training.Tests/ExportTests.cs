@@ -2,8 +2,8 @@ using System.Text.Json;
 using Hearth.Models;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 using Xunit;
 

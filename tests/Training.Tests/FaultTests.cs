@@ -1,6 +1,6 @@
 using Hearth.Protocol;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;

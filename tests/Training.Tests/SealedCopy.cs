@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Protocol;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Tests;
 

@@ -1,11 +1,11 @@
 using System.Text.Json;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Kernels;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Optim;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Tests;

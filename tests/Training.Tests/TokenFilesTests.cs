@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using Hearth.Protocol;
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Data;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;

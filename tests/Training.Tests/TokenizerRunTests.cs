@@ -1,7 +1,7 @@
 using Hearth.Protocol;
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
-using Hearth.Training.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;

@@ -1,6 +1,6 @@
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Chat;
 

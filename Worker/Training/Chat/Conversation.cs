@@ -1,6 +1,6 @@
 using Hearth.Models;
+using Hearth.Tokenizers;
 using Hearth.Training.Serving;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Chat;
 

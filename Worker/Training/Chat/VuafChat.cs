@@ -1,4 +1,4 @@
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Chat;
 

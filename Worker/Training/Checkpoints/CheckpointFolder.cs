@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using Hearth.Data;
 using Hearth.Protocol;
+using Hearth.Tokenizers;
 using Hearth.Training.Data;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Checkpoints;
 

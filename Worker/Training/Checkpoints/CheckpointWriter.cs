@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Hearth.Protocol;
+using Hearth.Tokenizers;
 using Hearth.Training.Protocol;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Checkpoints;
 

@@ -1,11 +1,11 @@
 using System.Globalization;
+using Hearth.Kernels;
 using Hearth.Models;
 using Hearth.Models.Hybrid;
 using Hearth.Models.Hybrid.Artifact;
-using Hearth.Kernels;
+using Hearth.Tokenizers;
 using Hearth.Training.Checkpoints;
 using Hearth.Training.Evaluation;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;

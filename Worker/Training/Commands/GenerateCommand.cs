@@ -1,8 +1,8 @@
 using System.Globalization;
 using Hearth.Models;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
 using Hearth.Training.Serving;
-using Hearth.Training.Tokenizers;
 using TorchSharp;
 
 namespace Hearth.Training.Commands;

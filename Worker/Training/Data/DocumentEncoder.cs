@@ -1,6 +1,6 @@
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Chat;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Data;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Unicode;
 using Hearth.Data;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

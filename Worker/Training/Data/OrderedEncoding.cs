@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

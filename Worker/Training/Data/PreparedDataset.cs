@@ -3,7 +3,7 @@ using System.Text.Json;
 using Hearth.Data;
 using Hearth.Protocol;
 using Hearth.Runs;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Hearth.Data;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Data;
 

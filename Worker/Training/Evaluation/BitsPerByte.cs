@@ -1,4 +1,3 @@
-using System.Text;
 using Hearth.Kernels;
 using Hearth.Models;
 using TorchSharp;
@@ -6,37 +5,12 @@ using static TorchSharp.torch;
 
 namespace Hearth.Training.Evaluation;
 
-/// <summary>How a piece of a SentencePiece vocabulary counts.</summary>
-public enum PieceKind
-{
-    Text,
-    Byte,
-
-    /// <summary>Control, unknown or unused: no bytes of text.</summary>
-    Control,
-}
-
 /// <summary>Cross entropy over scored targets and the bytes of text that they stand for.</summary>
 /// <param name="Nats">Summed over the targets.</param>
 public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
 {
     /// <summary>Σ CE / ln 2 / N_bytes; NaN where nothing was scored.</summary>
     public double Value => Bytes == 0 ? double.NaN : Nats / Math.Log(2) / Bytes;
-
-    /// <summary>
-    /// Bytes of a SentencePiece target: a byte piece is one; a control, unknown or unused piece none; text its UTF-8 without one
-    /// leading ▁, which counts one as a space unless the token before is a control piece (nothing precedes it in the text).
-    /// </summary>
-    public static int PieceBytes(string piece, PieceKind kind, PieceKind before)
-    {
-        if (kind != PieceKind.Text)
-        {
-            return kind == PieceKind.Byte ? 1 : 0;
-        }
-
-        bool space = piece.StartsWith('\u2581');
-        return Encoding.UTF8.GetByteCount(space ? piece[1..] : piece) + (space && before != PieceKind.Control ? 1 : 0);
-    }
 
     /// <summary>Scores a model over windows of a stream.</summary>
     /// <param name="model">Any family.</param>

@@ -1,6 +1,6 @@
 using Hearth.Runs;
+using Hearth.Tokenizers;
 using Hearth.Training.Data;
-using Hearth.Training.Tokenizers;
 
 namespace Hearth.Training.Exactness;
 

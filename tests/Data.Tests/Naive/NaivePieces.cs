@@ -1,5 +1,5 @@
 using System.Text;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Tests;
 

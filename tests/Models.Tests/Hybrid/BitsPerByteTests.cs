@@ -1,5 +1,6 @@
 using Hearth.Kernels;
 using Hearth.Models;
+using Hearth.Tokenizers;
 using Hearth.Training;
 using Hearth.Training.Evaluation;
 using Xunit;
@@ -22,7 +23,7 @@ public sealed class BitsPerByteTests
 
         for (int i = 1; i < pieces.Length; i++)
         {
-            Assert.Equal(pieces[i].Bytes, BitsPerByte.PieceBytes(pieces[i].Piece, pieces[i].Kind, pieces[i - 1].Kind));
+            Assert.Equal(pieces[i].Bytes, PieceBytes.Count(pieces[i].Piece, pieces[i].Kind, pieces[i - 1].Kind));
         }
 
         // 26 bytes at one bit each are 26·ln 2 nats, over however many tokens.

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
-using Hearth.Models.Vuaf;
 using Hearth.Kernels;
+using Hearth.Models.Vuaf;
+using Hearth.Tokenizers;
 using Hearth.Training;
-using Hearth.Training.Tokenizers;
 using Xunit;
 using static TorchSharp.torch;
 

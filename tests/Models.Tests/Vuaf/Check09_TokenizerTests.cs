@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Hearth.Models.Vuaf;
+using Hearth.Tokenizers;
 using Hearth.Training;
-using Hearth.Training.Tokenizers;
 using Xunit;
 using static TorchSharp.torch;
 

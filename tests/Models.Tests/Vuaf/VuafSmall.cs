@@ -4,7 +4,7 @@ using Hearth.Models;
 using Hearth.Models.Blocks;
 using Hearth.Models.Vuaf;
 using Hearth.Runs;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using static TorchSharp.torch;
 
 namespace Hearth.Tests.Vuaf;
