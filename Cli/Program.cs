@@ -5,6 +5,7 @@ using Hearth.Cli.Client;
 using Hearth.Cli.Cluster;
 using Hearth.Cli.Demo;
 using Hearth.Cli.Pool;
+using Hearth.Cli.Recipes;
 using Hearth.Cli.Testing;
 
 var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.")
@@ -15,6 +16,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     RunsCommand.Create(),
     SchedulesCommand.Create(),
     SweepsCommand.Create(),
+    RecipesCommand.Create(),
     DatasetCommands.Datasets(),
     PoolCommands.Workers(),
     PoolCommands.Tokens(),

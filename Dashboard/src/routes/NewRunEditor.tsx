@@ -10,12 +10,14 @@ import { AddText } from "../components/AddText";
 import { Forecast } from "../components/Forecast";
 import { offWords, Problem } from "../components/Notices";
 import { Presets } from "../components/Presets";
+import { RecipeMenu } from "../components/RecipeMenu";
 import { fieldId } from "../components/SpecField";
 import { SpecForm } from "../components/SpecForm";
 import { YamlEditor } from "../components/YamlEditor";
 import { plural } from "../model/format";
 import { layForm } from "../model/formLayout";
 import { byFamily, onRecipe, presetFor } from "../model/presets";
+import { RECIPES } from "../model/recipes";
 import { changedFields, lineErrors, parseSpec, setField, toYaml } from "../model/specForm";
 import { useValidation } from "./validation";
 
@@ -23,28 +25,31 @@ interface Props {
   readonly models: ModelsResponse;
   readonly datasets: readonly DatasetView[];
   readonly preset: string;
+  readonly recipe: string;
   readonly base: Spec;
   readonly cloned: string;
   readonly onPreset: (name: string) => void;
+  readonly onRecipe: (name: string) => void;
 }
 
+const RUN_RECIPES = RECIPES.filter((r) => r.kind !== "sweep");
 const HEAD = "# edits here change the form too\n";
 
 /** Form and YAML of one run; the YAML text is the truth and the form a view of it. */
-export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset }: Props) {
+export function NewRunEditor({ models, datasets, preset, recipe, base, cloned, onPreset, onRecipe: onChosen }: Props) {
   const navigate = useNavigate();
   const { connection } = useLive();
   const start = useMemo(() => HEAD + toYaml(base), [base]);
   const [text, setText] = useState(start);
-  const [under, setUnder] = useState({ preset, base });
+  const [under, setUnder] = useState({ preset, recipe, base });
   const parsed = useMemo(() => parseSpec(text), [text]);
   const good = useRef(base);
   if (parsed.spec !== null) {
     good.current = parsed.spec;
   }
   const spec = parsed.spec ?? good.current;
-  if (under.preset !== preset) {
-    setUnder({ preset, base });
+  if (under.preset !== preset || under.recipe !== recipe) {
+    setUnder({ preset, recipe, base });
     setText(HEAD + toYaml(onRecipe(spec, under.base, base, models)));
   }
   const validation = useValidation(parsed.spec);
@@ -61,11 +66,11 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
   const off = offWords(connection);
 
   const change = (path: string, value: unknown) => {
-    const recipe = path === "model.family" || path === "model.size" ? presetFor(models, spec, path, String(value)) : undefined;
-    if (recipe === undefined) {
+    const other = path === "model.family" || path === "model.size" ? presetFor(models, spec, path, String(value)) : undefined;
+    if (other === undefined) {
       setText(setField(text, path, value));
     } else {
-      onPreset(recipe.name);
+      onPreset(other.name);
     }
   };
   const submit = async () => {
@@ -106,6 +111,7 @@ export function NewRunEditor({ models, datasets, preset, base, cloned, onPreset 
         {cloned !== "" && <span className="small soft">cloned from {cloned}</span>}
         <div className="actions">
           <span role="status" className="row small bad">{wrong > 0 && <><IconAlertTriangle size={14} stroke={1.6} aria-hidden />{plural(wrong, "field")} to fix</>}</span>
+          <RecipeMenu recipes={RUN_RECIPES} chosen={recipe} onChoose={onChosen} />
           <Button variant="filled" loading={busy} title={off} onClick={() => void submit()} rightSection={<span className="kbd" style={{ color: "#fff", background: "rgb(0 0 0 / 18%)", borderColor: "transparent" }}>Ctrl ↵</span>}>Submit run</Button>
         </div>
       </div>

@@ -8,9 +8,10 @@ import { useModels } from "../api/pool";
 import type { DatasetView, PresetView, RunDetail, Spec } from "../api/types";
 import { Problem } from "../components/Notices";
 import { lean, onDataset, tuning } from "../model/presets";
+import { RECIPES, runOf } from "../model/recipes";
 import { NewRunEditor } from "./NewRunEditor";
 
-/** `/runs/new?preset=|from=[&tune=]`: what the form starts with; `tune` is a step of the run `from`, whose checkpoint is to be tuned. */
+/** `/runs/new?preset=|recipe=|from=[&tune=]`: what the form starts with; `tune` is a step of the run `from`, whose checkpoint is to be tuned. */
 export function NewRunRoute() {
   const [params] = useSearchParams();
   const navigate = useNavigate();
@@ -23,10 +24,12 @@ export function NewRunRoute() {
     queryFn: ({ signal }) => request<RunDetail>(`/runs/${from}`, { signal }),
     enabled: from !== "",
   });
-  const preset = models.data?.presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? models.data?.presets[0] : undefined);
+  const recipe = RECIPES.find((r) => r.kind !== "sweep" && r.name === params.get("recipe"));
+  const preset = recipe !== undefined ? undefined : models.data?.presets.find((p) => p.name === params.get("preset")) ?? (from === "" ? models.data?.presets[0] : undefined);
   const base = useMemo(
-    () => (models.data === undefined || datasets.data === undefined ? null : onDataset(lean(startSpec(preset, source.data, tune, datasets.data), models.data.fields), tune === null ? datasets.data : [])),
-    [models.data, datasets.data, preset, source.data, tune],
+    () => (models.data === undefined || datasets.data === undefined ? null : recipe !== undefined ? runOf(recipe, datasets.data)
+      : onDataset(lean(startSpec(preset, source.data, tune, datasets.data), models.data.fields), tune === null ? datasets.data : [])),
+    [models.data, datasets.data, recipe, preset, source.data, tune],
   );
   const error = models.error ?? datasets.error ?? source.error;
   if (error) {
@@ -36,8 +39,9 @@ export function NewRunRoute() {
     return null;
   }
   return (
-    <NewRunEditor models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} base={base}
-      cloned={tune === null ? source.data?.summary.name ?? "" : ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })} />
+    <NewRunEditor models={models.data} datasets={datasets.data} preset={preset?.name ?? ""} recipe={recipe?.name ?? ""} base={base}
+      cloned={tune === null ? source.data?.summary.name ?? "" : ""} onPreset={(name) => void navigate(`/runs/new?preset=${encodeURIComponent(name)}`, { replace: true })}
+      onRecipe={(name) => void navigate(`/runs/new?recipe=${encodeURIComponent(name)}`, { replace: true })} />
   );
 }
 

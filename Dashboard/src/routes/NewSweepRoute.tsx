@@ -3,7 +3,7 @@ import "../theme/sweeps.css";
 import { Button } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useNavigate } from "react-router";
+import { useNavigate, useSearchParams } from "react-router";
 import { ApiError } from "../api/client";
 import { useDatasets } from "../api/datasets";
 import { useLive } from "../api/live";
@@ -11,31 +11,42 @@ import { useModels } from "../api/pool";
 import { submitSweep, validateSweep } from "../api/sweeps";
 import type { FieldError, Spec, SweepValidation } from "../api/types";
 import { offWords, Problem } from "../components/Notices";
+import { RecipeMenu } from "../components/RecipeMenu";
 import { YamlEditor } from "../components/YamlEditor";
 import { count, plural } from "../model/format";
 import { lean, onDataset } from "../model/presets";
+import { RECIPES, sweepOf } from "../model/recipes";
 import { lineErrors, parseSpec, toYaml } from "../model/specForm";
 import { sizeWords, startSweep } from "../model/sweeps";
 
+const SWEEP_RECIPES = RECIPES.filter((r) => r.kind === "sweep");
 const PAUSE_MS = 400;
 const HEAD = "# space: what trials differ in; see docs/sweeps.md\n";
 
-/** `/sweeps/new`: a sweep as YAML, with what it would train before it begins. */
+/** `/sweeps/new?recipe=`: a sweep as YAML, with what it would train before it begins. */
 export function NewSweepRoute() {
   const models = useModels();
   const datasets = useDatasets();
+  const [params] = useSearchParams();
+  const navigate = useNavigate();
+  const recipe = SWEEP_RECIPES.find((r) => r.name === params.get("recipe"));
   const start = useMemo(() => {
+    if (recipe !== undefined && datasets.data !== undefined) {
+      return HEAD + toYaml(sweepOf(recipe, datasets.data));
+    }
     const preset = models.data?.presets[0]?.spec;
     return preset === undefined || datasets.data === undefined ? null : HEAD + toYaml(startSweep(onDataset(lean(preset, models.data!.fields), datasets.data)));
-  }, [models.data, datasets.data]);
+  }, [models.data, datasets.data, recipe]);
   const error = models.error ?? datasets.error;
   if (error) {
     return <div style={{ paddingTop: 60 }}><Problem title="The form did not arrive" words={error.message} onRetry={() => { void models.refetch(); void datasets.refetch(); }} /></div>;
   }
-  return start === null ? null : <SweepEditor start={start} />;
+  return start === null ? null : (
+    <SweepEditor key={recipe?.name ?? ""} start={start} recipe={recipe?.name ?? ""} onRecipe={(name) => void navigate(`/sweeps/new?recipe=${encodeURIComponent(name)}`, { replace: true })} />
+  );
 }
 
-function SweepEditor({ start }: { start: string }) {
+function SweepEditor({ start, recipe, onRecipe }: { start: string; recipe: string; onRecipe: (name: string) => void }) {
   const navigate = useNavigate();
   const { connection } = useLive();
   const [text, setText] = useState(start);
@@ -70,6 +81,7 @@ function SweepEditor({ start }: { start: string }) {
           <span role="status" className={wrong > 0 ? "row small bad" : "row small soft"}>
             {wrong > 0 ? <><IconAlertTriangle size={14} stroke={1.6} aria-hidden />{plural(wrong, "field")} to fix</> : check.size !== null && sizeWords(check.size.trials ?? 0, check.size.tokens ?? 0)}
           </span>
+          <RecipeMenu recipes={SWEEP_RECIPES} chosen={recipe} onChoose={onRecipe} />
           <Button variant="filled" loading={busy} title={off} onClick={() => void submit()}>Begin sweep</Button>
         </div>
       </div>
