@@ -101,6 +101,7 @@ public sealed class MetricStore(NpgsqlDataSource database, MetricCompaction comp
                 last.Step,
                 last.Loss,
                 last.ValidationLoss,
+                last.BitsPerByte,
                 last.TokensPerSecond,
                 last.Tokens,
             });

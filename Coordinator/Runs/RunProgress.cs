@@ -5,14 +5,15 @@ using Hearth.Protocol;
 namespace Hearth.Coordinator.Runs;
 
 /// <summary>The last values of a batch that a run's row shows; null for those that are not in it.</summary>
-internal sealed record LastValues(long? Step, double? Loss, double? ValidationLoss, double? TokensPerSecond, long? Tokens)
+internal sealed record LastValues(long? Step, double? Loss, double? ValidationLoss, double? BitsPerByte, double? TokensPerSecond, long? Tokens)
 {
     internal static LastValues Of(IReadOnlyList<MetricChunk> chunks)
     {
         MetricChunk? Last(string key) => chunks.LastOrDefault(c => c.Key == key && c.Steps.Count > 0);
         var loss = Last("loss");
         return new LastValues(
-            loss?.Steps[^1], loss?.Values[^1], Last("validation_loss")?.Values[^1], Last("tokens_per_second")?.Values[^1], (long?)Last("tokens")?.Values[^1]);
+            loss?.Steps[^1], loss?.Values[^1], Last("validation_loss")?.Values[^1], Last("validation_bits_per_byte")?.Values[^1],
+            Last("tokens_per_second")?.Values[^1], (long?)Last("tokens")?.Values[^1]);
     }
 }
 
@@ -32,6 +33,7 @@ public static class RunProgress
         $"""
         update runs r set
             step = greatest(r.step, @Step), loss = coalesce(@Loss, r.loss), validation_loss = coalesce(@ValidationLoss, r.validation_loss),
+            validation_bits_per_byte = coalesce(@BitsPerByte, r.validation_bits_per_byte),
             tokens_per_second = coalesce(@TokensPerSecond, r.tokens_per_second), tokens = coalesce(@Tokens, r.tokens),
             progress_told_at = case when old.due then now() else r.progress_told_at end
         from head, (select {Due} as due from runs where id = @run) old

@@ -12,7 +12,7 @@ internal sealed record RunRow
     internal const string Select =
         """
         select r.id, r.number, r.name, r.state, r.family, r.priority, r.created_by, r.created_at, r.started_at, r.ended_at, r.step, r.total_steps,
-            r.tokens, r.loss, r.validation_loss, r.tokens_per_second, r.reason, r.sparkline, r.trace, r.parameters,
+            r.tokens, r.loss, r.validation_loss, r.validation_bits_per_byte, r.tokens_per_second, r.reason, r.sparkline, r.trace, r.parameters,
             r.spec -> 'model' ->> 'size' as size, r.spec ->> 'task' as task, r.spec -> 'data' ->> 'dataset' as dataset,
             (r.spec -> 'run' -> 'tags')::text as tags, (r.spec -> 'train' ->> 'batch_tokens')::bigint as batch_tokens,
             a.device, a.device_model, a.state as attempt_state, a.starting_what, a.starting_fraction
@@ -45,6 +45,7 @@ internal sealed record RunRow
     public long Tokens { get; init; }
     public double? Loss { get; init; }
     public double? ValidationLoss { get; init; }
+    public double? ValidationBitsPerByte { get; init; }
     public double? TokensPerSecond { get; init; }
     public string? Reason { get; init; }
     public float[] Sparkline { get; init; } = [];
@@ -80,6 +81,7 @@ internal sealed record RunRow
         Tokens = Tokens,
         Loss = Loss,
         ValidationLoss = ValidationLoss,
+        ValidationBitsPerByte = ValidationBitsPerByte,
         TokensPerSecond = State == RunState.Running ? TokensPerSecond : null,
         SecondsLeft = State == RunState.Running && TokensPerSecond > 0 ? (TotalSteps - Step) * BatchTokens / TokensPerSecond : null,
         Device = Device,

@@ -43,8 +43,15 @@ public sealed record RunSummary
     public required long Step { get; init; }
     public required long TotalSteps { get; init; }
     public required long Tokens { get; init; }
+
+    /// <summary>Of the last training step, in nats per token.</summary>
     public double? Loss { get; init; }
+
+    /// <summary>Of the last evaluation, in nats per token.</summary>
     public double? ValidationLoss { get; init; }
+
+    /// <summary>The same in bits per byte of text, which compares runs of different tokenizers.</summary>
+    public double? ValidationBitsPerByte { get; init; }
     public double? TokensPerSecond { get; init; }
 
     /// <summary>Seconds to the end at the present speed; null when unknown.</summary>

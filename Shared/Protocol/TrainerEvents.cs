@@ -93,9 +93,15 @@ public sealed record SkippedEvent(long Step, long Skipped, string What, string T
 /// <summary>Validation loss in nats per token over fixed rows.</summary>
 public sealed record EvalEvent(long Step, double Loss, double Seconds) : TrainerEvent
 {
+    /// <summary>The loss in bits per byte of text, among <see cref="Terms"/>.</summary>
+    public const string BitsPerByte = "bits_per_byte";
+
+    /// <summary>The loss of the weights themselves, among <see cref="Terms"/> where the run keeps an average of them.</summary>
+    public const string Raw = "raw";
+
     /// <summary>
-    /// Means over the same rows that the model's family reports beside the loss, by name, and <c>raw</c>: the loss of the weights
-    /// themselves where the run keeps an average of them. Absent where there is none.
+    /// Means over the same rows that the model's family reports beside the loss, by name, <see cref="BitsPerByte"/> and <see cref="Raw"/>. Absent where there
+    /// is none.
     /// </summary>
     public IReadOnlyDictionary<string, double>? Terms { get; init; }
 }

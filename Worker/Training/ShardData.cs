@@ -16,12 +16,15 @@ namespace Hearth.Training;
 /// </summary>
 public sealed class ShardData : ITrainingData
 {
+    // Of no run: rows that are held out are the same whichever run is measured on them.
+    private const long ValidationSeed = 0;
     private readonly Shard _train;
     private readonly Shard _validation;
     private readonly LengthCurriculum _stages;
     private readonly BatchOrder[] _orders;
     private readonly IRowSource[] _trainRows;
     private readonly IRowSource _validationRows;
+    private readonly BatchOrder _validationOrder;
     private readonly int _batchTokens;
 
     private ShardData(string folder, TrainerJob job)
@@ -49,6 +52,7 @@ public sealed class ShardData : ITrainingData
         var rowsOf = RowsOf(job.Spec.Data.DocMask);
         _trainRows = [.. _stages.Stages.Select(stage => rowsOf(_train, stage.Length))];
         _validationRows = rowsOf(_validation, longest);
+        _validationOrder = new BatchOrder(_validationRows.Count, ValidationSeed, stage: 0);
         _orders = [.. _trainRows.Select((rows, stage) => new BatchOrder(rows.Count, job.Spec.Train.Seed, stage))];
     }
 
@@ -91,7 +95,11 @@ public sealed class ShardData : ITrainingData
         return _trainRows[stage].Read(rows, row => _orders[stage].Window(own, row, rows));
     }
 
-    public TrainingRows Validation(int rows) => _validationRows.Read((int)Math.Min(rows, _validationRows.Count), row => row);
+    public TrainingRows Validation(int rows)
+    {
+        int read = (int)Math.Min(rows, _validationRows.Count);
+        return _validationRows.Read(read, row => _validationOrder.Window(0, row, read));
+    }
 
     public void Dispose()
     {
@@ -110,7 +118,8 @@ public sealed class ShardData : ITrainingData
 
         if (!_train.IsMasked && (_train.Rows is null || _validation.Rows is null))
         {
-            return (shard, length) => new WindowRows(shard, length, masksDocuments);
+            // The first token of a row is no target: held-out rows share one, so that every token but the shard's first is.
+            return (shard, length) => new WindowRows(shard, length, shard == _validation ? length - 1 : length, masksDocuments);
         }
 
         double[] weights = DocumentRows.ClassWeights(_train);

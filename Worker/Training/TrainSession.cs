@@ -8,6 +8,7 @@ using Hearth.Runs;
 using Hearth.Tokenizers;
 using Hearth.Training.Chat;
 using Hearth.Training.Checkpoints;
+using Hearth.Training.Evaluation;
 using Hearth.Training.Optim;
 using Hearth.Training.Protocol;
 using TorchSharp;
@@ -212,7 +213,8 @@ public sealed class TrainSession : IDisposable
         }
 
         double Mean(int k) => sums[k] / Math.Max(1, totals.Counts[terms[k]]);
-        return new ValidationMeans(Mean(0), Model.EvaluationTerms.Index().ToDictionary(term => term.Item, term => Mean(term.Index + 1), StringComparer.Ordinal));
+        var means = new ValidationMeans(Mean(0), Model.EvaluationTerms.Index().ToDictionary(term => term.Item, term => Mean(term.Index + 1), StringComparer.Ordinal));
+        return means with { BitsPerByte = TargetBytes.Of(rows, Data.Tokenizer).BitsPerByte(means.Loss, totals.Counts[0]) };
     }
 
     /// <summary>Copies all tensors to host memory: the only part of a checkpoint that training waits for.</summary>
@@ -344,10 +346,23 @@ public sealed record ValidationMeans(double Loss, IReadOnlyDictionary<string, do
     /// <summary>The loss of the weights themselves, where <see cref="Loss"/> is their average's.</summary>
     public double? RawLoss { get; init; }
 
+    /// <summary><see cref="Loss"/> in bits per byte of text, which compares models of different tokenizers; null where the targets have no text.</summary>
+    public double? BitsPerByte { get; init; }
+
     /// <summary>What is reported beside the loss, by name; null where there is nothing.</summary>
-    public IReadOnlyDictionary<string, double>? Beside => RawLoss is { } raw ? new Dictionary<string, double>(Terms, StringComparer.Ordinal) { ["raw"] = raw }
-        : Terms.Count > 0 ? Terms
-        : null;
+    public IReadOnlyDictionary<string, double>? Beside()
+    {
+        var beside = new Dictionary<string, double>(Terms, StringComparer.Ordinal);
+        foreach (var (name, value) in new[] { (EvalEvent.BitsPerByte, BitsPerByte), (EvalEvent.Raw, RawLoss) })
+        {
+            if (value is { } known)
+            {
+                beside[name] = known;
+            }
+        }
+
+        return beside.Count > 0 ? beside : null;
+    }
 }
 
 /// <summary>What the loop needs of a dataset.</summary>
@@ -361,7 +376,7 @@ public interface ITrainingData : IDisposable
     /// <summary>The batch of a step, in rows of its stage's length: a pure function of (seed, step).</summary>
     TrainingRows Batch(long step);
 
-    /// <summary>The first validation rows, seq_len tokens each, always the same.</summary>
+    /// <summary>A sample of the validation rows, seq_len tokens each: the same for every run on the data, and more rows begin with those of fewer.</summary>
     TrainingRows Validation(int rows);
 }
 

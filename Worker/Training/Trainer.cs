@@ -181,7 +181,7 @@ public sealed class Trainer(TrainSession session, CheckpointWriter checkpoints, 
             return state;
         }
 
-        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds) { Terms = means.Beside });
+        sink.Emit(new EvalEvent(state.Step, value, clock.GetElapsedTime(began).TotalSeconds) { Terms = means.Beside() });
         bool best = state.BestEvalLoss is not { } before || value < before;
         return state with
         {

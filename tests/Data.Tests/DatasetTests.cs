@@ -198,6 +198,20 @@ public sealed class DatasetTests : IDisposable
         }).QuickCheckThrowOnFailure();
 
     [Fact]
+    public void Rows_that_share_a_token_make_every_token_but_the_first_a_target()
+    {
+        int[] tokens = [.. Enumerable.Range(0, 100)];
+        string path = Path.Combine(_folder, "v.qpk");
+        ShardWriter.Write(path, [tokens], new string('a', 64), 300);
+        using var shard = Shard.Open(path);
+        var rows = new WindowRows(shard, length: 10, stride: 9, masksDocuments: false);
+
+        Assert.Equal(11, rows.Count);
+        var all = rows.Read(11, row => row);
+        Assert.Equal(tokens[1..], Enumerable.Range(0, 11).SelectMany(r => all.Labels[((r * 10) + 1)..((r + 1) * 10)]));
+    }
+
+    [Fact]
     public void Rows_of_metadata_read_back_and_a_shard_without_them_has_none()
     {
         string path = Path.Combine(_folder, "r.qpk");

@@ -22,7 +22,7 @@ export type ModelCost = Finite<Schemas["ModelCost"]>;
 export type DeviceFit = Schemas["DeviceFit"];
 export type Validation = Omit<Schemas["Validation"], "cost" | "resolved"> & { cost?: ModelCost | null; resolved?: Spec | null };
 
-export type RunSummary = Finite<Schemas["RunSummary"], "loss" | "validation_loss" | "sparkline">;
+export type RunSummary = Finite<Schemas["RunSummary"], "loss" | "validation_loss" | "validation_bits_per_byte" | "sparkline">;
 export type AttemptView = Schemas["AttemptView"];
 export type CheckpointView = Finite<Schemas["CheckpointView"]>;
 export type RunNote = Schemas["RunNote"];

@@ -54,7 +54,9 @@ function LossFact({ run }: { run: RunDetail }) {
   const { summary } = run;
   const validation = summary.validation_loss ?? null;
   const shown = validation ?? summary.loss ?? null;
-  const sub = validation === null ? (shown === null ? "first value with the first step" : "last training step") : `train ${loss(Number(summary.loss ?? Number.NaN))}`;
+  const bits = summary.validation_bits_per_byte ?? null;
+  const beside = `train ${loss(Number(summary.loss ?? Number.NaN))}${bits === null ? "" : `, ${loss(Number(bits))} bits/byte`}`;
+  const sub = validation === null ? (shown === null ? "first value with the first step" : "last training step") : beside;
   return <Fact name={validation === null ? "Loss" : "Validation loss"} sub={sub}>{loss(shown === null ? null : Number(shown))} <small>nats/token</small></Fact>;
 }
 

@@ -68,13 +68,15 @@ function MetricCells({ run, finished }: { run: RunSummary; finished: boolean }) 
   const color = run.state === "failed" ? "var(--bad)" : finished ? "var(--text-3)" : "var(--accent)";
   const first = run.state === "starting" && value === null;
   const speed = speedOf(run);
+  const bits = run.validation_bits_per_byte ?? null;
+  const about = value === null ? "No loss yet" : bits === null ? undefined : `${loss(Number(bits))} bits per byte of held-out text`;
   return (
     <>
       <div role="cell" className="small">{finished ? <Outcome run={run} /> : <Progress run={run} />}</div>
       <div role="cell" className="loss-cell">
         {first ? <span /> : <Sparkline values={run.sparkline} color={color} done={progressOf(run)} head={!finished} />}
         <div className="right cut">
-          {first ? <span className="small dim">first step soon</span> : <span className={finished ? "" : "strong"} title={value === null ? "No loss yet" : undefined}>{loss(value)}</span>}
+          {first ? <span className="small dim">first step soon</span> : <span className={finished ? "" : "strong"} title={about}>{loss(value)}</span>}
           {!finished && !first && <div className="tiny dim cut">{run.validation_loss == null ? "training" : "nats/token"}</div>}
         </div>
       </div>

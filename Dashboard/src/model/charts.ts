@@ -54,6 +54,7 @@ const RULES: readonly PanelRule[] = [
     { key: "validation_raw", label: "without average", dots: true, color: 5 }] },
   { id: "lr", title: "Learning rate", unit: "", format: plain, lines: [{ key: "lr", label: "peak", color: 6 }] },
   { id: "speed", title: "Speed", unit: "tok/s", format: short, lines: [{ key: "tokens_per_second", label: "speed", smooth: true, color: 3 }] },
+  { id: "bits_per_byte", title: "Bits per byte", unit: "of held-out text", clip: true, format: three, lines: [{ key: "validation_bits_per_byte", label: "validation", dots: true, color: 2 }] },
   { id: "memory", title: "Memory", unit: "GB", zero: true, scale: 2 ** -30, format: (v) => v.toFixed(v < 10 ? 2 : 1), lines: [{ key: "memory_bytes", label: "used", color: 9 }] },
   { id: "power", title: "Power", unit: "W", format: plain, lines: [{ key: "power_watts", label: "draw", color: 5 }] },
   { id: "temperature", title: "Temperature", unit: "°C", format: plain, lines: [{ key: "temperature_celsius", label: "core", color: 7 }] },
@@ -65,7 +66,7 @@ const RULES: readonly PanelRule[] = [
 ];
 /** Series that say what another one says already. */
 const UNDRAWN = new Set(["tokens"]);
-const ALWAYS = 3;
+const ALWAYS: readonly string[] = ["loss", "lr", "speed"];
 
 /** A stretch of the axis in its own units. */
 export type Span = readonly [number, number];
@@ -80,7 +81,7 @@ export function buildCharts(series: readonly Series[], axis: Axis, weight: numbe
   const others = series.filter((s) => !known.has(s.key) && !UNDRAWN.has(s.key)).map((s): PanelRule =>
     ({ id: s.key, title: s.key.replaceAll("_", " "), unit: "", format: plain, lines: [{ key: s.key, label: "value", smooth: true, color: 10 }] }));
   return [...RULES, ...others]
-    .filter((rule, i) => i < ALWAYS || rule.lines.some((line) => (by.get(line.key)?.steps.length ?? 0) > 0))
+    .filter((rule) => ALWAYS.includes(rule.id) || rule.lines.some((line) => (by.get(line.key)?.steps.length ?? 0) > 0))
     .map((rule) => buildChart(rule, by, axis, weight, axis === "time" ? gaps : []));
 }
 

@@ -2,13 +2,14 @@ using Hearth.Models;
 
 namespace Hearth.Training.Data;
 
-/// <summary>Windows of a stream of tokens, end to end; what is left over at the shard's end is no row.</summary>
+/// <summary>Windows of a stream of tokens; what is left over at the shard's end is no row.</summary>
 /// <param name="shard">Of texts.</param>
 /// <param name="length">Tokens of a row, T.</param>
+/// <param name="stride">Tokens from the beginning of a row to that of the next: T, or T − 1 where rows share a token.</param>
 /// <param name="masksDocuments">Whether rows say which document a token is of.</param>
-internal sealed class WindowRows(Shard shard, int length, bool masksDocuments) : IRowSource
+internal sealed class WindowRows(Shard shard, int length, int stride, bool masksDocuments) : IRowSource
 {
-    public long Count => shard.Tokens / length;
+    public long Count => shard.Tokens < length ? 0 : ((shard.Tokens - length) / stride) + 1;
 
     public TrainingRows Read(int rows, Func<int, long> place)
     {
@@ -16,7 +17,7 @@ internal sealed class WindowRows(Shard shard, int length, bool masksDocuments) :
         int[]? documents = masksDocuments ? new int[ids.Length] : null;
         for (int row = 0; row < rows; row++)
         {
-            long start = place(row) * length;
+            long start = place(row) * stride;
             shard.Read(start, ids.AsSpan(row * length, length));
             if (documents is not null)
             {

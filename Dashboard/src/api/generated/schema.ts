@@ -4165,10 +4165,21 @@ export interface components {
             total_steps: number;
             /** Format: int64 */
             tokens: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Of the last training step, in nats per token.
+             */
             loss?: number | ("NaN" | "Infinity" | "-Infinity");
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Of the last evaluation, in nats per token.
+             */
             validation_loss?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description The same in bits per byte of text, which compares runs of different tokenizers.
+             */
+            validation_bits_per_byte?: number | ("NaN" | "Infinity" | "-Infinity");
             /** Format: double */
             tokens_per_second?: number | ("NaN" | "Infinity" | "-Infinity");
             /**
