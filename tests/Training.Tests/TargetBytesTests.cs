@@ -2,7 +2,7 @@ using Hearth.Models;
 using Hearth.Protocol;
 using Hearth.Runs;
 using Hearth.Training.Evaluation;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 using Xunit;
 
 namespace Hearth.Training.Tests;

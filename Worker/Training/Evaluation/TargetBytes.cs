@@ -1,5 +1,5 @@
 using Hearth.Models;
-using Hearth.Training.Tokenizers;
+using Hearth.Tokenizers;
 
 namespace Hearth.Training.Evaluation;
 
