@@ -86,6 +86,33 @@ public sealed class SweepStore(NpgsqlDataSource database)
         };
     }
 
+    /// <summary>
+    /// What trials came to at one step, so that they can be held against each other: that of the last rung which enough of them reached, else the first.
+    /// Null when there is no such sweep.
+    /// </summary>
+    public async Task<(SweepPlan Plan, long Step, IReadOnlyList<(Setting Setting, double Value)> Results)?> ResultsAsync(SweepRef sweep, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        if (await session.FindAsync<SweepRow>($"{SweepRow.Select} where {SweepRef.Is}", new { id = sweep.Id, number = sweep.Number }) is not { } row
+            || SweepPlans.Read(row.Submitted()).Plan is not { } plan)
+        {
+            return null;
+        }
+
+        var trials = (await session.QueryAsync<TrialRow>($"{TrialRow.Select} where t.sweep_id = @Id order by t.number", new { row.Id })).Select(t => t.State(plan)).ToList();
+        int rung = Enumerable.Range(0, plan.Rungs.Count).Reverse().FirstOrDefault(r => trials.Count(t => t.Results.ContainsKey(r)) >= FieldImportance.LeastTrials);
+        return (plan, plan.Rungs[rung], [.. trials.Where(t => t.Results.ContainsKey(rung)).Select(t => (t.Setting, t.Results[rung]))]);
+    }
+
+    /// <summary>Runs of a sweep's trials, by the trials' numbers; null when there is no such sweep.</summary>
+    public async Task<IReadOnlyList<Guid>?> RunsAsync(SweepRef sweep, CancellationToken stop)
+    {
+        await using var session = await DbSession.OpenAsync(database, stop);
+        return await session.FindAsync<Guid?>($"select s.id from sweeps s where {SweepRef.Is}", new { id = sweep.Id, number = sweep.Number }) is { } id
+            ? await session.QueryAsync<Guid>("select run_id from sweep_trials where sweep_id = @id and run_id is not null order by number", new { id })
+            : null;
+    }
+
     /// <summary>Ends a sweep for good; what its trials' runs are to be is left to its next look. Null when there is none; false = it was over before.</summary>
     public async Task<(Guid Id, SweepStateName State, bool Changed)?> CancelAsync(SweepRef sweep, string by, CancellationToken stop)
     {

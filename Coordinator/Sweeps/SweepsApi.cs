@@ -29,6 +29,7 @@ public static class SweepsApi
         var sweeps = api.MapGroup("/sweeps");
         sweeps.MapGet("", (SweepStore store, CancellationToken stop) => store.ListAsync(MostPerList, stop)).WithSummary("The newest 200 sweeps.");
         sweeps.MapGet("/{sweep}", FindAsync).WithSummary("One sweep with its trials and decisions; by id, or by number as s-17.");
+        sweeps.MapGet("/{sweep}/importance", ImportanceAsync).WithSummary("Which of the fields that a sweep's trials differ in matter for its metric. Refused while too few trials have a result.");
         sweeps.MapPost("/validate", ValidateAsync).WithSummary("What submitting this sweep would say, how many trials it has and what they train. Stores nothing.");
 
         var writes = sweeps.MapGroup("").RequireAuthorization(Policies.Submit);
@@ -38,6 +39,31 @@ public static class SweepsApi
 
     private static async Task<Results<Ok<SweepDetail>, ProblemHttpResult>> FindAsync(SweepRef sweep, SweepStore store, CancellationToken stop) =>
         await store.FindAsync(sweep, stop) is { } detail ? TypedResults.Ok(detail) : Unknown(sweep);
+
+    private static async Task<Results<Ok<SweepImportance>, ProblemHttpResult>> ImportanceAsync(SweepRef sweep, SweepStore store, CancellationToken stop)
+    {
+        if (await store.ResultsAsync(sweep, stop) is not var (plan, step, results))
+        {
+            return Unknown(sweep);
+        }
+
+        if (results.Count < FieldImportance.LeastTrials)
+        {
+            return Problems.Conflict(
+                $"The sweep {sweep} has {results.Count} trials with a result at the same step; what matters can be told from {FieldImportance.LeastTrials} on.");
+        }
+
+        var found = FieldImportance.Of(plan.Space, results, plan.Maximise, plan.Seed);
+        double sum = found.Fields.Sum(f => f.Weight);
+        return TypedResults.Ok(new SweepImportance
+        {
+            Metric = plan.Metric,
+            Step = step,
+            Trials = results.Count,
+            Explained = found.Explained,
+            Fields = [.. found.Fields.Select(f => new ImportantField(f.Path, f.Weight, sum > 0 ? f.Weight / sum : 0, f.Trials))],
+        });
+    }
 
     private static async Task<SweepValidation> ValidateAsync(SubmitSweep request, SweepChecks checks, CancellationToken stop)
     {

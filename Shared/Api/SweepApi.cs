@@ -242,3 +242,27 @@ public sealed record SweepValidation
 
 /// <summary>What was done to a sweep.</summary>
 public sealed record SweepAction(Guid Id, SweepStateName State);
+
+/// <summary>GET /api/v1/sweeps/{sweep}/importance: permutation importance of a random forest over the trials' results, as docs/sweeps.md says.</summary>
+public sealed record SweepImportance
+{
+    public required string Metric { get; init; }
+
+    /// <summary>The rung whose results were taken.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>How many trials have a result there.</summary>
+    public required int Trials { get; init; }
+
+    /// <summary>Share of the results' variance, by rank, that the forest tells of trials it did not see; near 0 or less = the fields tell nothing.</summary>
+    public required double Explained { get; init; }
+
+    /// <summary>What matters most first.</summary>
+    public required IReadOnlyList<ImportantField> Fields { get; init; }
+}
+
+/// <param name="Field">Dotted path in the run spec.</param>
+/// <param name="Importance">What shuffling the field adds to the forest's squared error, in variances of the results; about 0 for one that does nothing.</param>
+/// <param name="Share">Of the sum over all fields.</param>
+/// <param name="Trials">In how many of the trials the field counts.</param>
+public sealed record ImportantField(string Field, double Importance, double Share, int Trials);

@@ -13,8 +13,8 @@ public static class SweepPlans
     private const int MostParallel = 256;
     private const int UsualTrials = 20;
 
-    // What every run reports. Families add terms of their own beside the validation loss.
-    private static readonly string[] Metrics = ["validation_loss", "validation_bits_per_byte", "loss", "grad_norm", "tokens_per_second", "step_seconds", "memory_bytes", "power_watts", "validation_raw"];
+    /// <summary>What every run reports. Families add terms of their own beside the validation loss.</summary>
+    internal static readonly string[] Metrics = ["validation_loss", "validation_bits_per_byte", "loss", "grad_norm", "tokens_per_second", "step_seconds", "memory_bytes", "power_watts", "validation_raw"];
 
     /// <returns>The plan, or every error; what the run spec is worth is checked by whoever knows the pool.</returns>
     public static (SweepPlan? Plan, IReadOnlyList<FieldError> Errors) Read(SubmitSweep request)
