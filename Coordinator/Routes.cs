@@ -2,6 +2,7 @@ using Hearth.Coordinator.Access;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Comparison;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Datasets.Imports;
@@ -41,6 +42,7 @@ internal static class Routes
         api.MapSchedules();
         api.MapImports();
         api.MapSweeps();
+        api.MapComparison();
 
         var worker = app.MapGroup("/api/worker").RequireAuthorization(Policies.Worker);
         worker.CheckProtocol();

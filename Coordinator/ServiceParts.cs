@@ -3,6 +3,7 @@ using Hearth.Coordinator.Backups;
 using Hearth.Coordinator.Blobs;
 using Hearth.Coordinator.Checkpoints;
 using Hearth.Coordinator.Cluster;
+using Hearth.Coordinator.Comparison;
 using Hearth.Coordinator.Database;
 using Hearth.Coordinator.Datasets;
 using Hearth.Coordinator.Datasets.Imports;
@@ -39,6 +40,7 @@ internal static class ServiceParts
         builder.AddScheduler();
         builder.AddSchedules();
         builder.AddSweeps();
+        builder.AddComparison();
         builder.AddBackups();
         builder.AddJobs();
         builder.AddDescription();

@@ -244,6 +244,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** 2 to 50 runs beside each other: curves of a metric over steps, tokens, seconds of training or watt-hours, what their specs differ in, and the best of each. */
+        get: {
+            parameters: {
+                query?: {
+                    runs?: string;
+                    metric?: string;
+                    axis?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Comparison"];
+                    };
+                };
+                /** @description Bad Request */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemDetails"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{id}/checkpoints": {
         parameters: {
             query?: never;
@@ -2041,6 +2090,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sweeps/{sweep}/importance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which of the fields that a sweep's trials differ in matter for its metric. Refused while too few trials have a result. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    sweep: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SweepImportance"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sweeps/validate": {
         parameters: {
             query?: never;
@@ -3076,6 +3163,13 @@ export interface components {
             /** @description What of it is wrong, or its beginning. */
             detail: string;
         };
+        /** @description The best value of a metric and where it was. */
+        BestValue: {
+            /** Format: int64 */
+            step: number;
+            /** Format: double */
+            value: number | ("NaN" | "Infinity" | "-Infinity");
+        };
         BlobCount: {
             /**
              * Format: int64
@@ -3210,6 +3304,76 @@ export interface components {
             status: string;
             note?: null | string;
             files: components["schemas"]["FileRef"][];
+        };
+        /**
+         * @description What curves of several runs are drawn over.
+         * @enum {unknown}
+         */
+        CompareAxis: "step" | "tokens" | "time" | "energy";
+        /** @description Columns of equal length; empty where the run has no such series, or nothing that tells the axis. */
+        ComparedCurve: {
+            /** Format: int64 */
+            bucket_steps: number;
+            at: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+            steps: number[];
+            mean: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+            min: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+            max: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+        };
+        /** @description A run beside others. */
+        ComparedRun: {
+            /** Format: uuid */
+            id: string;
+            /** Format: int64 */
+            number: number;
+            name: string;
+            state: components["schemas"]["RunState"];
+            /** Format: int64 */
+            step: number;
+            /** Format: int64 */
+            total_steps: number;
+            /** Format: int64 */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Of attempts' training.
+             */
+            seconds: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Null where the device does not measure its power.
+             */
+            watt_hours?: number | ("NaN" | "Infinity" | "-Infinity");
+            best?: null | components["schemas"]["BestValue"];
+            /**
+             * Format: double
+             * @description The lowest validation loss; null while there is none.
+             */
+            nats_per_token?: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description The lowest of the held-out text; null for a run that does not report it.
+             */
+            bits_per_byte?: number | ("NaN" | "Infinity" | "-Infinity");
+            checkpoint?: null | components["schemas"]["NearestCheckpoint"];
+            /** @description SHA-256 of the tokenizer's file; null while no checkpoint tells it. */
+            tokenizer?: null | string;
+            curve: components["schemas"]["ComparedCurve"];
+        };
+        /** @description GET /api/v1/compare?runs=&amp;metric=&amp;axis=. */
+        Comparison: {
+            metric: string;
+            /** @description Whether more of the metric is better. */
+            maximise: boolean;
+            axis: components["schemas"]["CompareAxis"];
+            /** @description Every series that one of the runs has. */
+            metrics: string[];
+            /** @description In the order in which they were named. */
+            runs: components["schemas"]["ComparedRun"][];
+            /** @description Fields of the run specs and models that are not the same in all runs. */
+            differences: components["schemas"]["FieldDifference"][];
+            /** @description What to mind, in sentences. */
+            notes: string[];
         };
         CreateToken: {
             name: string;
@@ -3437,6 +3601,12 @@ export interface components {
             summary: string;
             sizes: components["schemas"]["SizeView"][];
             fields: components["schemas"]["ModelFieldView"][];
+        };
+        FieldDifference: {
+            /** @description Dotted path in the run spec. */
+            field: string;
+            /** @description One a run; null where a run has no such field. */
+            values: unknown[];
         };
         /**
          * @description One wrong field: the same words in the form, the CLI and the API. Whatever was given, it is short: what is too long is cut here, once, so that
@@ -3738,6 +3908,25 @@ export interface components {
             /** Format: date-time */
             ended_at?: null | string;
         };
+        ImportantField: {
+            /** @description Dotted path in the run spec. */
+            field: string;
+            /**
+             * Format: double
+             * @description What shuffling the field adds to the forest's squared error, in variances of the results; about 0 for one that does nothing.
+             */
+            importance: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: double
+             * @description Of the sum over all fields.
+             */
+            share: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Format: int32
+             * @description In how many of the trials the field counts.
+             */
+            trials: number;
+        };
         /** @description GET /api/v1/jobs: a piece of housekeeping, when it is done and what came of it last. */
         JobView: {
             name: string;
@@ -3924,6 +4113,20 @@ export interface components {
             families: components["schemas"]["FamilyView"][];
             fields: components["schemas"]["FieldRuleView"][];
             presets: components["schemas"]["PresetView"][];
+        };
+        NearestCheckpoint: {
+            /**
+             * Format: uuid
+             * @description Of the checkpoint.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Of the checkpoint.
+             */
+            step: number;
+            /** @description `at` the best value, `before` or `after` it. */
+            where: string;
         };
         OptimizerSpec: {
             /**
@@ -4504,6 +4707,27 @@ export interface components {
             multiple_of?: number | ("NaN" | "Infinity" | "-Infinity");
             values?: null | unknown[];
             when?: null | components["schemas"]["SweepCondition"][];
+        };
+        /** @description GET /api/v1/sweeps/{sweep}/importance: permutation importance of a random forest over the trials' results, as docs/sweeps.md says. */
+        SweepImportance: {
+            metric: string;
+            /**
+             * Format: int64
+             * @description The rung whose results were taken.
+             */
+            step: number;
+            /**
+             * Format: int32
+             * @description How many trials have a result there.
+             */
+            trials: number;
+            /**
+             * Format: double
+             * @description Share of the results' variance, by rank, that the forest tells of trials it did not see; near 0 or less = the fields tell nothing.
+             */
+            explained: number | ("NaN" | "Infinity" | "-Infinity");
+            /** @description What matters most first. */
+            fields: components["schemas"]["ImportantField"][];
         };
         /** @description What a sweep may spend; what is left out is not bounded, but for trials: 20, or the whole grid. */
         SweepLimits: {
