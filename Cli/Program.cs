@@ -4,6 +4,7 @@ using Hearth.Cli.Bench;
 using Hearth.Cli.Client;
 using Hearth.Cli.Cluster;
 using Hearth.Cli.Demo;
+using Hearth.Cli.Evaluate;
 using Hearth.Cli.Pool;
 using Hearth.Cli.Recipes;
 using Hearth.Cli.Testing;
@@ -31,6 +32,7 @@ var root = new RootCommand("Hearth: one training pool out of the GPUs of a home.
     TrainerProgram.Forward("export", "A checkpoint as a folder to give away: safetensors, config, tokenizer."),
     TrainerProgram.Forward("import", "Such a folder as a checkpoint that a run goes on from."),
     TrainerProgram.Forward("generate", "Continue a prompt from a checkpoint folder."),
+    EvaluateCommand.Create(),
     TrainerProgram.Forward("logits", "A checkpoint's logits for a text of ids."),
     TrainerProgram.Forward("models", "Families, sizes, parameters and memory; describe: every tensor of one."),
     TrainerProgram.Forward("artifact", "Pack a Hybrid checkpoint into 16 MB, and score bits per byte."),

@@ -23,12 +23,23 @@ internal static partial class WordNetGlosses
     /// <summary>Writes every <paramref name="nth"/> gloss of the folder as a conversation, a JSON line each, always in the same order.</summary>
     public static void Write(string folder, string path, int nth)
     {
-        var lines = Files.SelectMany(f => File.ReadLines(Path.Combine(folder, f))).Select(Conversation).OfType<IReadOnlyList<ChatTurn>>().Where((_, i) => i % nth == 0);
+        var lines = Lines(folder).Select(Conversation).OfType<IReadOnlyList<ChatTurn>>().Where((_, i) => i % nth == 0);
         File.WriteAllLines(path, lines.Select(turns => JsonSerializer.Serialize(new { messages = turns }, Json.Wire)));
     }
 
-    /// <summary>The question for a synset's first word and its definition, without examples; null for a line that is none. Pure.</summary>
-    public static IReadOnlyList<ChatTurn>? Conversation(string line)
+    /// <summary>The first word of every synset of the folder with its definition, always in the same order.</summary>
+    public static IEnumerable<(string Word, string Definition)> Entries(string folder) => Lines(folder).Select(Entry).OfType<(string, string)>();
+
+    /// <summary>The question for a synset's first word and its definition; null for a line that is none. Pure.</summary>
+    public static IReadOnlyList<ChatTurn>? Conversation(string line) =>
+        Entry(line) is var (word, definition) ? [new ChatTurn(ChatRow.User, Question(word)), new ChatTurn(ChatRow.Assistant, definition + ".")] : null;
+
+    public static string Question(string word) => $"What does \"{word}\" mean?";
+
+    private static IEnumerable<string> Lines(string folder) => Files.SelectMany(f => File.ReadLines(Path.Combine(folder, f)));
+
+    // Without examples; null for a line that is no synset.
+    private static (string Word, string Definition)? Entry(string line)
     {
         // Lines of the license begin with spaces.
         if (line.StartsWith(' ') || line.Split(" | ", 2) is not [var data, var gloss] || data.Split(' ') is not [_, _, _, _, var word, ..])
@@ -38,10 +49,8 @@ internal static partial class WordNetGlosses
 
         string definition = Examples().Replace(gloss, "").Trim().TrimEnd(';', ':', ',').Trim();
         string name = Marker().Replace(word, "").Replace('_', ' ');
-        return definition.Length == 0 ? null : [new ChatTurn(ChatRow.User, Question(name)), new ChatTurn(ChatRow.Assistant, definition + ".")];
+        return definition.Length == 0 ? null : (name, definition);
     }
-
-    public static string Question(string word) => $"What does \"{word}\" mean?";
 
     // Examples stand in quotation marks behind the definition.
     [GeneratedRegex("[;:,]? *\".*$")]

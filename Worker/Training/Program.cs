@@ -21,6 +21,7 @@ try
         ["chat", .. var rest] => ChatCommand.Run(rest),
         ["export", .. var rest] => ExportCommand.Run(rest),
         ["import", .. var rest] => ImportCommand.Run(rest),
+        ["evaluate", .. var rest] => EvaluateCommand.Run(rest),
         ["logits", .. var rest] => LogitsCommand.Run(rest),
         ["models", .. var rest] => ModelsCommand.Run(rest),
         ["recipe", .. var rest] => RecipeCommand.Run(rest),
@@ -29,7 +30,7 @@ try
         ["artifact", .. var rest] => ArtifactCommand.Run(rest),
         ["bench", .. var rest] => BenchCommand.Run(rest),
         [] or ["help" or "--help" or "-h"] => Help.Print(),
-        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, serve, chat, export, import, logits, models, recipe, parity, selftest, artifact, bench, help."),
+        _ => throw new BadInputException($"No command is called {args[0]}. Allowed: run, train, prepare, generate, serve, chat, export, import, evaluate, logits, models, recipe, parity, selftest, artifact, bench, help."),
     };
 }
 catch (LibtorchException e)

@@ -1,3 +1,5 @@
+using Hearth.Models;
+using Hearth.Runs;
 using TorchSharp;
 
 namespace Hearth.Training.Tests;
@@ -18,4 +20,11 @@ public abstract class CheckpointTest : IDisposable
 
     /// <summary>A path below the test's folder.</summary>
     protected string At(params string[] parts) => Folder.At(parts);
+
+    /// <summary>A small model of a family and a checkpoint of it, with a byte-level tokenizer.</summary>
+    protected (LanguageModel Model, string Folder) Checkpoint(string family)
+    {
+        var model = SmallCheckpoint.Model(family);
+        return (model, SmallCheckpoint.Write(At("checkpoints"), model, SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)));
+    }
 }

@@ -1,5 +1,4 @@
 using Hearth.Models;
-using Hearth.Runs;
 using Hearth.Kernels;
 using TorchSharp;
 using Xunit;
@@ -61,11 +60,5 @@ public sealed class LogitsCommandTests : CheckpointTest
 
         Assert.Equal(ExitCodes.BadInput, result.Exit);
         Assert.StartsWith($"hearth-trainer: {message[..^1]}", result.Errors, StringComparison.Ordinal);
-    }
-
-    private (LanguageModel Model, string Folder) Checkpoint(string family)
-    {
-        var model = SmallCheckpoint.Model(family);
-        return (model, SmallCheckpoint.Write(At("checkpoints"), model, SmallCheckpoint.Tokenizer(TokenizerKinds.ByteBpe)));
     }
 }

@@ -31,6 +31,9 @@ internal static class Help
                                          weights: the average, where the run kept one, or the weights themselves
           import DIR OUTDIR [--spec FILE]
                                          such a folder, or a published VUAF one, as a checkpoint that the spec's run goes on from
+          evaluate CHECKPOINT --data PATH | --choices FILE [--seq-len N] [--rows N] [--json] [--device D] [--threads N]
+                                         data: loss, perplexity and bits per byte on texts or conversations, with the standard error
+                                         choices: how often the right one of several answers is the likeliest; JSON lines of prompt, choices, answer
           logits CHECKPOINT --ids 1,2,3 [--out FILE.safetensors] [--top N] [--dtype fp32|fp64] [--device D] [--threads N]
                                          the model's logits at each position; a looped model's of each step, and its halt logits
           models [FAMILY [SIZE]] [--set FIELD=VALUE]... [--rows N] [--seq-len N] [--json]
