@@ -36,6 +36,14 @@ public sealed class SweepsOnAPool(PostgresServer postgres)
         var stopped = done.Trials.First(t => t.Status == TrialStatus.Stopped);
         var run = await Eventually.GetAsync(() => service.DetailAsync(stopped.RunId!.Value), d => d.Summary.State == RunState.Cancelled, "the stopped trial's run is cancelled");
         Assert.Equal(stopped.Decision, run.Summary.Reason);
+
+        // Its name stands for its trials' runs; nine results are too few to tell what matters.
+        var compared = (await service.Http.GetFromJsonAsync<Api.Comparison>($"/api/v1/compare?runs=s-{done.Summary.Number}", Json.Wire))!;
+        Assert.Equal(done.Trials.Select(t => t.RunId), compared.Runs.Select(r => (Guid?)r.Id));
+        Assert.Equal(["optimizer.lr"], compared.Differences.Select(d => d.Field));
+        using var refused = await service.Http.GetAsync(new Uri($"/api/v1/sweeps/s-{done.Summary.Number}/importance", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        Assert.EndsWith("trials with a result at the same step; what matters can be told from 10 on.", await refused.DetailAsync(), StringComparison.Ordinal);
         Assert.StartsWith($"Trial {stopped.Number} stops after step", stopped.Decision, StringComparison.Ordinal);
     }
 
