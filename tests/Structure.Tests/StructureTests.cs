@@ -19,7 +19,7 @@ public sealed class StructureTests
         ["Training"] = ["Models", "Tokenizers", "Kernels", "Shared"],
         ["Agent"] = ["Shared"],
         ["Standalone"] = ["Agent", "Training"],
-        ["Coordinator"] = ["Shared", "Models", "Tokenizers"],
+        ["Coordinator"] = ["Shared", "Models"],
         ["Cli"] = ["Shared"],
     };
 
