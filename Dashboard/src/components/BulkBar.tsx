@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
-import { IconBan, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
+import { IconBan, IconChartLine, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
+import { Link } from "react-router";
 import type { RunVerb } from "../api/runs";
 import type { RunSummary } from "../api/types";
 import { allowedVerbs } from "../model/runs";
@@ -27,6 +28,7 @@ export function BulkBar({ runs, off, onVerb, onClear }: Props) {
         <Button key={verb} className={verb === "cancel" ? "btn lean danger" : "btn lean"} leftSection={icon} disabled={off !== ""} title={off}
           onClick={() => onVerb(verb, by(verb))}>{words} {by(verb).length}{dots}</Button>
       ))}
+      {runs.length > 1 && <Button component={Link} className="btn lean" leftSection={<IconChartLine size={14} stroke={1.6} />} to={`/compare?runs=${runs.map((run) => `r-${run.number}`).join()}`}>Compare {runs.length}</Button>}
       <button className="icon-button" aria-label="Clear the selection" onClick={onClear}><IconX size={14} /></button>
     </div>
   );

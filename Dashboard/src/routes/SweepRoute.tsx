@@ -3,7 +3,7 @@ import "../theme/sweeps.css";
 import { Button } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { useState } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { maySubmit, useMe } from "../api/session";
 import { useCancelSweep, useSweep } from "../api/sweeps";
 import type { SweepDetail } from "../api/types";
@@ -37,6 +37,7 @@ export function SweepRoute() {
         <h1>{summary.name}</h1>
         <span className="tag">{summary.training > 0 ? `${plural(summary.training, "trial")} training` : STATES[summary.state]}</span>
         <span className="small soft grow">s-{summary.number}, {methodWords(request)}, by {summary.created_by}</span>
+        {summary.started > 1 && <Button component={Link} variant="default" to={`/compare?runs=s-${summary.number}&metric=${summary.metric}`}>Compare trials</Button>}
         {summary.state === "running" && maySubmit(me.data) && <Button onClick={() => setAsking(true)}>Cancel sweep…</Button>}
       </div>
       <Confirm opened={asking} title={`Cancel ${summary.name}?`} act="Cancel sweep" keep="Keep it going" onKeep={() => setAsking(false)} onAct={() => { cancel.mutate(); setAsking(false); }}>

@@ -20,6 +20,7 @@ export const routes: RouteObject[] = [
       { path: "sweeps", lazy: async () => ({ Component: (await import("./SweepsRoute")).SweepsRoute }) },
       { path: "sweeps/new", lazy: async () => ({ Component: (await import("./NewSweepRoute")).NewSweepRoute }) },
       { path: "sweeps/:id", lazy: async () => ({ Component: (await import("./SweepRoute")).SweepRoute }) },
+      { path: "compare", lazy: async () => ({ Component: (await import("./CompareRoute")).CompareRoute }) },
       { path: "pool", lazy: async () => ({ Component: (await import("./PoolRoute")).PoolRoute }) },
       { path: "datasets", lazy: async () => ({ Component: (await import("./DatasetsRoute")).DatasetsRoute }) },
       { path: "datasets/:id", lazy: async () => ({ Component: (await import("./DatasetRoute")).DatasetRoute }) },

@@ -217,6 +217,43 @@ public sealed class DashboardTests(PoolFixture fixture) : IAsyncLifetime
         await Expect(_page.GetByLabel("Decisions").GetByText(new Regex("^\\S+ cancelled the sweep[.]$"))).ToBeVisibleAsync();
     }
 
+    [Fact]
+    public async Task Two_runs_are_selected_and_compared_by_curve_best_and_difference()
+    {
+        var spec = PoolFixture.Spec("compared-one", steps: 20) with { Eval = new EvalSpec { EverySteps = 10, Rows = 4 } };
+        var one = await PoolFixture.SucceededAsync(await fixture.SubmitAsync(spec));
+        var two = await PoolFixture.SucceededAsync(await fixture.SubmitAsync(spec with { Name = "compared-two", Optimizer = spec.Optimizer with { Lr = 1e-5 } }));
+        await _page.GotoAsync("/runs?q=compared-");
+        await _page.GetByRole(AriaRole.Checkbox, new() { NameRegex = new("compared-one") }).CheckAsync();
+        await _page.GetByRole(AriaRole.Checkbox, new() { NameRegex = new("compared-two") }).CheckAsync();
+        await _page.GetByRole(AriaRole.Link, new() { Name = "Compare 2" }).ClickAsync();
+
+        await Expect(_page.GetByRole(AriaRole.Img, new() { NameRegex = new("^Validation loss") })).ToBeVisibleAsync();
+        var difference = _page.GetByRole(AriaRole.Row).Filter(new() { HasText = "optimizer.lr" });
+        await Expect(difference).ToContainTextAsync("1e-5");
+        var best = _page.GetByRole(AriaRole.Row).Filter(new() { HasText = "compared-one" });
+        await Expect(best).ToContainTextAsync(one.Summary.ValidationBitsPerByte!.Value.ToString("0.000", CultureInfo.InvariantCulture));
+        await Expect(best).ToContainTextAsync("checkpoint there");
+
+        await _page.GetByRole(AriaRole.Radiogroup, new() { Name = "Axis" }).GetByText("Energy").ClickAsync();
+        await Expect(_page.GetByText(new Regex("^The energy of .* is unknown, since the device does not tell its power[.]$"))).ToBeVisibleAsync();
+        await Expect(_page).ToHaveURLAsync(new Regex($"/compare[?]runs=r-({one.Summary.Number}(,|%2C)r-{two.Summary.Number}|{two.Summary.Number}(,|%2C)r-{one.Summary.Number})&axis=energy"));
+    }
+
+    [Fact]
+    public async Task A_form_begins_with_a_recipe_and_keeps_what_was_typed()
+    {
+        await _page.GotoAsync("/runs/new?preset=qovaryx-nano");
+        await FillAsync("train-steps", "77");
+        await _page.GetByRole(AriaRole.Button, new() { Name = "Recipes" }).ClickAsync();
+        await _page.GetByRole(AriaRole.Menuitem, new() { NameRegex = new("^vuaf-micro VUAF") }).ClickAsync();
+
+        await Expect(_page).ToHaveURLAsync(new Regex("recipe=vuaf-micro$"));
+        await Expect(_page.Locator("#field-name")).ToHaveValueAsync("vuaf-micro");
+        await Expect(_page.Locator("#field-train-steps")).ToHaveValueAsync("77");
+        await Expect(_page.Locator("#field-data-dataset")).ToHaveValueAsync(PoolFixture.Dataset);
+    }
+
     private async Task AskAsync(string beginning)
     {
         await _page.GetByRole(AriaRole.Textbox, new() { Name = "Beginning of a text" }).FillAsync(beginning);
