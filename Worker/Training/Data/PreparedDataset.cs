@@ -162,16 +162,16 @@ public static class PreparedDataset
         File.WriteAllBytes(Path.Combine(folder, tokenizer.FileName), tokenizer.File);
         (long Tokens, long Documents) Pack(IReadOnlyList<string> part, string name, LongStep reading)
         {
-            long tokens = 0, documents = 0;
             double whole = Math.Max(1, TokenFiles.Tokens(part));
-            ShardWriter.Write(Path.Combine(folder, name), source.Documents(part).Select(ids =>
+            using var shard = new ShardWriter(Path.Combine(folder, name), tokenizer.Sha256, tokenizer.VocabSize);
+            foreach (int[] ids in source.Documents(part))
             {
-                reading.At(tokens / whole);
-                documents++;
-                tokens += ids.Length;
-                return ids;
-            }), tokenizer.Sha256, tokenizer.VocabSize);
-            return (tokens, documents);
+                reading.At(shard.Tokens / whole);
+                shard.Add(ids);
+            }
+
+            shard.Finish();
+            return (shard.Tokens, shard.Documents);
         }
 
         var training = Pack(source.Training, TrainName, step("reading tokens"));

@@ -1,7 +1,4 @@
-using Hearth.Kernels;
 using Hearth.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Hearth.Training.Evaluation;
 
@@ -20,23 +17,20 @@ public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
     /// <param name="control">Asked before each window.</param>
     public static BitsPerByte Of(LanguageModel model, IReadOnlyList<int> stream, IEnumerable<EvalWindow> windows, Func<int, int> bytes, TrainerControl control)
     {
-        using var quiet = torch.no_grad();
         double nats = 0;
         long tokens = 0, size = 0;
         foreach (var window in windows)
         {
             control.ThrowIfStopped();
-            using var scope = torch.NewDisposeScope();
             int[] ids = new int[window.Length + 1], labels = new int[window.Length + 1];
-            labels[0] = -100;
+            labels[0] = TrainingRows.Ignored;
             for (int i = 0; i <= window.Length; i++)
             {
                 ids[i] = stream[window.Start + i];
-                labels[i] = i > window.FirstScored ? ids[i] : -100;
+                labels[i] = i > window.FirstScored ? ids[i] : TrainingRows.Ignored;
             }
 
-            var totals = model.Count(labels, ids.Length);
-            nats += model.Loss(Row(ids, model), Row(labels, model), totals).Terms[0].Sum.Number();
+            nats += TextScore.NatsOf(model, new TrainingRows(ids, labels, ids.Length));
             tokens += window.Scored;
             for (int i = window.FirstScored + 1; i <= window.Length; i++)
             {
@@ -46,6 +40,4 @@ public sealed record BitsPerByte(double Nats, long Tokens, long Bytes)
 
         return new BitsPerByte(nats, tokens, size);
     }
-
-    private static Tensor Row(int[] values, LanguageModel model) => torch.tensor(values, 1, values.Length).to(torch.int64).to(model.Device);
 }

@@ -27,5 +27,5 @@ public readonly record struct TargetBytes(long Targets, long Bytes)
     /// <summary>Mean nats per target as bits per byte of text; null where the targets have no text, or the model counts others than these.</summary>
     /// <param name="loss">Nats per target.</param>
     /// <param name="counted">Targets that the model counts.</param>
-    public double? BitsPerByte(double loss, long counted) => Bytes == 0 || counted != Targets ? null : loss * Targets / Math.Log(2) / Bytes;
+    public double? BitsPerByte(double loss, long counted) => Bytes == 0 || counted != Targets ? null : new BitsPerByte(loss * Targets, Targets, Bytes).Value;
 }

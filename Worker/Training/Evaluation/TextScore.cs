@@ -21,7 +21,7 @@ public sealed class TextScore
     public double Loss => Nats / Targets;
 
     /// <summary>Bits per byte of text; NaN where the targets have none.</summary>
-    public double BitsPerByte => Bytes == 0 ? double.NaN : Nats / Math.Log(2) / Bytes;
+    public double BitsPerByte => new BitsPerByte(Nats, Targets, Bytes).Value;
 
     /// <summary>
     /// Standard error of <see cref="Loss"/>, that of a ratio of sums over batches (Cochran, Sampling Techniques, 3rd ed., eq. 6.13); NaN for fewer than two.
