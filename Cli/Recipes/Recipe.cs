@@ -45,24 +45,24 @@ internal sealed record Recipe(string Name, string Title, string About, JsonObjec
     /// <exception cref="CliException">It tunes a checkpoint, and none is given.</exception>
     public JsonElement With(string? dataset, string? start, int? steps)
     {
-        var body = Body.DeepClone().AsObject();
-        var spec = IsSweep ? body["spec"]!.AsObject() : body;
-        if (spec.ContainsKey("start_from"))
+        var changed = this with { Body = Body.DeepClone().AsObject() };
+        var spec = changed.Spec;
+        if (start is not null || spec.ContainsKey("start_from"))
         {
             spec["start_from"] = start ?? throw new CliException($"{Name} begins with a checkpoint. Give it with --start, such as r-12 or r-12@500.", ExitCodes.BadInput);
         }
-        else if (start is not null)
+
+        if (dataset is not null)
         {
-            spec["start_from"] = start;
+            spec["data"]!["dataset"] = dataset;
         }
 
-        spec["data"]!["dataset"] = dataset ?? spec["data"]!["dataset"]!.GetValue<string>();
         if (steps is { } given)
         {
             spec["train"]!["steps"] = given;
         }
 
-        return JsonSerializer.SerializeToElement(body, Json.Wire);
+        return JsonSerializer.SerializeToElement(changed.Body, Json.Wire);
     }
 
     private static Recipe Read(string path)

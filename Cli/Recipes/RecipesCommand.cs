@@ -16,9 +16,13 @@ internal static class RecipesCommand
     private static Command List()
     {
         var command = new Command("list", "All recipes.");
-        Bind(command, (_, output) => output.Show(
-            Recipe.All(Folder).Select(r => new { r.Name, r.Kind, r.Title, r.About, r.Body }),
-            _ => output.Table(["recipe", "kind", "model", "what it is"], Recipe.All(Folder).Select(r => new[] { r.Name, r.Kind, r.Model, r.Title }))));
+        Bind(command, (_, output) =>
+        {
+            var all = Recipe.All(Folder);
+            return output.Show(
+                all.Select(r => new { r.Name, r.Kind, r.Title, r.About, r.Body }),
+                _ => output.Table(["recipe", "kind", "model", "what it is"], all.Select(r => new[] { r.Name, r.Kind, r.Model, r.Title })));
+        });
         return command;
     }
 
