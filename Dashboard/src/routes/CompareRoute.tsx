@@ -1,6 +1,6 @@
 import "../theme/run.css";
 import "../theme/compare.css";
-import { Button, SegmentedControl, Select, Slider } from "@mantine/core";
+import { Select } from "@mantine/core";
 import { useCallback, useMemo } from "react";
 import { Link, useSearchParams } from "react-router";
 import { useComparison } from "../api/compare";
@@ -10,7 +10,7 @@ import { Problem } from "../components/Notices";
 import type { Marks } from "../model/charts";
 import { AXES, bestOf, bestWords, colorOf, comparisonChart, metricTitle, valueWords } from "../model/compare";
 import { count, duration, loss, plural, short, UNKNOWN } from "../model/format";
-import { DEFAULT_SMOOTHING, useChartUrl } from "./chartState";
+import { AxisToolsOfUrl, useChartUrl } from "./chartState";
 
 const NO_MARKS: Marks = { gaps: [], grounds: [], moves: [], checkpoints: [] };
 const METRIC = "validation_loss";
@@ -49,16 +49,12 @@ export function CompareRoute() {
 }
 
 function CompareTools({ metrics, metric, axis, set }: { metrics: readonly string[]; metric: string; axis: CompareAxis; set: ReturnType<typeof useChartUrl>["set"] }) {
-  const { smoothing, logY } = useChartUrl();
   const offered = metrics.includes(metric) ? [...metrics] : [metric, ...metrics];
   return (
-    <div className="run-tools" role="toolbar" aria-label="Comparison">
+    <>
       <Select aria-label="Metric" size="xs" w={210} allowDeselect={false} searchable value={metric} data={offered.map((m) => ({ value: m, label: metricTitle(m) }))} onChange={(value) => set({ metric: value, x0: null, x1: null })} />
-      <SegmentedControl aria-label="Axis" value={axis} data={AXES.map(({ value, label }) => ({ value, label }))} onChange={(value) => set({ axis: value === "step" ? null : value, x0: null, x1: null })} />
-      <span aria-hidden>Smoothing</span>
-      <Slider w={84} min={0} max={0.99} step={0.01} value={smoothing} label={null} thumbLabel="Smoothing" onChange={(value) => set({ smooth: value === DEFAULT_SMOOTHING ? null : String(value) })} />
-      <Button aria-pressed={logY} style={logY ? { color: "var(--accent)", borderColor: "var(--accent-line)" } : undefined} onClick={() => set({ log: logY ? null : "1" })}>Log y</Button>
-    </div>
+      <AxisToolsOfUrl axes={AXES} axis={axis} />
+    </>
   );
 }
 

@@ -45,11 +45,19 @@ export function useChartUrl(): ChartUrl {
   };
 }
 
+const AXES = [{ value: "step", label: "Step" }, { value: "time", label: "Time" }] as const;
+
 export function ChartToolsOfUrl() {
-  const { axis, smoothing, logY, zoom, set } = useChartUrl();
+  const { axis } = useChartUrl();
+  return <AxisToolsOfUrl axes={AXES} axis={axis} />;
+}
+
+/** The tools over axes of the page's own; the first one is what an address without an axis means. */
+export function AxisToolsOfUrl<A extends string>({ axes, axis }: { axes: readonly { readonly value: A; readonly label: string }[]; axis: A }) {
+  const { smoothing, logY, zoom, set } = useChartUrl();
   return (
-    <ChartTools axis={axis} smoothing={smoothing} logY={logY} zoomed={zoom !== null}
-      onAxis={(value) => set({ axis: value === "step" ? null : value, x0: null, x1: null })}
+    <ChartTools axes={axes} axis={axis} smoothing={smoothing} logY={logY} zoomed={zoom !== null}
+      onAxis={(value) => set({ axis: value === axes[0]?.value ? null : value, x0: null, x1: null })}
       onSmoothing={(value) => set({ smooth: value === DEFAULT_SMOOTHING ? null : String(value) })}
       onLog={() => set({ log: logY ? null : "1" })}
       onReset={() => set({ x0: null, x1: null })} />
